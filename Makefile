@@ -1,0 +1,49 @@
+# `make` alone lists what there is. Every target sets up what it needs; PYTHON=… names the interpreter to use.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+export PYTHON
+
+# One more worker than cores: many tests wait for processes. loadgroup keeps tests of one xdist_group together.
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
+PYTEST := $(BIN)/python -m pytest -p tests.counts_by_layer -n $(WORKERS) --dist loadgroup
+
+.PHONY: help setup setup-runtime demo test test-fast check format lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: ## make .venv ready for working on the project
+	@deploy/setup.sh dev
+
+setup-runtime:
+	@deploy/setup.sh runtime
+
+demo: setup-runtime ## run the main job end to end against the sandbox gateway (ARGS="…" is passed on)
+	@$(BIN)/orchestrator demo $(ARGS)
+
+test: setup ## run every test; one skipped fails it (ARGS="…" goes to pytest, such as ARGS="-k webhook")
+	@$(PYTEST) --no-skips $(ARGS)
+
+test-fast: setup ## run the unit tests and the house rules: what most changes need
+	@$(PYTEST) $(ARGS) tests/unit tests/house_rules
+
+check: setup ## formatting, lint, types, layers and installed versions
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pip check
+
+format: setup ## format the code and apply safe fixes
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: setup ## write the lock files anew from pyproject.toml (ARGS=--upgrade moves every pin)
+	deploy/lock.sh $(ARGS)
+
+clean: ## remove .venv, caches and what the demo left
+	rm -rf .venv .orchestrator demo-output dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,44 @@
+"""A pytest plugin: counts the tests by folder of `tests/`; with `--no-skips` a skipped one fails the run."""
+
+from collections import Counter
+from pathlib import PurePosixPath
+
+import pytest
+
+OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="a skipped test fails the run")
+
+
+def _reports(config: pytest.Config, outcome: str) -> list[pytest.TestReport]:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    return reporter.stats.get(outcome, []) if reporter else []
+
+
+def _skipped_against_the_rules(config: pytest.Config) -> list[pytest.TestReport]:
+    return _reports(config, "skipped") if config.getoption("--no-skips") else []
+
+
+def _layer(report: pytest.TestReport) -> str:
+    folders = PurePosixPath(report.nodeid.partition("::")[0]).parts
+    return folders[1] if len(folders) > 2 else "tests"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.exitstatus == pytest.ExitCode.OK and _skipped_against_the_rules(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    counts: dict[str, Counter[str]] = {}
+    for outcome in OUTCOMES:
+        for report in _reports(config, outcome):
+            counts.setdefault(_layer(report), Counter())[outcome] += 1
+    terminalreporter.section("tests by layer")
+    for layer, outcomes in sorted(counts.items()):
+        terminalreporter.line(f"{layer:<14}" + ", ".join(f"{n} {name}" for name, n in outcomes.items()))
+    for report in _skipped_against_the_rules(config):
+        terminalreporter.line(f"skipped, which fails the run: {report.nodeid}", red=True)

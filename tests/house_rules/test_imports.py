@@ -1,0 +1,44 @@
+"""What parts of the product may import at all, beyond the order of the layers that import-linter holds."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def imports_of(*places: str) -> Iterator[tuple[str, str]]:
+    """Each (file, module) imported below the given places, wherever in the file it is."""
+    for place in places:
+        path = ROOT / place
+        for file in [path] if path.is_file() else sorted(path.rglob("*.py")):
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.Import):
+                    yield from ((str(file.relative_to(ROOT)), name.name) for name in node.names)
+                elif isinstance(node, ast.ImportFrom):
+                    yield str(file.relative_to(ROOT)), node.module or "."
+
+
+def is_within(module: str, *packages: str) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+def test_the_sandbox_shares_no_code_with_the_product() -> None:
+    strays = {
+        (file, module)
+        for file, module in imports_of("orchestrator/sandbox")
+        if is_within(module, "orchestrator")
+        and not is_within(module, "orchestrator.sandbox", "orchestrator.errors")
+    }
+    assert not strays
+
+
+def test_the_core_touches_no_outside_thing() -> None:
+    allowed = (*sys.stdlib_module_names, "cryptography", "orchestrator.core", "orchestrator.errors")
+    assert not {found for found in imports_of("orchestrator/core") if not is_within(found[1], *allowed)}
+
+
+def test_the_lifecycle_needs_nothing_but_the_standard_library() -> None:
+    found = imports_of("orchestrator/core/lifecycle.py")
+    assert not {module for _, module in found if not is_within(module, *sys.stdlib_module_names)}
