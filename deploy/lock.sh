@@ -15,5 +15,5 @@ compile() {
 }
 compile --group build --output-file requirements.lock "$@"
 compile --group build --group dev --constraint requirements.lock --output-file requirements-dev.lock "$@"
-sed -i.old 's/, -c requirements.lock//' requirements-dev.lock
+sed -i.old -e 's/, -c requirements.lock//' -e 's/-c requirements.lock, //' requirements-dev.lock
 rm -f requirements-dev.lock.old
