@@ -1,0 +1,203 @@
+"""The nouns: a job, what is learned about it, and what is owed for it.
+
+Times are seconds since the epoch, durations are seconds, sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from orchestrator.core.lifecycle import Seen, State
+
+
+class Source(StrEnum):
+    """Where an observation came from."""
+
+    CREATE = "create"  # the answer, or the lack of one, to our create call
+    POLL = "poll"  # a look: GET of one job
+    WEBHOOK = "webhook"  # a signed delivery
+    LIST = "list"  # stored state: the list of recent jobs, or the first WebSocket snapshot
+    CLOCK = "clock"  # time passed: a deadline, a lease
+    OPERATOR = "operator"  # a person
+
+
+class Updates(StrEnum):
+    """How a job may be followed."""
+
+    HYBRID = "hybrid"  # webhooks, with looks as the safety net
+    POLL = "poll"  # looks only: the gateway is not asked to call
+
+
+class Blame(StrEnum):
+    """Whose doing an end other than `completed` is."""
+
+    PROVIDER = "provider"  # the provider failed, cancelled or expired the job
+    REQUEST = "request"  # the gateway or every provider refused the request
+    GATEWAY = "gateway"  # the gateway itself could not do it
+    DEADLINE = "deadline"  # nobody said how it ended before our deadline
+    UNCERTAIN_CREATE = "uncertain_create"  # nobody could say whether the create made a job
+    CALLER = "caller"  # the caller cancelled it
+    OUTPUT_MISSING = "output_missing"  # completed, but the content never became available
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why something ended badly, in the words of whoever said so."""
+
+    message: str
+    code: str | None = None
+    detail: Any = None
+
+    def as_json(self) -> dict[str, Any]:
+        """A plain mapping for the store and for outcome files."""
+        return {"message": self.message, "code": self.code, "detail": self.detail}
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSeen:
+    """One output as the gateway announced it."""
+
+    index: int
+    mime_type: str | None = None
+    bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One thing learned about a job, in our words, whatever it came from.
+
+    `outputs` is None when the source does not tell, and empty when it told of none.
+    `attempt_id` is the session id of the create attempt that this is the answer to, if it is one.
+    """
+
+    source: Source
+    seen: Seen
+    gateway_id: str | None = None
+    attempt_id: str | None = None
+    status: str | None = None
+    progress: int | None = None
+    provider: str | None = None
+    model: str | None = None
+    outputs: tuple[OutputSeen, ...] | None = None
+    failure: Failure | None = None
+    blame: Blame | None = None
+    request_id: str | None = None
+    poll_after: float | None = None
+    retry_after: float | None = None
+    cost_usd: float | None = None
+    note: str | None = None
+    raw: str | None = None
+    inbox_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One request to make a video, and where it stands. Field names are column names."""
+
+    id: str
+    tenant_id: str
+    account_id: str
+    request: dict[str, Any]
+    state: State
+    session_id: str
+    accepted_at: float
+    deadline_at: float
+    updates: Updates = Updates.HYBRID
+    destinations: tuple[str, ...] = ()
+    reference: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    attempts: int = 0
+    without_webhook: bool = False
+    gateway_id: str | None = None
+    gateway_status: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    progress: int = 0
+    failure: dict[str, Any] | None = None
+    blame: Blame | None = None
+    request_id: str | None = None
+    cost_usd: float | None = None
+    suspicion: Seen | None = None
+    won_by: Source | None = None
+    looks: int = 0
+    look_errors: int = 0
+    webhooks: int = 0
+    clashes: int = 0
+    detail_tries: int = 0
+    needs_person: bool = False
+    cancel_requested_at: float | None = None
+    poll_after: float | None = None
+    last_look_at: float | None = None
+    created_at: float | None = None
+    settled_at: float | None = None
+    due_at: float | None = None
+    leased_by: str | None = None
+    lease_until: float | None = None
+    fence: int = 0
+    next_seq: int = 1
+
+    @property
+    def sample_count(self) -> int:
+        """How many outputs the request asked for."""
+        count = self.request.get("sample_count")
+        return count if isinstance(count, int) and count > 0 else 1
+
+
+class HandOffKind(StrEnum):
+    """What is handed off."""
+
+    OUTPUT = "output"  # the bytes of one output
+    OUTCOME = "outcome"  # how a job ended, when it did not end in outputs
+
+
+class HandOffState(StrEnum):
+    """Where a hand-off stands."""
+
+    OWED = "owed"  # to be done, at `due_at`
+    DONE = "done"  # the destination has it
+    DEAD = "dead"  # given up after the whole schedule; can be replayed
+    MISSING = "missing"  # there is no such output; the job's outcome says so
+    WITHDRAWN = "withdrawn"  # the caller cancelled before it was done
+
+
+@dataclass(frozen=True, slots=True)
+class HandOff:
+    """One output, or one job's outcome, owed to one destination. Field names are column names.
+
+    `key` never changes, over retries and crashes: destinations use it as the name of the thing.
+    """
+
+    id: int
+    key: str
+    job_id: str
+    kind: HandOffKind
+    destination: str
+    state: HandOffState
+    created_at: float
+    output_index: int | None = None
+    outcome: str | None = None
+    attempts: int = 0
+    due_at: float | None = None
+    leased_by: str | None = None
+    lease_until: float | None = None
+    fence: int = 0
+    last_error: str | None = None
+    location: str | None = None
+    bytes: int | None = None
+    sha256: str | None = None
+    done_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One file of a completed job; `bytes` and `sha256` are ours, counted while it was fetched."""
+
+    job_id: str
+    index: int
+    mime_type: str | None = None
+    announced_bytes: int | None = None
+    bytes: int | None = None
+    sha256: str | None = None
+    missing: bool = False

@@ -1,0 +1,137 @@
+"""Every error a person or another layer may see; one small tree.
+
+OrchestratorError              message, hint (what to do), retry
+├── SettingError               a setting is missing, unknown or wrong: nothing was started
+├── RequestError               what was asked cannot be done
+│   ├── NotFound               no such job, hand-off or inbox entry
+│   └── NotAllowed             it exists, but not in a state where this makes sense
+├── StoreError                 the database cannot be used (locked by another, newer, unreachable)
+├── GatewayError               the gateway did not answer a question; says nothing about the job
+│   ├── Unreachable            surely not sent: the connection was never made
+│   ├── BadAnswer              sent, and answered with something other than an answer
+│   └── NoAnswer               sent, and cut or timed out: what it did is unknown
+├── ContentError               an output could not be fetched whole
+│   ├── ContentMissing         the gateway says that there is nothing to fetch
+│   └── ContentDuplicate       a further output that is byte for byte an earlier one
+└── DestinationError           a destination could not take what is owed to it
+
+Foreign exceptions are translated into these once, at the adapter that meets them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Whether asking again can help, and how long to wait at least, in seconds."""
+
+    again: bool
+    after: float = 0.0
+
+
+NEVER = Retry(again=False)
+LATER = Retry(again=True)
+
+
+class OrchestratorError(Exception):
+    """What happened (`message`), what to do (`hint`) and whether to try again (`retry`)."""
+
+    default_hint = ""
+    default_retry = NEVER
+
+    def __init__(self, message: str, *, hint: str = "", retry: Retry | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint or self.default_hint
+        self.retry = self.default_retry if retry is None else retry
+
+
+class SettingError(OrchestratorError):
+    """A setting is missing, unknown or wrong."""
+
+    default_hint = "run `orchestrator check` to see every setting and what is wrong with it"
+
+
+class RequestError(OrchestratorError):
+    """What was asked cannot be done."""
+
+
+class NotFound(RequestError):
+    """No such job, hand-off or inbox entry."""
+
+
+class NotAllowed(RequestError):
+    """The thing exists, but not in a state where this makes sense."""
+
+
+class StoreError(OrchestratorError):
+    """The database cannot be used."""
+
+    default_retry = LATER
+
+
+class GatewayError(OrchestratorError):
+    """The gateway did not answer a question; says nothing about the job.
+
+    `status` is the HTTP status if there was one, `request_id` the gateway's own id of the failed
+    request, `whole_gateway` whether this counts against the gateway and not just one provider.
+    """
+
+    default_retry = LATER
+    whole_gateway = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        retry: Retry | None = None,
+        status: int | None = None,
+        code: str | None = None,
+        reason: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, retry=retry)
+        self.status = status
+        self.code = code
+        self.reason = reason
+        self.request_id = request_id
+
+
+class Unreachable(GatewayError):
+    """Surely not sent: the connection was never made."""
+
+    default_hint = "check the gateway URL and the network"
+    whole_gateway = True
+
+
+class BadAnswer(GatewayError):
+    """Sent, and answered with an error or with something that is no answer."""
+
+
+class NoAnswer(GatewayError):
+    """Sent, and cut off or timed out: what the gateway did with it is unknown."""
+
+
+class ContentError(OrchestratorError):
+    """An output could not be fetched whole."""
+
+    default_retry = LATER
+
+
+class ContentMissing(ContentError):
+    """The gateway says that there is nothing to fetch."""
+
+
+class ContentDuplicate(ContentError):
+    """A further output that is byte for byte an earlier one: it does not exist."""
+
+    default_retry = NEVER
+
+
+class DestinationError(OrchestratorError):
+    """A destination could not take what is owed to it."""
+
+    default_retry = LATER

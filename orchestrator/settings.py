@@ -1,0 +1,158 @@
+"""Every setting, read from the environment with the prefix ORCHESTRATOR_.
+
+The reference page of the documentation and `orchestrator check` print the descriptions given here.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from orchestrator.errors import SettingError
+
+PREFIX = "ORCHESTRATOR_"
+GATEWAY = "https://api.phaseo.app/v1"
+
+
+class UncertainPolicy(StrEnum):
+    """What to do with a create that stayed uncertain."""
+
+    PERSON = "person"  # wait for `orchestrator resolve`
+    RESUBMIT = "resubmit"  # create again: if the first create did make a job, both are paid
+
+
+class Settings(BaseModel):
+    """The settings of one process."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    data_dir: Path = Field(Path(".orchestrator"), description="Folder for the database and the lock.")
+    database_url: SecretStr = Field(
+        SecretStr(""), description="Database URL. Empty: a SQLite file `orchestrator.db` in the data folder."
+    )
+    output_dir: Path = Field(
+        Path("outputs"), description="Folder that the destination `folder` hands results to."
+    )
+    gateway_url: str = Field(GATEWAY, description="Base URL of the gateway, with its version.")
+    gateway_api_key: SecretStr = Field(SecretStr(""), description="API key of the gateway.")
+    webhook_endpoint_id: str | None = Field(
+        None, description="UUID of the gateway's webhook endpoint that calls us. Empty: looks only."
+    )
+    webhook_secrets: tuple[SecretStr, ...] = Field(
+        (), description="Signing secrets of that endpoint, separated by commas; keep the old one while rotating."
+    )
+    host: str = Field("127.0.0.1", description="Address that the receiver listens on.")
+    port: int = Field(8700, ge=0, le=65535, description="Port that the receiver listens on; 0 takes a free one.")
+    poll_after_seconds: float = Field(
+        20.0, gt=0, le=3600, description="Seconds between looks where the gateway gives no guidance."
+    )
+    deadline_seconds: float = Field(
+        21_600.0, gt=0, description="Seconds after which a job that nobody ended is timed out."
+    )
+    uncertain_every_seconds: float = Field(
+        5.0, gt=0, le=300, description="Seconds between attempts to find out what an uncertain create did."
+    )
+    uncertain_wait_seconds: float = Field(
+        900.0, ge=0, description="Seconds after which an uncertain create is left to a person, or resubmitted."
+    )
+    uncertain_policy: UncertainPolicy = Field(
+        UncertainPolicy.PERSON,
+        description="`person`: wait for `orchestrator resolve`; `resubmit`: create again and risk paying twice.",
+    )
+    create_timeout_seconds: float = Field(
+        120.0, gt=0, le=600, description="Seconds for one create call; beyond it the create is uncertain."
+    )
+    look_timeout_seconds: float = Field(30.0, gt=0, le=300, description="Seconds for one look.")
+    hand_off_attempts: int = Field(
+        16, ge=1, le=100, description="Attempts at one hand-off before it is dead; 16 take about a day."
+    )
+    hand_off_first_retry_seconds: float = Field(
+        5.0, gt=0, le=3600, description="Seconds to the second attempt; doubles up to three hours."
+    )
+    create_threads: int = Field(8, ge=1, le=64, description="Create calls under way at once, per worker.")
+    look_threads: int = Field(4, ge=1, le=32, description="Batches of looks under way at once, per worker.")
+    hand_off_threads: int = Field(8, ge=1, le=64, description="Hand-offs under way at once, per worker.")
+    look_batch: int = Field(200, ge=1, le=1000, description="Jobs claimed by one look.")
+    webhook_max_bytes: int = Field(
+        1_048_576, ge=1024, le=16_777_216, description="Largest webhook body that is read."
+    )
+    rejected_keep: int = Field(500, ge=0, description="Rejected webhooks kept per account, the latest ones.")
+    rejected_per_minute: int = Field(60, ge=0, description="Rejected webhooks kept per account and minute.")
+    retain_observations_days: float = Field(
+        90.0, gt=0, description="Days that the timeline of a settled job is kept."
+    )
+    retain_inbox_days: float = Field(30.0, gt=0, description="Days that received webhooks are kept.")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level logged.")
+    fault_point: str = Field(
+        "", description="For tests: `name` or `name:n`; the process kills itself there, the n-th time."
+    )
+
+    @field_validator("webhook_secrets", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("webhook_endpoint_id", mode="before")
+    @classmethod
+    def _uuid(cls, value: Any) -> Any:
+        if not value:
+            return None
+        try:
+            return str(UUID(str(value)))
+        except ValueError:
+            # The gateway answers 500 to an id that is none (contract 5), which would look like an outage.
+            raise ValueError("is not a UUID; the gateway shows it as the `id` of the webhook endpoint") from None
+
+    @field_validator("gateway_url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"is not an http(s) URL; the gateway's is {GATEWAY}")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("must have no user, query or fragment; the key has a setting of its own")
+        return value.rstrip("/")
+
+    @property
+    def resolved_database_url(self) -> str:
+        """The database URL, with the default filled in."""
+        return self.database_url.get_secret_value() or f"sqlite:///{self.data_dir.absolute() / 'orchestrator.db'}"
+
+
+def load(environment: Mapping[str, str], **overrides: Any) -> Settings:
+    """Read the settings from an environment. Raises SettingError naming each unknown or wrong one."""
+    problems = _unknown(environment)
+    names = {PREFIX + name.upper(): name for name in Settings.model_fields}
+    given: dict[str, Any] = {names[name]: value for name, value in environment.items() if name in names}
+    given |= {name: value for name, value in overrides.items() if value is not None}
+    try:
+        settings = Settings.model_validate(given)
+    except ValidationError as error:
+        problems += [_explained(one) for one in error.errors(include_input=False, include_url=False)]
+    if problems:
+        raise SettingError("; ".join(problems), hint="`orchestrator check --settings` lists every setting")
+    return settings
+
+
+def _unknown(environment: Mapping[str, str]) -> list[str]:
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    found = []
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            found.append(f"unknown setting {name}" + (f" (did you mean {close[0]}?)" if close else ""))
+    return found
+
+
+def _explained(error: Any) -> str:
+    name = PREFIX + str(error["loc"][0]).upper() if error["loc"] else "settings"
+    return f"{name}: {error['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,136 @@
+"""Connections and transactions. One store, SQLite or PostgreSQL, chosen by a URL."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import CursorResult, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.sql import Executable
+
+from orchestrator.errors import SettingError, StoreError
+
+WORKER_DEAD_AFTER = 6.0  # seconds without a heartbeat; three beats
+
+# Both give fractional epoch seconds as the database server sees them, so that leases are judged by
+# one clock whatever the clocks of the workers say.
+_CLOCK = {
+    "sqlite": "SELECT (julianday('now') - 2440587.5) * 86400.0",
+    "postgresql": "SELECT extract(epoch FROM clock_timestamp())::float8",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """An open transaction and the moment it began, by the database's clock."""
+
+    connection: Connection
+    now: float
+
+    def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+        """Run one statement in this transaction."""
+        return self.connection.execute(statement, parameters)  # type: ignore[return-value]
+
+
+class Store:
+    """Opens transactions. `clock` replaces the database's clock where time is simulated."""
+
+    def __init__(self, url: str, *, clock: Callable[[], float] | None = None) -> None:
+        self.url = url
+        self.engine = _engine(url)
+        self._clock = clock
+        # SQLite has one writer: threads queue here in turn instead of polling its busy handler.
+        self._writer = threading.Lock() if self.engine.dialect.name == "sqlite" else None
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """A transaction that may write: committed at the end, rolled back on any exception."""
+        if self._writer is None:
+            with self._begin("write") as tx:
+                yield tx
+            return
+        with self._writer, self._begin("write") as tx:
+            yield tx
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """A consistent view; nothing in it may write."""
+        with self._begin("read") as tx:
+            yield tx
+
+    @contextmanager
+    def _begin(self, mode: str) -> Iterator[Transaction]:
+        try:
+            with self.engine.connect() as connection, connection.execution_options(mode=mode).begin():
+                yield Transaction(connection, self._now(connection))
+        except DBAPIError as error:
+            raise _translated(error.orig or error) from error
+        except sqlite3.Error as error:  # raised while a connection was being prepared
+            raise _translated(error) from error
+
+    def _now(self, connection: Connection) -> float:
+        if self._clock is not None:
+            return self._clock()
+        return float(connection.scalar(text(_CLOCK[connection.dialect.name])))  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        """Give every pooled connection back."""
+        self.engine.dispose()
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file behind a SQLite URL, or None when the URL names another database."""
+    parsed = make_url(url)
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+
+
+def _engine(url: str) -> Engine:
+    try:
+        backend = make_url(url).get_backend_name()
+    except ArgumentError as error:
+        raise SettingError(
+            "the database URL is not a URL",
+            hint="use sqlite:////absolute/path.db or postgresql+psycopg://user@host/name",
+        ) from error
+    if backend not in _CLOCK:
+        raise SettingError(
+            f"the database {backend!r} is not supported", hint="use sqlite:/// or postgresql+psycopg://"
+        )
+    if backend == "sqlite":
+        engine = create_engine(url, pool_size=20, max_overflow=20, connect_args={"timeout": 30})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return create_engine(url, pool_size=20, max_overflow=10, pool_pre_ping=True)
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    # The driver must not open transactions by itself: _begin_sqlite says which kind.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A deferred transaction that turns writer half-way fails at once with "database is locked".
+    writing = connection.get_execution_options().get("mode") != "read"
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _translated(error: BaseException) -> StoreError:
+    cause = str(error)
+    hints = {
+        "disk is full": "free some space on the disk that holds the database; nothing is lost",
+        "readonly": "make the database file and its folder writable for this user",
+        "unable to open": "check that the folder of the database exists and is writable",
+        "locked": "another program holds the database; it is tried again",
+    }
+    hint = next((hint for word, hint in hints.items() if word in cause), "check the database and its URL")
+    return StoreError(f"the database could not be used: {cause}", hint=hint)

@@ -1,0 +1,147 @@
+"""The inbox: every believed webhook once, by event, and a bounded ring of those that were not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Row, delete, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from orchestrator.store.database import Transaction
+from orchestrator.store.schema import inbox, rejections
+
+_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+class EntryState(StrEnum):
+    """What became of a webhook."""
+
+    APPLIED = "applied"  # it reached a job
+    WAITING = "waiting"  # believed, but no job of ours is known by this id yet
+    IGNORED = "ignored"  # believed, and not about a video job
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A believed webhook as it came in. Field names are column names."""
+
+    id: int
+    account_id: str
+    event_key: str
+    type: str
+    gateway_id: str
+    session_id: str | None
+    job_id: str | None
+    state: EntryState
+    deliveries: int
+    received_at: float
+    last_received_at: float
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A delivery that was not believed, as far as it was kept."""
+
+    id: int
+    account_id: str
+    reason: str
+    detail: str
+    received_at: float
+    headers: dict[str, str]
+    body: bytes
+    truncated: bool
+
+
+def remember_once(tx: Transaction, entry: Mapping[str, Any]) -> tuple[int, bool]:
+    """Keep a delivery, or count it when its event was kept before. Returns its id and whether it is new.
+
+    Of a repeated event the latest body is kept: the gateway rebuilds it from fresher state.
+    """
+    statement = _INSERT[tx.connection.dialect.name](inbox).values(
+        **entry, deliveries=1, received_at=tx.now, last_received_at=tx.now
+    )
+    again = statement.on_conflict_do_update(
+        index_elements=["account_id", "event_key"],
+        set_={
+            "deliveries": inbox.c.deliveries + 1,
+            "last_received_at": tx.now,
+            "headers": statement.excluded.headers,
+            "body": statement.excluded.body,
+        },
+    ).returning(inbox.c.id, inbox.c.deliveries)
+    row = tx.execute(again).one()
+    return row.id, row.deliveries == 1
+
+
+def settle(tx: Transaction, entry_id: int, state: EntryState, job_id: str | None = None) -> None:
+    """Say what became of an entry."""
+    tx.execute(update(inbox).where(inbox.c.id == entry_id).values(state=state, job_id=job_id))
+
+
+def get(tx: Transaction, entry_id: int) -> Entry | None:
+    """One entry."""
+    row = tx.execute(select(inbox).where(inbox.c.id == entry_id)).first()
+    return _entry(row) if row else None
+
+
+def recent(tx: Transaction, *, limit: int) -> list[Entry]:
+    """The latest entries, newest first."""
+    return [_entry(row) for row in tx.execute(select(inbox).order_by(inbox.c.id.desc()).limit(limit))]
+
+
+def waiting_for(tx: Transaction, account_id: str, gateway_id: str, session_id: str) -> list[Entry]:
+    """What came in early for a job that is only now known, oldest first."""
+    query = select(inbox).where(
+        inbox.c.account_id == account_id,
+        inbox.c.state == EntryState.WAITING,
+        or_(inbox.c.gateway_id == gateway_id, inbox.c.session_id == session_id),
+    )
+    return [_entry(row) for row in tx.execute(query.order_by(inbox.c.id))]
+
+
+def reject(tx: Transaction, rejection: Mapping[str, Any], *, keep: int) -> None:
+    """Put a rejected delivery in the ring, which holds the last `keep` of an account."""
+    made = tx.execute(insert(rejections).values(**rejection, received_at=tx.now))
+    newest = made.inserted_primary_key[0] if made.inserted_primary_key else 0
+    account = rejections.c.account_id == rejection["account_id"]
+    kept = select(rejections.c.id).where(account).order_by(rejections.c.id.desc()).limit(keep)
+    oldest = select(func.min(kept.subquery().c.id)).scalar_subquery()
+    tx.execute(delete(rejections).where(account, rejections.c.id < oldest, rejections.c.id < newest))
+
+
+def get_rejection(tx: Transaction, rejection_id: int) -> Rejection | None:
+    """One rejected delivery."""
+    row = tx.execute(select(rejections).where(rejections.c.id == rejection_id)).first()
+    return Rejection(**dict(row._mapping)) if row else None
+
+
+def recent_rejections(tx: Transaction, *, limit: int) -> list[Rejection]:
+    """The latest rejected deliveries, newest first."""
+    query = select(rejections).order_by(rejections.c.id.desc()).limit(limit)
+    return [Rejection(**dict(row._mapping)) for row in tx.execute(query)]
+
+
+def drop_rejection(tx: Transaction, rejection_id: int) -> None:
+    """Take a delivery out of the ring: it was believed after all."""
+    tx.execute(delete(rejections).where(rejections.c.id == rejection_id))
+
+
+def prune(tx: Transaction, *, before: float, limit: int = 5_000) -> int:
+    """Forget entries last received before a moment."""
+    old = select(inbox.c.id).where(inbox.c.last_received_at < before).limit(limit)
+    return tx.execute(delete(inbox).where(inbox.c.id.in_(old.scalar_subquery()))).rowcount
+
+
+def prune_rejections(tx: Transaction, *, before: float) -> int:
+    """Forget rejected deliveries received before a moment."""
+    return tx.execute(delete(rejections).where(rejections.c.received_at < before)).rowcount
+
+
+def _entry(row: Row[Any]) -> Entry:
+    values = dict(row._mapping)
+    return Entry(**values | {"state": EntryState(values["state"])})

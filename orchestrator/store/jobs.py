@@ -1,0 +1,161 @@
+"""Jobs: one row each, moved only by guarded updates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, bindparam, func, insert, not_, or_, select, update
+
+from orchestrator.core.job import Blame, Job, Source, Updates
+from orchestrator.core.lifecycle import Seen, State
+from orchestrator.store.database import WORKER_DEAD_AFTER, Transaction
+from orchestrator.store.schema import jobs, workers
+
+# The states in which a due job wants a look. Settled ones are due only while a detail is missing.
+LOOKED_AT = tuple(state for state in State if state not in (State.ACCEPTED, State.CREATING))
+
+
+def add(tx: Transaction, new: Sequence[Job]) -> None:
+    """Keep new jobs."""
+    tx.execute(insert(jobs), [_row(job) for job in new])
+
+
+def get(tx: Transaction, job_id: str) -> Job | None:
+    """One job by our id."""
+    return _one(tx, jobs.c.id == job_id)
+
+
+def by_gateway_id(tx: Transaction, account_id: str, gateway_id: str) -> Job | None:
+    """The account's job that the gateway knows by this id."""
+    return _one(tx, jobs.c.account_id == account_id, jobs.c.gateway_id == gateway_id)
+
+
+def by_session(tx: Transaction, account_id: str, session_id: str) -> Job | None:
+    """The account's job that a create attempt was made for, be it the latest attempt or an earlier one."""
+    job_id, _, _ = session_id.rpartition(".")
+    return _one(tx, jobs.c.account_id == account_id, jobs.c.id == job_id)
+
+
+def by_reference(tx: Transaction, tenant_id: str, reference: str) -> list[Job]:
+    """The tenant's jobs with the caller's own reference, newest first."""
+    where = (jobs.c.tenant_id == tenant_id, jobs.c.reference == reference)
+    return _many(tx, select(jobs).where(*where).order_by(jobs.c.accepted_at.desc()))
+
+
+def recent(tx: Transaction, *, limit: int, states: Iterable[State] | None = None) -> list[Job]:
+    """The newest jobs, newest first."""
+    query = select(jobs).order_by(jobs.c.accepted_at.desc(), jobs.c.id.desc()).limit(limit)
+    return _many(tx, query if states is None else query.where(jobs.c.state.in_(list(states))))
+
+
+def counts(tx: Transaction) -> dict[State, int]:
+    """How many jobs stand in each state."""
+    rows = tx.execute(select(jobs.c.state, func.count()).group_by(jobs.c.state))
+    return {State(state): count for state, count in rows}
+
+
+def known_gateway_ids(tx: Transaction, account_id: str, gateway_ids: Sequence[str]) -> set[str]:
+    """Which of these gateway ids belong to a job of ours."""
+    query = select(jobs.c.gateway_id).where(
+        jobs.c.account_id == account_id, jobs.c.gateway_id.in_(gateway_ids)
+    )
+    return {row.gateway_id for row in tx.execute(query)}
+
+
+def move_if_still(tx: Transaction, job: Job, changes: Mapping[str, Any]) -> bool:
+    """Change the job unless somebody changed it since it was read; False means: read and decide again."""
+    guard = and_(jobs.c.id == job.id, jobs.c.state == job.state, jobs.c.next_seq == job.next_seq)
+    return tx.execute(update(jobs).where(guard).values(**_plain(changes))).rowcount == 1
+
+
+def claim_due(
+    tx: Transaction, states: Sequence[State], *, worker: str, limit: int, lease: float
+) -> list[Job]:
+    """Lease up to `limit` due jobs in these states for `lease` seconds, the longest due first."""
+    due = and_(jobs.c.state.in_(states), jobs.c.due_at <= tx.now, unleased(tx, jobs.c))
+    chosen = select(jobs.c.id).where(due).order_by(jobs.c.due_at).limit(limit)
+    claim = (
+        update(jobs)
+        .where(jobs.c.id.in_(chosen.with_for_update(skip_locked=True).scalar_subquery()))
+        .values(leased_by=worker, lease_until=tx.now + lease, fence=jobs.c.fence + 1)
+        .returning(*jobs.c)
+    )
+    return [_job(row) for row in tx.execute(claim)]
+
+
+def note_looks(tx: Transaction, looks: Sequence[Mapping[str, Any]]) -> None:
+    """Count looks that changed nothing, in one statement; each is refused if its lease is not ours any more.
+
+    Each mapping has `id`, `fence`, `look_errors`, `poll_after`, `due_at`, `progress`, `gateway_status`.
+    """
+    if not looks:
+        return
+    statement = (
+        update(jobs)
+        .where(jobs.c.id == bindparam("b_id"), jobs.c.fence == bindparam("b_fence"))
+        .values(
+            looks=jobs.c.looks + 1,
+            last_look_at=tx.now,
+            look_errors=bindparam("b_look_errors"),
+            poll_after=bindparam("b_poll_after"),
+            due_at=bindparam("b_due_at"),
+            progress=bindparam("b_progress"),
+            gateway_status=bindparam("b_gateway_status"),
+            leased_by=None,
+            lease_until=None,
+        )
+    )
+    tx.connection.execute(statement, [{f"b_{name}": value for name, value in look.items()} for look in looks])
+
+
+def abandoned_creates(tx: Transaction, *, limit: int) -> list[Job]:
+    """Jobs whose create call lost its worker: nobody knows any more whether it was sent."""
+    return _many(tx, select(jobs).where(jobs.c.state == State.CREATING, unleased(tx, jobs.c)).limit(limit))
+
+
+def due_moments(tx: Transaction, states: Sequence[State], *, until: float, limit: int) -> list[float]:
+    """When the next jobs in these states are due, soonest first, whoever may do them."""
+    query = select(jobs.c.due_at).where(
+        jobs.c.state.in_(states), jobs.c.due_at <= until, unleased(tx, jobs.c)
+    )
+    return [row.due_at for row in tx.execute(query.order_by(jobs.c.due_at).limit(limit))]
+
+
+def unleased(tx: Transaction, columns: Any) -> ColumnElement[bool]:
+    """True for a row that nobody holds: no lease, one that ran out, or one of a dead worker."""
+    alive = select(workers.c.id).where(workers.c.beaten_at > tx.now - WORKER_DEAD_AFTER)
+    return or_(
+        columns.leased_by.is_(None),
+        columns.lease_until <= tx.now,
+        not_(columns.leased_by.in_(alive.scalar_subquery())),
+    )
+
+
+def _one(tx: Transaction, *where: ColumnElement[bool]) -> Job | None:
+    row = tx.execute(select(jobs).where(*where)).first()
+    return _job(row) if row else None
+
+
+def _many(tx: Transaction, query: Any) -> list[Job]:
+    return [_job(row) for row in tx.execute(query)]
+
+
+def _job(row: Row[Any]) -> Job:
+    values = dict(row._mapping)
+    values["state"] = State(values["state"])
+    values["updates"] = Updates(values["updates"])
+    values["destinations"] = tuple(values["destinations"])
+    values["blame"] = values["blame"] and Blame(values["blame"])
+    values["won_by"] = values["won_by"] and Source(values["won_by"])
+    values["suspicion"] = values["suspicion"] and Seen(values["suspicion"])
+    return Job(**values)
+
+
+def _row(job: Job) -> dict[str, Any]:
+    return asdict(job) | {"destinations": list(job.destinations)}
+
+
+def _plain(changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in changes.items()}

@@ -1,0 +1,82 @@
+"""Observations: append-only, one sequence per job, numbered under the job's guarded update."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, insert, select
+
+from orchestrator.core.job import Job, Observation, Source
+from orchestrator.core.lifecycle import Seen, State, Step, Verdict
+from orchestrator.store.database import Transaction
+from orchestrator.store.schema import jobs, observations
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An observation as it was kept, with what it meant then."""
+
+    job_id: str
+    seq: int
+    at: float
+    source: Source
+    seen: Seen
+    verdict: Verdict
+    from_state: State
+    to_state: State
+    status: str | None
+    progress: int | None
+    failure: dict[str, Any] | None
+    request_id: str | None
+    note: str | None
+    inbox_id: int | None
+    raw: str | None
+
+
+def append(tx: Transaction, job: Job, observation: Observation, step: Step) -> None:
+    """Keep what was learned; `job` is the row as it was before the guarded update that took its number."""
+    tx.execute(
+        insert(observations).values(
+            job_id=job.id,
+            seq=job.next_seq,
+            at=tx.now,
+            source=observation.source,
+            seen=observation.seen,
+            verdict=step.verdict,
+            from_state=job.state,
+            to_state=step.to,
+            status=observation.status,
+            progress=observation.progress,
+            failure=observation.failure and observation.failure.as_json(),
+            request_id=observation.request_id,
+            note=observation.note,
+            inbox_id=observation.inbox_id,
+            raw=observation.raw,
+        )
+    )
+
+
+def of_job(tx: Transaction, job_id: str) -> list[Recorded]:
+    """A job's timeline, oldest first."""
+    query = select(observations).where(observations.c.job_id == job_id).order_by(observations.c.seq)
+    return [_recorded(dict(row._mapping)) for row in tx.execute(query)]
+
+
+def prune(tx: Transaction, *, before: float, limit: int = 5_000) -> int:
+    """Forget the timelines of jobs that settled before a moment; the jobs themselves stay."""
+    old = (
+        select(observations.c.job_id, observations.c.seq)
+        .join(jobs, jobs.c.id == observations.c.job_id)
+        .where(observations.c.at < before, jobs.c.settled_at < before)
+        .limit(limit)
+    )
+    rows = tx.execute(old).all()
+    for job_id, seq in rows:
+        tx.execute(delete(observations).where(observations.c.job_id == job_id, observations.c.seq == seq))
+    return len(rows)
+
+
+def _recorded(row: dict[str, Any]) -> Recorded:
+    enums = {"source": Source, "seen": Seen, "verdict": Verdict, "from_state": State, "to_state": State}
+    return Recorded(**row | {name: enum(row[name]) for name, enum in enums.items()})

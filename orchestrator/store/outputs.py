@@ -1,0 +1,39 @@
+"""Outputs: the files of a completed job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from orchestrator.core.job import Output, OutputSeen
+from orchestrator.store.database import Transaction
+from orchestrator.store.schema import outputs
+
+_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def learn(tx: Transaction, job_id: str, seen: Iterable[OutputSeen]) -> None:
+    """Keep the outputs that a job is known to have; one that is known already stays as it is."""
+    for one in seen:
+        statement = _INSERT[tx.connection.dialect.name](outputs).values(
+            job_id=job_id,
+            index=one.index,
+            mime_type=one.mime_type,
+            announced_bytes=one.bytes,
+            missing=False,
+        )
+        tx.execute(statement.on_conflict_do_nothing(index_elements=["job_id", "index"]))
+
+
+def of_job(tx: Transaction, job_id: str) -> list[Output]:
+    """A job's outputs by index."""
+    query = select(outputs).where(outputs.c.job_id == job_id).order_by(outputs.c.index)
+    return [Output(**dict(row._mapping)) for row in tx.execute(query)]
+
+
+def note(tx: Transaction, job_id: str, index: int, facts: Mapping[str, Any]) -> None:
+    """Keep what fetching an output taught: its size, hash and type, or that it is missing."""
+    tx.execute(update(outputs).where(outputs.c.job_id == job_id, outputs.c.index == index).values(**facts))

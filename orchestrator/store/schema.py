@@ -1,0 +1,214 @@
+"""The tables. Times are epoch seconds by the database's clock; migrations must agree with this file."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+_DUE = text("due_at IS NOT NULL")  # what is not due costs the search for due work nothing
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+DEFAULT = "default"  # the tenant and the account that the first migration makes
+
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", String(200), nullable=False),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant_id", ForeignKey("tenants.id"), nullable=False),
+    Column("name", String(200), nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant_id", ForeignKey("tenants.id"), nullable=False),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("reference", String(200)),
+    Column("metadata", JSON, nullable=False),
+    Column("request", JSON, nullable=False),
+    Column("updates", String(16), nullable=False),
+    Column("destinations", JSON, nullable=False),
+    Column("state", String(16), nullable=False),
+    # One create attempt each: sent as x-session-id, comes back in webhooks and snapshots.
+    Column("session_id", String(128), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("without_webhook", Boolean, nullable=False),
+    Column("gateway_id", String(128)),
+    Column("gateway_status", String(64)),
+    Column("provider", String(100)),
+    Column("model", String(200)),
+    Column("progress", Integer, nullable=False),
+    Column("failure", JSON(none_as_null=True)),
+    Column("blame", String(32)),
+    Column("request_id", String(128)),
+    Column("cost_usd", Float),
+    Column("suspicion", String(32)),
+    Column("won_by", String(16)),
+    Column("looks", Integer, nullable=False),
+    Column("look_errors", Integer, nullable=False),
+    Column("webhooks", Integer, nullable=False),
+    Column("clashes", Integer, nullable=False),
+    # Looks that may still be spent on a settled job, to learn its outputs or its reason.
+    Column("detail_tries", Integer, nullable=False),
+    Column("needs_person", Boolean, nullable=False),
+    Column("cancel_requested_at", Float),
+    Column("poll_after", Float),
+    Column("last_look_at", Float),
+    Column("accepted_at", Float, nullable=False),
+    Column("created_at", Float),
+    Column("settled_at", Float),
+    Column("deadline_at", Float, nullable=False),
+    # When somebody must act on this job next; what to do follows from the state.
+    Column("due_at", Float),
+    Column("leased_by", String(64)),
+    Column("lease_until", Float),
+    Column("fence", Integer, nullable=False),
+    Column("next_seq", Integer, nullable=False),
+    UniqueConstraint("account_id", "gateway_id"),
+    UniqueConstraint("session_id"),
+    Index("ix_jobs_due", "state", "due_at", sqlite_where=_DUE, postgresql_where=_DUE),
+    Index("ix_jobs_tenant_id_accepted_at", "tenant_id", "accepted_at"),
+    Index("ix_jobs_tenant_id_reference", "tenant_id", "reference"),
+)
+
+observations = Table(
+    "observations",
+    metadata,
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("seen", String(32), nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("from_state", String(16), nullable=False),
+    Column("to_state", String(16), nullable=False),
+    Column("status", String(64)),
+    Column("progress", Integer),
+    Column("failure", JSON(none_as_null=True)),
+    Column("request_id", String(128)),
+    Column("note", Text),
+    Column("inbox_id", Integer),
+    Column("raw", Text),
+    Index("ix_observations_at", "at"),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("event_key", String(300), nullable=False),
+    Column("type", String(100), nullable=False),
+    Column("gateway_id", String(128), nullable=False),
+    Column("session_id", String(128)),
+    Column("job_id", String(64)),
+    Column("state", String(16), nullable=False),
+    Column("deliveries", Integer, nullable=False),
+    Column("received_at", Float, nullable=False),
+    Column("last_received_at", Float, nullable=False),
+    Column("headers", JSON, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    UniqueConstraint("account_id", "event_key"),
+    Index("ix_inbox_account_id_gateway_id", "account_id", "gateway_id"),
+    Index("ix_inbox_account_id_session_id", "account_id", "session_id"),
+    Index("ix_inbox_last_received_at", "last_received_at"),
+)
+
+rejections = Table(
+    "rejections",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("received_at", Float, nullable=False),
+    Column("headers", JSON, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("truncated", Boolean, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+outputs = Table(
+    "outputs",
+    metadata,
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("index", Integer, primary_key=True),
+    Column("mime_type", String(100)),
+    Column("announced_bytes", Integer),
+    Column("bytes", Integer),
+    Column("sha256", String(64)),
+    Column("missing", Boolean, nullable=False),
+)
+
+hand_offs = Table(
+    "hand_offs",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("key", String(200), nullable=False, unique=True),
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("output_index", Integer),
+    Column("outcome", String(32)),
+    Column("destination", String(100), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("due_at", Float),
+    Column("leased_by", String(64)),
+    Column("lease_until", Float),
+    Column("fence", Integer, nullable=False),
+    Column("last_error", Text),
+    Column("location", Text),
+    Column("bytes", Integer),
+    Column("sha256", String(64)),
+    Column("done_at", Float),
+    Index("ix_hand_offs_due", "state", "due_at", sqlite_where=_DUE, postgresql_where=_DUE),
+    Index("ix_hand_offs_job_id", "job_id"),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("host", String(200), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("beaten_at", Float, nullable=False),
+)
+
+pulses = Table(
+    "pulses",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("at", Float, nullable=False),
+)

@@ -1,0 +1,71 @@
+"""Structured logs: one line of JSON each, named, with the job it is about.
+
+Every event is declared here, once, with its meaning; nothing else is logged by the project's own code.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+_LOGGER = logging.getLogger("orchestrator")
+
+
+class Event(StrEnum):
+    """The name of a log line."""
+
+    STARTED = "started"  # a process is ready
+    STOPPED = "stopped"  # a process ended in order
+    JOB_ACCEPTED = "job_accepted"  # a job was kept
+    JOB_MOVED = "job_moved"  # a job changed its state
+    JOB_CLASH = "job_clash"  # something contradicts what is settled
+    CREATE_UNCERTAIN = "create_uncertain"  # a create call may or may not have made a paid job
+    NEEDS_PERSON = "needs_person"  # an uncertain create waits for `orchestrator resolve`
+    LOOK_FAILED = "look_failed"  # a look got no answer
+    WEBHOOK_RECEIVED = "webhook_received"  # a believed delivery
+    WEBHOOK_REJECTED = "webhook_rejected"  # a delivery that was not believed
+    WEBHOOK_REFUSED = "webhook_refused"  # the gateway would not call our endpoint for a job
+    HANDED_OFF = "handed_off"  # a destination has what was owed to it
+    HAND_OFF_FAILED = "hand_off_failed"  # an attempt failed, another follows
+    HAND_OFF_DEAD = "hand_off_dead"  # no attempt follows
+    LEASES_VOIDED = "leases_voided"  # earlier leases were voided at start
+    SWEPT = "swept"  # a sweep found work that no message pointed to
+    SEND_FAILED = "send_failed"  # a message could not be sent; the sweep makes up for it
+    STORE_FAILED = "store_failed"  # the database could not be used; it is tried again
+
+
+def log(event: Event, *, job: str | None = None, level: int = logging.INFO, **facts: Any) -> None:
+    """Log one event. Facts are plain values; never pass a secret, a prompt or a body."""
+    if _LOGGER.isEnabledFor(level):
+        _LOGGER.log(level, event, extra={"facts": {"job": job, **facts} if job else facts})
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            **getattr(record, "facts", {}),
+        }
+        if record.name != "orchestrator":
+            line["logger"] = record.name
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=False)
+
+
+def configure(level: str) -> None:
+    """Send every log line to standard error as JSON."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    _LOGGER.setLevel(level.upper())
