@@ -1,0 +1,185 @@
+"""The calls to the gateway. Coroutines, because they are many at once and mostly waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import httpx
+from pydantic import SecretStr
+
+from orchestrator.core.job import Observation
+from orchestrator.errors import NEVER, BadAnswer
+from orchestrator.gateway import connection, reading, vocabulary
+from orchestrator.gateway.account import Account
+from orchestrator.gateway.connection import Answer, Timeouts
+from orchestrator.gateway.content import Content, content_errors, open_content
+from orchestrator.gateway.create_answer import CreateAnswer, CreateClass, classify_headers, no_answer
+from orchestrator.gateway.error_answers import explain, retry_after
+from orchestrator.gateway.snapshot import Snapshot, read_snapshot
+
+LIST_REACHES = 100  # gateway contract 1.6: the list gives at most this many
+CONNECTIONS = 200
+
+# On the fresh client only: the connection was not made, so nothing was sent.
+_NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link to an output that needs no key until `expires_at`, in epoch seconds if the gateway said."""
+
+    url: SecretStr
+    expires_at: float | None
+
+
+class Gateway:
+    """One account's gateway. All calls of one instance belong to one event loop.
+
+    Every call but `create` raises GatewayError, or ContentError where an output is fetched.
+    """
+
+    def __init__(
+        self, account: Account, *, pooled: httpx.AsyncClient, fresh: httpx.AsyncClient, timeouts: Timeouts
+    ) -> None:
+        self.account = account
+        self.timeouts = timeouts
+        self._pooled = pooled
+        self._fresh = fresh
+
+    async def create(
+        self, request: Mapping[str, Any], *, session_id: str, webhook_events: Sequence[str] | None
+    ) -> CreateAnswer:
+        """Ask for a job. Never raises for what the gateway does: every outcome is one of five classes.
+
+        With `webhook_events`, and an endpoint in the account, the gateway is asked to call. If it
+        refuses the endpoint, the job is asked for once more without, and the answer says so.
+        """
+        endpoint = self.account.webhook_endpoint_id if webhook_events else None
+        hook = (
+            {"webhook": {"endpoint_id": endpoint, "events": list(webhook_events or ())}} if endpoint else {}
+        )
+        refused = False
+        try:
+            async with asyncio.timeout(self.timeouts.total_create):
+                answer = await self._create_once({**request, **hook}, session_id)
+                refused = bool(hook) and answer.webhook_refused
+                if refused:
+                    bare = {name: value for name, value in request.items() if name != "webhook"}
+                    answer = await self._create_once(bare, session_id)
+        except TimeoutError:
+            answer = no_answer(CreateClass.UNCERTAIN, f"no answer in {self.timeouts.total_create:g} s")
+        return replace(answer, webhook_refused=refused)
+
+    async def _create_once(self, request: Mapping[str, Any], session_id: str) -> CreateAnswer:
+        try:
+            body = json.dumps(request, allow_nan=False).encode()
+        except (TypeError, ValueError, RecursionError) as exc:
+            return no_answer(CreateClass.REFUSED, f"the request is no JSON: {exc}")
+        headers = {"content-type": "application/json", "x-session-id": session_id}
+        try:
+            async with self._fresh.stream("POST", "videos", content=body, headers=headers) as response:
+                answer = await connection.read_whole(response, self.account)
+        except _NOT_SENT as exc:
+            return no_answer(CreateClass.UNSENT, f"cannot connect ({connection.describe(exc)})")
+        except Exception as exc:  # noqa: BLE001 - the request may have arrived, so no error may hide it
+            return no_answer(CreateClass.UNCERTAIN, f"the answer was lost ({connection.describe(exc)})")
+        return classify_headers(answer.status, answer.headers, answer.body)
+
+    async def look(self, gateway_id: str) -> Observation:
+        """The job as its provider shows it now."""
+        answer = await self._ask("GET", f"videos/{_quoted(gateway_id)}")
+        data = _object(answer)
+        if reading.word(data.get("status")) is None or data.get("id", gateway_id) != gateway_id:
+            raise BadAnswer(f"the answer is not about {gateway_id}", status=answer.status, reason="not_a_job")
+        seen = vocabulary.from_look(data, answer.body.decode())
+        return replace(seen, gateway_id=gateway_id, retry_after=retry_after(answer.headers))
+
+    async def list_recent(self, limit: int = LIST_REACHES) -> list[Observation]:
+        """The stored state of the most recent jobs; items without a usable id are left out."""
+        params = {"limit": max(1, min(limit, LIST_REACHES))}
+        items = _object(await self._ask("GET", "videos", params=params)).get("data")
+        if not isinstance(items, list):
+            raise BadAnswer("the list has no data", reason="not_a_list")
+        seen = [vocabulary.from_list(item) for item in items if isinstance(item, dict)]
+        return [item for item in seen if item.gateway_id]
+
+    async def snapshot(self, gateway_id: str) -> Snapshot:
+        """The stored state of one job, and the session id that its create was sent with."""
+        return await read_snapshot(self.account, _quoted(gateway_id), self.timeouts)
+
+    def content(self, gateway_id: str, index: int = 0) -> AbstractAsyncContextManager[Content]:
+        """The bytes of one output, to be used in `async with`. Raises ContentError."""
+        params = {"index": index} if index else {}
+        with content_errors("asking for the content"):
+            path = f"videos/{_quoted(gateway_id)}/content"
+        return open_content(self._pooled, self.account, path, params, self.timeouts)
+
+    async def download_url(
+        self, gateway_id: str, *, index: int = 0, ttl_seconds: int = 900, disposition: str = "attachment"
+    ) -> Link:
+        """A link to one output for `ttl_seconds`, which the gateway clamps to 60…3600."""
+        wish: dict[str, Any] = {"ttl_seconds": ttl_seconds, "disposition": disposition}
+        if index:
+            wish["index"] = index
+        data = _object(await self._ask("POST", f"videos/{_quoted(gateway_id)}/download_url", json=wish))
+        url = data.get("download_url")
+        if not isinstance(url, str) or not url.startswith(("https://", "http://")):
+            raise BadAnswer("the answer has no link", reason="no_link")
+        return Link(SecretStr(url), reading.number(data.get("expires_at")))
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._pooled.aclose()
+        await self._fresh.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def _ask(self, method: str, path: str, **what: Any) -> Answer:
+        with connection.translated(f"{method} {path}"):
+            async with (
+                asyncio.timeout(self.timeouts.total_look),
+                self._pooled.stream(method, path, **what) as response,
+            ):
+                answer = await connection.read_whole(response, self.account)
+        if not 200 <= answer.status < 300:
+            raise explain(answer.status, answer.headers, answer.body).as_error()
+        return answer
+
+
+def connect(account: Account, timeouts: Timeouts, connections: int = CONNECTIONS) -> Gateway:
+    """A gateway with clients of its own; may be built in any thread, before its event loop runs."""
+    pooled = connection.pooled_client(account, timeouts, connections)
+    fresh = connection.fresh_client(account, timeouts)
+    return Gateway(account, pooled=pooled, fresh=fresh, timeouts=timeouts)
+
+
+def _quoted(gateway_id: str) -> str:
+    """The id as it goes into a URL. The letters allowed need no percent sign."""
+    if reading.gateway_id(gateway_id) is None:
+        raise BadAnswer(f"{gateway_id[:40]!r} is no job id", reason="bad_gateway_id", retry=NEVER)
+    return gateway_id
+
+
+def _object(answer: Answer) -> Mapping[str, Any]:
+    try:
+        data = reading.decode(answer.body)
+    except reading.Unreadable:
+        data = None
+    if not isinstance(data, dict):
+        raise BadAnswer("the answer is not a JSON object", status=answer.status, reason="not_json")
+    return data
