@@ -1,0 +1,10 @@
+"""The sandbox gateway: imitates the remote gateway over real HTTP, with every fault as a switch.
+
+A program of its own, which shares no code with the product that is tested against it.
+"""
+
+from orchestrator.sandbox.app import create_app
+from orchestrator.sandbox.config import SandboxConfig
+from orchestrator.sandbox.server import serve
+
+__all__ = ["SandboxConfig", "create_app", "serve"]

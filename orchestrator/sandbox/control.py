@@ -1,0 +1,162 @@
+"""The sandbox's own routes: set faults, see the truth, stage events. The gateway has none of these."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from orchestrator.sandbox.auth import gateway_of
+from orchestrator.sandbox.creation import FALLBACK_EVENTS, PHASES
+from orchestrator.sandbox.gateway import FOR_EVER, Gateway
+from orchestrator.sandbox.state import TERMINAL, Delivery, Job
+from orchestrator.sandbox.switches import UnknownSwitch, describe
+
+
+def _complaint(message: str, status: int = 400) -> Response:
+    return JSONResponse({"error": message}, status)
+
+
+async def _object(request: Request) -> dict[str, Any]:
+    """The body as an object. Raises ValueError with a sentence."""
+    try:
+        body = json.loads(await request.body() or b"{}")
+    except ValueError:
+        raise ValueError("the body is not JSON.") from None
+    if not isinstance(body, dict):
+        raise ValueError("the body must be a JSON object.")
+    return body
+
+
+async def switches(request: Request) -> Response:
+    """Every switch with its default and meaning."""
+    return JSONResponse({"switches": describe()})
+
+
+async def faults(request: Request) -> Response:
+    """Show the switches in force; PUT lays some over them, DELETE restores the configured ones."""
+    gateway = gateway_of(request)
+    try:
+        if request.method == "PUT":
+            gateway.set_faults(await _object(request))
+        elif request.method == "DELETE":
+            gateway.restore_faults()
+    except UnknownSwitch as error:
+        return _complaint(str(error))
+    except ValueError as error:
+        return _complaint(str(error))
+    return JSONResponse({"job": asdict(gateway.defaults), "live": asdict(gateway.live)})
+
+
+async def requests(request: Request) -> Response:
+    """The request log, oldest first; query parameters filter by field, `path` by prefix."""
+    rows = gateway_of(request).log.entries(**dict(request.query_params))
+    return JSONResponse({"requests": rows, "count": len(rows)})
+
+
+async def jobs(request: Request) -> Response:
+    """The ground truth of every job; query parameters filter by field."""
+    gateway = gateway_of(request)
+    rows = [_truth(gateway, job) for job in gateway.jobs.everything()]
+    wanted = dict(request.query_params).items()
+    rows = [row for row in rows if all(str(row.get(name)) == value for name, value in wanted)]
+    return JSONResponse({"jobs": rows, "count": len(rows)})
+
+
+def _truth(gateway: Gateway, job: Job) -> dict[str, Any]:
+    now = gateway.clock.now()
+    live = job.outcome if now >= job.ends_at else "processing" if now >= job.starts_at else "queued"
+    return {
+        "id": job.id,
+        "number": job.number,
+        "session_id": job.session_id,
+        "provider": job.profile.name,
+        "created_at": job.created_at,
+        "ends_at": None if job.ends_at == FOR_EVER else job.ends_at,
+        "outcome": job.outcome,
+        "live": live,
+        "stored": job.stored,
+        "finalized_at": job.finalized_at,
+        "deleted": job.deleted,
+        "outputs": job.output_count,
+        "gets": job.gets,
+        "content_gets": job.content_gets,
+        "webhook_attempts": len(job.history),
+        "webhooks_delivered": sum(row.state == "delivered" for row in job.deliveries.values()),
+        "prompt": job.body.get("prompt"),
+    }
+
+
+async def webhooks(request: Request) -> Response:
+    """Every event owed, with its attempts; query parameters filter by field."""
+    gateway = gateway_of(request)
+    rows = [_owed(job, row) for job in gateway.jobs.everything() for row in job.deliveries.values()]
+    wanted = dict(request.query_params).items()
+    rows = [row for row in rows if all(str(row.get(name)) == value for name, value in wanted)]
+    return JSONResponse({"webhooks": rows, "count": len(rows)})
+
+
+def _owed(job: Job, row: Delivery) -> dict[str, Any]:
+    attempts = [entry for entry in job.history if entry["delivery_key"] == row.key]
+    return {
+        "event_id": row.event_id,
+        "type": row.type,
+        "key": row.key,
+        "job_id": job.id,
+        "session_id": job.session_id,
+        "state": row.state,
+        "attempts": attempts,
+        "statuses": row.statuses,
+    }
+
+
+async def trigger(request: Request) -> Response:
+    """Send one event of a job now; a terminal one ends a running job that way."""
+    gateway = gateway_of(request)
+    job = gateway.jobs.find(request.path_params["id"])
+    if job is None:
+        return _complaint(f"no job {request.path_params['id']!r}; GET /_sandbox/jobs lists them.", 404)
+    try:
+        event = str((await _object(request)).get("event", ""))
+    except ValueError as error:
+        return _complaint(str(error))
+    phase = event.removeprefix("video.")
+    if phase not in PHASES:
+        return _complaint(
+            f"unknown event {event!r}; it takes one of {', '.join('video.' + name for name in PHASES)}."
+        )
+    if job.webhook_endpoint is None and not _adopt_endpoint(gateway, job):
+        return _complaint("the job has no webhook and the sandbox no endpoint to use instead.", 409)
+    ended_here = phase in TERMINAL and job.stored not in TERMINAL
+    gateway.end_now(job, phase) if ended_here else None
+    if not ended_here or f"video.{phase}" not in job.deliveries:
+        gateway.outbox.send_now(job, phase)
+    return JSONResponse({"event": f"video.{phase}", "job": _truth(gateway, job)}, 202)
+
+
+def _adopt_endpoint(gateway: Gateway, job: Job) -> bool:
+    endpoint = next((row for row in gateway.endpoints.everything(False) if row.active), None)
+    if endpoint is not None:
+        job.webhook_endpoint, job.webhook_events = endpoint.id, list(FALLBACK_EVENTS)
+    return endpoint is not None
+
+
+async def reset(request: Request) -> Response:
+    """Forget all jobs, requests and faults."""
+    await gateway_of(request).reset()
+    return JSONResponse({"reset": True})
+
+
+ROUTES = [
+    Route("/_sandbox/switches", switches, methods=["GET"]),
+    Route("/_sandbox/faults", faults, methods=["GET", "PUT", "DELETE"]),
+    Route("/_sandbox/requests", requests, methods=["GET"]),
+    Route("/_sandbox/jobs", jobs, methods=["GET"]),
+    Route("/_sandbox/webhooks", webhooks, methods=["GET"]),
+    Route("/_sandbox/jobs/{id}/trigger", trigger, methods=["POST"]),
+    Route("/_sandbox/reset", reset, methods=["POST"]),
+]
