@@ -19,7 +19,7 @@ fail() { say "$@"; exit 1; }
 
 # --- which Python -------------------------------------------------------------------------------------------------
 
-runs() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
+runs() { [ "$("$1" -c 'import sys; print(sys.version_info >= (3, 11))' 2>/dev/null)" = True ]; }
 makes_venvs() { "$1" -c 'import ssl, venv, ensurepip; ensurepip.version()' >/dev/null 2>&1; }
 
 # The newest that can make a virtual environment, else the newest at all. Each is run: a name on PATH may be a shim.
