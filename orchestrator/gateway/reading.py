@@ -19,6 +19,7 @@ _WORD_LIMIT = 200
 _DEEPEST = 64
 _DIGITS_OF_64_BITS = 18
 _GATEWAY_ID = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # not after an escaped backslash
 _UNSTORABLE = re.compile(r"\\u(0000|[dD][89a-fA-F])")
 
 
@@ -52,7 +53,7 @@ def _loads(text: str) -> Any:
 
 def _storable(value: Any) -> Any:
     text = json.dumps(value, ensure_ascii=False).encode(errors="replace").decode()
-    return _loads(text.replace("\\u0000", "\\ufffd"))
+    return _loads(_NUL.sub(r"\1\\ufffd", text))
 
 
 def _integer(digits: str) -> int | float | None:
