@@ -40,7 +40,7 @@ choose_python() {
   elif ! command -v "$PYTHON" >/dev/null 2>&1; then
     fail "PYTHON=$PYTHON is not a command"
   else
-    runs "$PYTHON" || fail "PYTHON=$PYTHON is $("$PYTHON" -V 2>&1): 3.11 or newer is needed"
+    runs "$PYTHON" || fail "PYTHON=$PYTHON is not Python 3.11 or newer ($("$PYTHON" -V 2>&1))"
     python=$PYTHON
   fi
   makes_venvs "$python" || add_venv_support
