@@ -11,8 +11,8 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from orchestrator.sandbox import content, control, creation, endpoint_routes, videos, websocket
 from orchestrator.sandbox.config import SandboxConfig
+from orchestrator.sandbox.front import Front
 from orchestrator.sandbox.gateway import Gateway
-from orchestrator.sandbox.log import Front
 
 
 def create_app(config: SandboxConfig, address: str | None = None) -> Starlette:

@@ -1,4 +1,4 @@
-"""Money as the gateway shows it: three cents a second, held first and settled at the end (contract section 2.5)."""
+"""Money as the gateway shows it: three cents a second, held, then settled (contract section 2.5)."""
 
 from __future__ import annotations
 

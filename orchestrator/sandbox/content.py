@@ -1,4 +1,4 @@
-"""GET /v1/videos/{id}/content: the bytes, and everything that can be wrong with them (contract section 1.4)."""
+"""GET /v1/videos/{id}/content: the bytes, and all that can be wrong with them (contract section 1.4)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from starlette.responses import Response, StreamingResponse
 from orchestrator.sandbox import refusals
 from orchestrator.sandbox.auth import gateway_of, refuse_key
 from orchestrator.sandbox.content_errors import staged
+from orchestrator.sandbox.cutting import cut
 from orchestrator.sandbox.gateway import Gateway
-from orchestrator.sandbox.server import cut
 from orchestrator.sandbox.state import TERMINAL, Job
 from orchestrator.sandbox.video import make_video, padding_header
 from orchestrator.sandbox.videos import find, see

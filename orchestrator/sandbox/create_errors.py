@@ -26,7 +26,7 @@ class Request:
 
 @dataclass(frozen=True)
 class CreateError:
-    """One error: its answer (None cuts the connection), whether the job exists all the same, and when it occurs."""
+    """One error: its answer (None cuts the connection), whether the job exists all the same, its meaning."""
 
     answer: Callable[[Request], Response] | None
     leaves_job: bool
@@ -141,8 +141,8 @@ def _executor_throws(request: Request) -> Response:
 
 
 _NO_MODEL = (
-    "Unsupported model or endpoint. Please check https://phaseo.app/models for your model id, or the API Reference "
-    "at https://phaseo.app/docs/v1/api-reference for valid endpoints."
+    "Unsupported model or endpoint. Please check https://phaseo.app/models for your model id, or the "
+    "API Reference at https://phaseo.app/docs/v1/api-reference for valid endpoints."
 )
 _NO_ENDPOINT = "webhook.endpoint_id must reference an active webhook endpoint in this workspace."
 _DAY = "This API key has reached its daily request limit (10/10)."

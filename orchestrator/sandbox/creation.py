@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from orchestrator.sandbox import create_errors, refusals
 from orchestrator.sandbox.auth import gateway_of, refuse_key
 from orchestrator.sandbox.create_errors import CREATE_ERRORS, CreateError
+from orchestrator.sandbox.cutting import Cut
 from orchestrator.sandbox.gateway import Gateway
-from orchestrator.sandbox.outbox import subscribed
 from orchestrator.sandbox.names import check_names
+from orchestrator.sandbox.outbox import subscribed
 from orchestrator.sandbox.profiles import profile_of
-from orchestrator.sandbox.server import cut
 from orchestrator.sandbox.state import Job
 from orchestrator.sandbox.switches import JobSwitches, UnknownSwitch, apply
 from orchestrator.sandbox.validation import describe, issue, problems
@@ -67,19 +67,17 @@ async def create_video(request: Request) -> Response:
             await gateway.outbox.drain()
     if order.switches.create_delay:
         await asyncio.sleep(order.switches.create_delay)
-    return await _answer(request, gateway, order, error, job)
+    return _answer(request, gateway, order, error, job)
 
 
-async def _answer(
+def _answer(
     request: Request, gateway: Gateway, order: Order, error: CreateError | None, job: Job | None
 ) -> Response:
-    if error is None:
-        assert job is not None
+    if error is None and job is not None:
         headers = refusals.NO_STORE | {"server-timing": "guardAuth;dur=0.1", "timing-allow-origin": "*"}
         return JSONResponse(gateway.scribe().created(job, order.switches.create_status), headers=headers)
-    if error.answer is None:
-        await cut(request.scope, request.receive)
-        raise ClientDisconnect
+    if error is None or error.answer is None:
+        return Cut()
     model = str(order.body.get("model", "sora-2"))
     provider = order.switches.provider or profile_of(model).name
     request_id = job.id if job else gateway.new_request_id()

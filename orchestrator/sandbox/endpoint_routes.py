@@ -72,7 +72,7 @@ def _problems(body: Any, required: tuple[str, ...]) -> list[dict[str, Any]]:
         value = body.get(name)
         if name == "name" and isinstance(value, str) and not 1 <= len(value) <= 120:
             found.append(_length_problem(value))
-        elif value is None and name in required or value is not None and not isinstance(value, str):
+        elif (value is None and name in required) or not isinstance(value, str | None):
             text = f"Invalid input: expected string, received {'undefined' if value is None else 'other'}"
             found.append({"expected": "string", "code": "invalid_type", "path": [name], "message": text})
     if not isinstance(body.get("events", []), list) or not all(

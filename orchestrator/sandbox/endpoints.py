@@ -1,4 +1,4 @@
-"""The workspace's webhook endpoints: the book of them, and which URLs it takes (contract sections 4.4 and 5)."""
+"""The workspace's webhook endpoints, and which URLs they may have (contract sections 4.4 and 5)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The heart of the sandbox: jobs live, end, are noticed, and owe their webhooks.
 
-Two states per job, as on the gateway: the provider's truth, which only a look reveals, and the stored state, which
-keeps its first end for ever. Lists, links, webhooks and WebSockets tell the stored one.
+Two states per job, as on the gateway: the provider's truth, which only a look reveals, and the stored state,
+which keeps its first end for ever. Lists, links, webhooks and WebSockets tell the stored one.
 """
 
 from __future__ import annotations

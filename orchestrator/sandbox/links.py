@@ -40,7 +40,8 @@ class Links:
         packed = json.dumps(claims, separators=(",", ":")).encode()
         token = base64.urlsafe_b64encode(packed).decode().rstrip("=")
         which = f"index={index}&" if index else ""
-        query = f"{which}download_token={token}&download_sig={self._sign(token, expires_at)}&expires_at={expires_at}"
+        signature = self._sign(token, expires_at)
+        query = f"{which}download_token={token}&download_sig={signature}&expires_at={expires_at}"
         return f"{base}/v1/videos/{job_id}/content?{query}", expires_at
 
     def read(

@@ -1,19 +1,12 @@
-"""The request log, and what the live switches do to every request before a route sees it."""
+"""The request log."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from orchestrator.sandbox.refusals import bare_500
-from orchestrator.sandbox.server import cut
-
-if TYPE_CHECKING:
-    from orchestrator.sandbox.gateway import Gateway
+from starlette.types import Scope
 
 
 class RequestLog:
@@ -58,42 +51,3 @@ def _matches(entry: dict[str, Any], name: str, value: str) -> bool:
 
 def _job_id(path: str) -> str | None:
     return next((part for part in path.split("/") if part.startswith("G-")), None)
-
-
-class Front:
-    """ASGI middleware: logs each gateway request and applies latency, drops and outages."""
-
-    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
-        self._app = app
-        self._gateway = gateway
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or not scope["path"].startswith("/v1"):
-            await self._app(scope, receive, send)
-            return
-        entry = scope["sandbox"] = self._gateway.log.open(scope)
-        live = self._gateway.live
-        if live.latency:
-            await asyncio.sleep(live.latency)
-        if _struck(live.drop, scope):
-            await cut(scope, receive)
-        elif _struck(live.down, scope):
-            entry["status"] = 500
-            await bare_500()(scope, receive, send)
-        else:
-            await self._app(scope, receive, _noting(entry, send))
-
-
-def _struck(extent: str, scope: Scope) -> bool:
-    return extent == "all" or (extent == "gets" and scope.get("method", "GET") == "GET")
-
-
-def _noting(entry: dict[str, Any], send: Send) -> Send:
-    async def noted(message: Message) -> None:
-        if message["type"] in ("http.response.start", "websocket.http.response.start"):
-            entry["status"] = message["status"]
-        elif message["type"] == "websocket.accept":
-            entry["status"] = 101
-        await send(message)
-
-    return noted

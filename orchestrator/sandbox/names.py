@@ -10,7 +10,7 @@ from orchestrator.sandbox.switches import JobSwitches, UnknownSwitch
 
 def check_names(switches: JobSwitches) -> None:
     """Raises UnknownSwitch for a provider or an error that does not exist."""
-    tables = {"provider": PROFILES, "create_error": CREATE_ERRORS, "content_error": CONTENT_ERRORS}
+    tables = {"provider": [*PROFILES], "create_error": [*CREATE_ERRORS], "content_error": [*CONTENT_ERRORS]}
     for name, table in tables.items():
         value = getattr(switches, name)
         if value is not None and value not in table:

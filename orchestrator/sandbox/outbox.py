@@ -1,4 +1,4 @@
-"""Which webhooks are owed, when each attempt is made, and what became of it (contract sections 4.3 and 4.4)."""
+"""Which webhooks are owed, when each is attempted, and what became of it (contract sections 4.3 and 4.4)."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Outbox:
         task.add_done_callback(self._tasks.discard)
 
     async def _attempt(self, job: Job, delivery: Delivery) -> None:
-        # The endpoint is looked up at every attempt: a new secret or URL counts at once, a disabled one drops.
+        # Looked up at every attempt: a new secret or URL counts at once, and a disabled endpoint drops.
         endpoint = self._endpoints.find(job.webhook_endpoint or "")
         if self._closed or self.stopped:
             delivery.state = "lost"

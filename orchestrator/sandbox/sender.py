@@ -46,8 +46,8 @@ class Sender:
         self._client: httpx.AsyncClient | None = None
 
     def _pool(self) -> httpx.AsyncClient:
-        # Made at first use, inside the running loop. aiohttp's connections, because httpx's own pool slows to a
-        # crawl above some twenty of them.
+        # Made at first use, inside the running loop. aiohttp's connections, because httpx's own pool slows
+        # to a crawl above some twenty of them.
         if self._client is None:
             transport = AiohttpTransport(limits=httpx.Limits(max_connections=200), trust_env=False)
             self._client = httpx.AsyncClient(

@@ -1,7 +1,7 @@
 """Every fault and option of the sandbox: one typed field and one line of documentation each.
 
-`JobSwitches` belong to one job: `provider_params: {"sandbox": {...}}` in the create body, or the defaults for
-later jobs. `LiveSwitches` belong to the whole sandbox and act at once. Both are set by `PUT /_sandbox/faults`.
+`JobSwitches` belong to one job: `provider_params: {"sandbox": {...}}` in the create body, or the defaults of
+later jobs. `LiveSwitches` belong to the whole sandbox and act at once. `PUT /_sandbox/faults` sets both.
 Times are gateway seconds, divided by the time scale, unless the line says real seconds.
 """
 
@@ -16,7 +16,6 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from orchestrator.sandbox.config import documented as switch
 
 Ending = Literal["completed", "failed", "cancelled", "expired"]
-ContentFault = Literal["ok", "missing", "empty", "cut", "truncated", "json", "html", "garbage"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class JobSwitches:
         "provider", "Content past the last output: 502 missing_video_uri, or silently output 0."
     )
     # content
-    content: ContentFault = switch(
+    content: Literal["ok", "missing", "empty", "cut", "truncated", "json", "html", "garbage"] = switch(
         "ok",
         "Content of a completed job: missing (502), empty, cut (connection closes half-way), truncated "
         "(ends cleanly half-way), or json, html, garbage in place of the video.",

@@ -1,4 +1,4 @@
-"""The strict schema of a create body (contract section 1.1): every problem, worded as the gateway words it."""
+"""The strict schema of a create body (contract section 1.1), its problems worded as the gateway does."""
 
 from __future__ import annotations
 

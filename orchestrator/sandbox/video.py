@@ -1,7 +1,7 @@
 """A tiny but real MP4, written byte by byte: H.264 baseline, a mosaic of sixteen colours.
 
-The first frame is coded without any prediction or transform (I_PCM, ITU-T H.264 section 7.3.5), every later one
-repeats it (P_Skip). The colours come from a digest, so every output of every job differs.
+The first frame is coded without any prediction or transform (I_PCM, ITU-T H.264 section 7.3.5), every later
+one repeats it (P_Skip). The colours come from a digest, so every output of every job differs.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Bits:
         return self._put("0" * (len(code) - 1) + code)
 
     def signed(self, value: int) -> _Bits:
-        """se(v): 0, 1, -1, 2, -2 …"""
+        """se(v): 0, 1, -1, 2, -2 and so on."""
         return self.unsigned(2 * value - 1 if value > 0 else -2 * value)
 
     def align(self) -> _Bits:

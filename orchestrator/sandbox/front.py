@@ -1,0 +1,51 @@
+"""What happens to every request before a route sees it: the log, and the live switches."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from orchestrator.sandbox.cutting import cut
+from orchestrator.sandbox.gateway import Gateway
+from orchestrator.sandbox.refusals import bare_500
+
+
+class Front:
+    """ASGI middleware: logs each gateway request and applies latency, drops and outages."""
+
+    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
+        self._app = app
+        self._gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or not scope["path"].startswith("/v1"):
+            await self._app(scope, receive, send)
+            return
+        entry = scope["sandbox"] = self._gateway.log.open(scope)
+        live = self._gateway.live
+        if live.latency:
+            await asyncio.sleep(live.latency)
+        if _struck(live.drop, scope):
+            await cut(scope, receive)
+        elif _struck(live.down, scope):
+            entry["status"] = 500
+            await bare_500()(scope, receive, send)
+        else:
+            await self._app(scope, receive, _noting(entry, send))
+
+
+def _struck(extent: str, scope: Scope) -> bool:
+    return extent == "all" or (extent == "gets" and scope.get("method", "GET") == "GET")
+
+
+def _noting(entry: dict[str, Any], send: Send) -> Send:
+    async def noted(message: Message) -> None:
+        if message["type"] in ("http.response.start", "websocket.http.response.start"):
+            entry["status"] = message["status"]
+        elif message["type"] == "websocket.accept":
+            entry["status"] = 101
+        await send(message)
+
+    return noted

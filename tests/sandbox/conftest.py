@@ -1,0 +1,46 @@
+"""Two sandboxes for the whole folder, one in real time and one sped up; each test finds them as new."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.sandbox.harness import Receiver, Sandbox
+
+SPEED = 600  # a five-minute tick is half a second
+
+
+def _running(*options: str) -> Iterator[Sandbox]:
+    sandbox = Sandbox(*options)
+    yield sandbox
+    assert sandbox.stop() == "", "the sandbox wrote to stderr"
+
+
+@pytest.fixture(scope="session")
+def real_time() -> Iterator[Sandbox]:
+    yield from _running()
+
+
+@pytest.fixture(scope="session")
+def sped_up() -> Iterator[Sandbox]:
+    yield from _running("--time-scale", str(SPEED))
+
+
+@pytest.fixture
+def sandbox(real_time: Sandbox) -> Sandbox:
+    """A sandbox in real time."""
+    real_time.reset()
+    return real_time
+
+
+@pytest.fixture
+def fast(sped_up: Sandbox) -> Sandbox:
+    """A sandbox six hundred times as fast."""
+    sped_up.reset()
+    return sped_up
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.stop()
