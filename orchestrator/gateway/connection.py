@@ -94,13 +94,16 @@ def _headers(account: Account) -> dict[str, str]:
 
 @contextmanager
 def translated(what: str) -> Iterator[None]:
-    """Turn what an HTTP call raises into Unreachable or NoAnswer."""
+    """Turn what an HTTP call raises into Unreachable or NoAnswer.
+
+    The foreign exception is not chained: aiohttp's show the request headers, our key among them.
+    """
     try:
         yield
-    except TimeoutError as exc:
-        raise NoAnswer(f"{what}: no whole answer in time") from exc
+    except TimeoutError:
+        raise NoAnswer(f"{what}: no whole answer in time") from None
     except FOREIGN as exc:
-        raise _ours(what, exc) from exc
+        raise _ours(what, exc) from None
 
 
 def _ours(what: str, exc: Exception) -> GatewayError:
