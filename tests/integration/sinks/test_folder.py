@@ -1,9 +1,11 @@
 """The folder sink keeps every sink's promise, and those that only a folder makes."""
 
 import errno
+import fcntl
 import os
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +22,18 @@ def files(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir())
 
 
-@pytest.fixture(params=["hard links", "no hard links"])
-def sink(request: pytest.FixtureRequest, folder: Path, monkeypatch: pytest.MonkeyPatch) -> FolderSink:
+@pytest.fixture
+def without_links(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError(errno.EOPNOTSUPP, "Operation not supported")
 
+    monkeypatch.setattr(os, "link", refuse)
+
+
+@pytest.fixture(params=["hard links", "no hard links"])
+def sink(request: pytest.FixtureRequest, folder: Path) -> FolderSink:
     if request.param == "no hard links":
-        monkeypatch.setattr(os, "link", refuse)
+        request.getfixturevalue("without_links")
     return FolderSink(folder)
 
 
@@ -145,6 +152,34 @@ def test_one_file_costs_two_syncs_and_few_calls(
         *["open", "unlink", "open", "write", "fsync", "link", "unlink", "fsync"],
         *["unlink", "close", "close"],
     ]
+
+
+def test_what_is_found_is_made_durable_before_it_is_told(
+    folder_sink: FolderSink, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / NAME).write_bytes(b"published by an attempt that was killed before it could sync the folder")
+    synced: list[bool] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.path.samestat(os.fstat(fd), folder.stat())))
+    folder_sink.find(NAME)
+    assert synced == [True]
+
+
+@pytest.mark.usefixtures("without_links")
+def test_without_hard_links_attempts_publish_one_after_the_other(
+    folder_sink: FolderSink, folder: Path
+) -> None:
+    staging = folder_sink.stage(NAME, 1)
+    with ThreadPoolExecutor(1) as pool:
+        directory = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX)
+            publishing = pool.submit(staging.publish)
+            wait([publishing], timeout=0.2)
+            assert not publishing.done()
+            assert not (folder / NAME).exists()
+        finally:
+            os.close(directory)
+        assert publishing.result() == folder_sink.find(NAME)
 
 
 @several
