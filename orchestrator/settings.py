@@ -46,10 +46,13 @@ class Settings(BaseModel):
         None, description="UUID of the gateway's webhook endpoint that calls us. Empty: looks only."
     )
     webhook_secrets: tuple[SecretStr, ...] = Field(
-        (), description="Signing secrets of that endpoint, separated by commas; keep the old one while rotating."
+        (),
+        description="Signing secrets of that endpoint, separated by commas; keep the old one while rotating.",
     )
     host: str = Field("127.0.0.1", description="Address that the receiver listens on.")
-    port: int = Field(8700, ge=0, le=65535, description="Port that the receiver listens on; 0 takes a free one.")
+    port: int = Field(
+        8700, ge=0, le=65535, description="Port that the receiver listens on; 0 takes a free one."
+    )
     poll_after_seconds: float = Field(
         20.0, gt=0, le=3600, description="Seconds between looks where the gateway gives no guidance."
     )
@@ -60,11 +63,13 @@ class Settings(BaseModel):
         5.0, gt=0, le=300, description="Seconds between attempts to find out what an uncertain create did."
     )
     uncertain_wait_seconds: float = Field(
-        900.0, ge=0, description="Seconds after which an uncertain create is left to a person, or resubmitted."
+        900.0,
+        ge=0,
+        description="Seconds after which an uncertain create is left to a person, or resubmitted.",
     )
     uncertain_policy: UncertainPolicy = Field(
         UncertainPolicy.PERSON,
-        description="`person`: wait for `orchestrator resolve`; `resubmit`: create again and risk paying twice.",
+        description="`person`: wait for `orchestrator resolve`; `resubmit`: risk paying for two.",
     )
     create_timeout_seconds: float = Field(
         120.0, gt=0, le=600, description="Seconds for one create call; beyond it the create is uncertain."
@@ -110,7 +115,9 @@ class Settings(BaseModel):
             return str(UUID(str(value)))
         except ValueError:
             # The gateway answers 500 to an id that is none (contract 5), which would look like an outage.
-            raise ValueError("is not a UUID; the gateway shows it as the `id` of the webhook endpoint") from None
+            raise ValueError(
+                "is not a UUID; the gateway shows it as the `id` of the webhook endpoint"
+            ) from None
 
     @field_validator("gateway_url")
     @classmethod
@@ -125,7 +132,10 @@ class Settings(BaseModel):
     @property
     def resolved_database_url(self) -> str:
         """The database URL, with the default filled in."""
-        return self.database_url.get_secret_value() or f"sqlite:///{self.data_dir.absolute() / 'orchestrator.db'}"
+        return (
+            self.database_url.get_secret_value()
+            or f"sqlite:///{self.data_dir.absolute() / 'orchestrator.db'}"
+        )
 
 
 def load(environment: Mapping[str, str], **overrides: Any) -> Settings:

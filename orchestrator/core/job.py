@@ -70,6 +70,7 @@ class Observation:
 
     `outputs` is None when the source does not tell, and empty when it told of none.
     `attempt_id` is the session id of the create attempt that this is the answer to, if it is one.
+    `repeated` marks a delivery whose event was received before: its data may still be fresher.
     """
 
     source: Source
@@ -90,6 +91,7 @@ class Observation:
     note: str | None = None
     raw: str | None = None
     inbox_id: int | None = None
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ class Job:
     state: State
     session_id: str
     accepted_at: float
+    state_since: float
     deadline_at: float
     updates: Updates = Updates.HYBRID
     destinations: tuple[str, ...] = ()
@@ -123,6 +126,7 @@ class Job:
     won_by: Source | None = None
     looks: int = 0
     look_errors: int = 0
+    look_error: str | None = None
     webhooks: int = 0
     clashes: int = 0
     detail_tries: int = 0
@@ -160,6 +164,19 @@ class HandOffState(StrEnum):
     DEAD = "dead"  # given up after the whole schedule; can be replayed
     MISSING = "missing"  # there is no such output; the job's outcome says so
     WITHDRAWN = "withdrawn"  # the caller cancelled before it was done
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A hand-off about to be owed: its key, which never changes, and when it may first be tried."""
+
+    key: str
+    job_id: str
+    kind: HandOffKind
+    destination: str
+    due_at: float
+    output_index: int | None = None
+    outcome: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,9 +78,7 @@ _STAY = {"=": Verdict.KNOWN, "~": Verdict.LATE, "!": Verdict.CLASH}
 
 # One row per thing seen, one column per state we are in. A state's name: move there. "=" known,
 # "~" late, "!" clash: stay. A "?" at the end: ask for stored evidence.
-_STATES = (
-    "accepted    creating    uncertain   waiting     completed   failed      cancelled   expired     rejected    timed_out"
-)
+_STATES = "accepted    creating    uncertain   waiting     completed   failed      cancelled   expired     rejected    timed_out"
 _TABLE = """
 attempt          creating    =           =           =           =           =           =           =           =           =
 refused          ~           rejected    rejected    !           !           !           ~           !           =           rejected

@@ -24,6 +24,10 @@ class Staging(Protocol):
     def write(self, chunk: bytes) -> None:
         """Add bytes; raises DestinationError, and then the attempt is over."""
 
+    def sha256(self) -> str:
+        """The hash of what was written so far, in lower-case hex."""
+        ...
+
     def publish(self) -> Delivered:
         """Show it under its name, durably and in one step; raises DestinationError.
 

@@ -117,6 +117,10 @@ class FolderStaging:
         self._sha256.update(chunk)
         self._bytes += len(chunk)
 
+    def sha256(self) -> str:
+        """The hash of what was written so far."""
+        return self._sha256.hexdigest()
+
     def publish(self) -> Delivered:
         """Show the file under its name, once it is safe on the disk; the first to do so stays."""
         if self._delivered is None:
@@ -142,7 +146,7 @@ class FolderStaging:
         if show(self._directory, self._part, self._path.name):
             self._remove_part()
             sync_directory(self._directory)
-            return Delivered(str(self._path), self._bytes, self._sha256.hexdigest())
+            return Delivered(str(self._path), self._bytes, self.sha256())
         first = read_back(self._directory, self._path)
         if first is None:
             raise DestinationError(

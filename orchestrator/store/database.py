@@ -6,11 +6,12 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.sql import Executable
@@ -29,14 +30,25 @@ _CLOCK = {
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """An open transaction and the moment it began, by the database's clock."""
+    """An open transaction and the moment it began, by the database's clock.
+
+    `after_commit` is for what must not be said before it is true: log lines. Messages are not sent
+    from here but returned to whoever opened the door.
+    """
 
     connection: Connection
     now: float
+    after_commit: list[Callable[[], object]] = field(default_factory=list)
 
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         """Run one statement in this transaction."""
-        return self.connection.execute(statement, parameters)  # type: ignore[return-value]
+        return self.connection.execute(statement, parameters)
+
+    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """An insert that can say what happens when the row exists; both databases spell it alike."""
+        if self.connection.dialect.name == "sqlite":
+            return sqlite.insert(table)
+        return postgresql.insert(table)
 
 
 class Store:
@@ -69,16 +81,19 @@ class Store:
     def _begin(self, mode: str) -> Iterator[Transaction]:
         try:
             with self.engine.connect() as connection, connection.execution_options(mode=mode).begin():
-                yield Transaction(connection, self._now(connection))
+                tx = Transaction(connection, self._now(connection))
+                yield tx
         except DBAPIError as error:
             raise _translated(error.orig or error) from error
         except sqlite3.Error as error:  # raised while a connection was being prepared
             raise _translated(error) from error
+        for act in tx.after_commit:
+            act()
 
     def _now(self, connection: Connection) -> float:
         if self._clock is not None:
             return self._clock()
-        return float(connection.scalar(text(_CLOCK[connection.dialect.name])))  # type: ignore[arg-type]
+        return float(connection.scalar(text(_CLOCK[connection.dialect.name])))
 
     def close(self) -> None:
         """Give every pooled connection back."""

@@ -3,43 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, exists, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from orchestrator.core.job import HandOff, HandOffKind, HandOffState
+from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Owed
 from orchestrator.store.database import Transaction
 from orchestrator.store.jobs import unleased
 from orchestrator.store.schema import hand_offs
-
-_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-
-
-@dataclass(frozen=True, slots=True)
-class Owed:
-    """A hand-off to be kept: its stable key and when it may first be tried."""
-
-    key: str
-    job_id: str
-    kind: HandOffKind
-    destination: str
-    due_at: float
-    output_index: int | None = None
-    outcome: str | None = None
 
 
 def owe(tx: Transaction, owed: Sequence[Owed]) -> int:
     """Keep what is owed; a key that is already owed stays as it is. Returns how many were new."""
     made = 0
     for one in owed:
-        values = {name: getattr(one, name) for name in one.__slots__}
-        statement = _INSERT[tx.connection.dialect.name](hand_offs).values(
-            **values, state=HandOffState.OWED, attempts=0, fence=0, created_at=tx.now
+        statement = tx.insert(hand_offs).values(
+            **asdict(one), state=HandOffState.OWED, attempts=0, fence=0, created_at=tx.now
         )
         made += tx.execute(statement.on_conflict_do_nothing(index_elements=["key"])).rowcount
     return made
+
+
+def owe_outcome(tx: Transaction, job_id: str, outcome: str, destination: str) -> int:
+    """Owe how a job ended to one destination, now. Returns how many were new."""
+    key = f"{job_id}/{outcome}/{destination}"
+    return owe(tx, [Owed(key, job_id, HandOffKind.OUTCOME, destination, tx.now, outcome=outcome)])
 
 
 def get(tx: Transaction, hand_off_id: int) -> HandOff | None:

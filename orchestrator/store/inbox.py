@@ -8,12 +8,9 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator.store.database import Transaction
 from orchestrator.store.schema import inbox, rejections
-
-_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 class EntryState(StrEnum):
@@ -62,9 +59,7 @@ def remember_once(tx: Transaction, entry: Mapping[str, Any]) -> tuple[int, bool]
 
     Of a repeated event the latest body is kept: the gateway rebuilds it from fresher state.
     """
-    statement = _INSERT[tx.connection.dialect.name](inbox).values(
-        **entry, deliveries=1, received_at=tx.now, last_received_at=tx.now
-    )
+    statement = tx.insert(inbox).values(**entry, deliveries=1, received_at=tx.now, last_received_at=tx.now)
     again = statement.on_conflict_do_update(
         index_elements=["account_id", "event_key"],
         set_={

@@ -52,8 +52,8 @@ def recent(tx: Transaction, *, limit: int, states: Iterable[State] | None = None
 
 def counts(tx: Transaction) -> dict[State, int]:
     """How many jobs stand in each state."""
-    rows = tx.execute(select(jobs.c.state, func.count()).group_by(jobs.c.state))
-    return {State(state): count for state, count in rows}
+    rows = tx.execute(select(jobs.c.state, func.count().label("many")).group_by(jobs.c.state))
+    return {State(row.state): row.many for row in rows}
 
 
 def known_gateway_ids(tx: Transaction, account_id: str, gateway_ids: Sequence[str]) -> set[str]:
@@ -88,26 +88,30 @@ def claim_due(
 def note_looks(tx: Transaction, looks: Sequence[Mapping[str, Any]]) -> None:
     """Count looks that changed nothing, in one statement; each is refused if its lease is not ours any more.
 
-    Each mapping has `id`, `fence`, `look_errors`, `poll_after`, `due_at`, `progress`, `gateway_status`.
+    Each mapping has `id`, `fence`, `look_errors`, `look_error`, `poll_after`, `due_at` and `progress`.
     """
     if not looks:
         return
+    told = ("look_errors", "look_error", "poll_after", "due_at", "progress")
     statement = (
         update(jobs)
         .where(jobs.c.id == bindparam("b_id"), jobs.c.fence == bindparam("b_fence"))
-        .values(
-            looks=jobs.c.looks + 1,
-            last_look_at=tx.now,
-            look_errors=bindparam("b_look_errors"),
-            poll_after=bindparam("b_poll_after"),
-            due_at=bindparam("b_due_at"),
-            progress=bindparam("b_progress"),
-            gateway_status=bindparam("b_gateway_status"),
-            leased_by=None,
-            lease_until=None,
-        )
+        .values(looks=jobs.c.looks + 1, last_look_at=tx.now, leased_by=None, lease_until=None)
+        .values({name: bindparam(f"b_{name}") for name in told})
     )
     tx.connection.execute(statement, [{f"b_{name}": value for name, value in look.items()} for look in looks])
+
+
+def release_if_ours(tx: Transaction, job: Job, changes: Mapping[str, Any]) -> bool:
+    """Give a claimed job back and write what the claim was for, unless the lease is not ours any more."""
+    guard = and_(jobs.c.id == job.id, jobs.c.fence == job.fence)
+    values = {"leased_by": None, "lease_until": None, **changes}
+    return tx.execute(update(jobs).where(guard).values(**values)).rowcount == 1
+
+
+def note(tx: Transaction, job_id: str, facts: Mapping[str, Any]) -> None:
+    """Write facts that no decision hangs on, whoever holds the job."""
+    tx.execute(update(jobs).where(jobs.c.id == job_id).values(**facts))
 
 
 def abandoned_creates(tx: Transaction, *, limit: int) -> list[Job]:

@@ -72,8 +72,9 @@ def prune(tx: Transaction, *, before: float, limit: int = 5_000) -> int:
         .limit(limit)
     )
     rows = tx.execute(old).all()
-    for job_id, seq in rows:
-        tx.execute(delete(observations).where(observations.c.job_id == job_id, observations.c.seq == seq))
+    for row in rows:
+        this = (observations.c.job_id == row.job_id, observations.c.seq == row.seq)
+        tx.execute(delete(observations).where(*this))
     return len(rows)
 
 

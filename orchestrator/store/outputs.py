@@ -6,19 +6,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator.core.job import Output, OutputSeen
 from orchestrator.store.database import Transaction
 from orchestrator.store.schema import outputs
 
-_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-
 
 def learn(tx: Transaction, job_id: str, seen: Iterable[OutputSeen]) -> None:
     """Keep the outputs that a job is known to have; one that is known already stays as it is."""
     for one in seen:
-        statement = _INSERT[tx.connection.dialect.name](outputs).values(
+        statement = tx.insert(outputs).values(
             job_id=job_id,
             index=one.index,
             mime_type=one.mime_type,

@@ -59,6 +59,7 @@ jobs = Table(
     Column("updates", String(16), nullable=False),
     Column("destinations", JSON, nullable=False),
     Column("state", String(16), nullable=False),
+    Column("state_since", Float, nullable=False),
     # One create attempt each: sent as x-session-id, comes back in webhooks and snapshots.
     Column("session_id", String(128), nullable=False),
     Column("attempts", Integer, nullable=False),
@@ -76,6 +77,7 @@ jobs = Table(
     Column("won_by", String(16)),
     Column("looks", Integer, nullable=False),
     Column("look_errors", Integer, nullable=False),
+    Column("look_error", Text),
     Column("webhooks", Integer, nullable=False),
     Column("clashes", Integer, nullable=False),
     # Looks that may still be spent on a settled job, to learn its outputs or its reason.

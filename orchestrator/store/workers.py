@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator.store.database import WORKER_DEAD_AFTER, Transaction
 from orchestrator.store.schema import pulses, workers
-
-_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 def join(tx: Transaction, worker: str, *, host: str, pid: int) -> None:
@@ -39,7 +36,7 @@ def bury_dead(tx: Transaction) -> int:
 
 def pulse(tx: Transaction, name: str) -> None:
     """Note that something recurrent happened just now."""
-    statement = _INSERT[tx.connection.dialect.name](pulses).values(name=name, at=tx.now)
+    statement = tx.insert(pulses).values(name=name, at=tx.now)
     tx.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"at": tx.now}))
 
 

@@ -1,0 +1,57 @@
+"""Stops asking what keeps failing: one breaker per provider of an account, one per whole gateway.
+
+A breaker that is open lets one question through when its pause is over; the answer closes it or
+doubles the pause. While it is open, stored state (the list) is asked instead.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+FAILURES_TO_OPEN = 5
+FIRST_PAUSE = 15.0
+LONGEST_PAUSE = 300.0
+
+Key = tuple[str, str | None]  # account, provider; None stands for the whole gateway
+
+
+@dataclass(slots=True)
+class _Line:
+    failures: int = 0
+    pause: float = FIRST_PAUSE
+    shut_until: float = 0.0
+
+
+@dataclass(slots=True)
+class Breakers:
+    """The breakers of one process. Times are epoch seconds."""
+
+    _lines: dict[Key, _Line] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def allows(self, key: Key, now: float) -> bool:
+        """Whether to ask. After a pause only the first caller may; the next waits for its answer."""
+        with self._lock:
+            line = self._lines.get(key)
+            if line is None or line.failures < FAILURES_TO_OPEN:
+                return True
+            if now < line.shut_until:
+                return False
+            line.shut_until = now + line.pause
+            return True
+
+    def failed(self, key: Key, now: float) -> None:
+        """Count a failure; the fifth in a row opens the breaker, each further one doubles the pause."""
+        with self._lock:
+            line = self._lines.setdefault(key, _Line())
+            line.failures += 1
+            if line.failures > FAILURES_TO_OPEN:
+                line.pause = min(line.pause * 2, LONGEST_PAUSE)
+            if line.failures >= FAILURES_TO_OPEN:
+                line.shut_until = now + line.pause
+
+    def worked(self, key: Key) -> None:
+        """Forget earlier failures."""
+        with self._lock:
+            self._lines.pop(key, None)

@@ -1,0 +1,226 @@
+"""What an observation changes about a job: its row, its outputs, and what becomes owed for it. Pure.
+
+`lifecycle` says where the job goes; this file says what that means. Due times of looks at a waiting
+job are not set here but by whoever looked, except that a job which starts to wait gets its first one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from orchestrator.core import cadence
+from orchestrator.core.job import Blame, HandOffKind, Job, Observation, OutputSeen, Owed, Source
+from orchestrator.core.lifecycle import SETTLED, Seen, State, Step, Verdict, step
+
+DETAIL_TRIES = 3  # looks spent on a settled job to learn its outputs or its reason
+DETAIL_PATIENCE = 120.0  # seconds that an outcome without a reason waits for it at most
+CREATE_RETRY = {"first": 2.0, "ceiling": 120.0}
+
+_ABOUT_AN_ATTEMPT = frozenset({Seen.REFUSED, Seen.NO_JOB, Seen.LOST})
+_HAS_REASON = frozenset({State.FAILED, State.CANCELLED, State.EXPIRED})
+_BLAME = {
+    State.FAILED: Blame.PROVIDER,
+    State.CANCELLED: Blame.PROVIDER,
+    State.EXPIRED: Blame.PROVIDER,
+    State.REJECTED: Blame.REQUEST,
+    State.TIMED_OUT: Blame.DEADLINE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The settings that decide about due times, in seconds."""
+
+    poll_after: float = cadence.GUIDANCE_WHEN_ABSENT
+    uncertain_every: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What to write. `keep`: the observation goes on the timeline. `hasten`: what is owed is due now."""
+
+    step: Step
+    changes: dict[str, Any]
+    keep: bool
+    outputs: tuple[OutputSeen, ...] = ()
+    owed: tuple[Owed, ...] = ()
+    hasten: bool = False
+
+
+def effect_of(job: Job, seen: Observation, *, now: float, jitter: float, policy: Policy) -> Effect:
+    """What `seen` changes about `job`. `jitter` is a random number in [0, 1)."""
+    taken = _step(job, seen)
+    changes = _counters(job, seen, taken, now) | _facts(job, seen, taken)
+    if taken.verdict is Verdict.MOVED:
+        effect = _moved(_after(job, changes), seen, taken, now, jitter, policy)
+    elif job.detail_tries and seen.source in (Source.POLL, Source.LIST):
+        effect = _detailed(_after(job, changes), seen, taken, now)
+    else:
+        effect = Effect(taken, {}, keep=_is_news(job, seen, taken, changes))
+    return replace(effect, changes=changes | effect.changes)
+
+
+def give_up_detail(job: Job, *, now: float) -> Effect:
+    """No look could tell more about a settled job: go on with what is known."""
+    outputs = tuple(OutputSeen(index) for index in range(job.sample_count))
+    known = Step(job.state, Verdict.KNOWN)
+    return _with_detail(job, known, outputs if job.state is State.COMPLETED else (), now)
+
+
+def _after(job: Job, changes: dict[str, Any]) -> Job:
+    """The job as it will be once the changes are written."""
+    return replace(job, **changes)
+
+
+def owed_outputs(job: Job, outputs: tuple[OutputSeen, ...], due_at: float) -> Iterator[Owed]:
+    """The bytes of each output, owed to each destination."""
+    for destination in job.destinations:
+        for output in outputs:
+            key = f"{job.id}/{output.index}/{destination}"
+            yield Owed(key, job.id, HandOffKind.OUTPUT, destination, due_at, output_index=output.index)
+
+
+def owed_outcome(job: Job, outcome: str, due_at: float) -> Iterator[Owed]:
+    """How the job ended, owed to each destination."""
+    for destination in job.destinations:
+        key = f"{job.id}/{outcome}/{destination}"
+        yield Owed(key, job.id, HandOffKind.OUTCOME, destination, due_at, outcome=outcome)
+
+
+def _step(job: Job, seen: Observation) -> Step:
+    if seen.gateway_id and job.gateway_id and seen.gateway_id != job.gateway_id:
+        return Step(job.state, Verdict.CLASH)  # a second job of the gateway's for one of ours
+    stale = seen.attempt_id is not None and seen.attempt_id != job.session_id
+    if stale and seen.seen in _ABOUT_AN_ATTEMPT:
+        return Step(job.state, Verdict.LATE)
+    return step(job.state, seen.seen)
+
+
+def _counters(job: Job, seen: Observation, taken: Step, now: float) -> dict[str, Any]:
+    counters: dict[str, Any] = {}
+    if seen.source is Source.WEBHOOK:
+        counters["webhooks"] = job.webhooks + 1
+    if seen.source is Source.POLL:
+        counters |= {"looks": job.looks + 1, "look_errors": 0, "last_look_at": now}
+        counters["poll_after"] = seen.poll_after
+    if taken.verdict is Verdict.CLASH:
+        counters["clashes"] = job.clashes + 1
+    return counters
+
+
+def _facts(job: Job, seen: Observation, taken: Step) -> dict[str, Any]:
+    """What the gateway told about the job besides its state."""
+    if taken.verdict in (Verdict.CLASH, Verdict.LATE):
+        late_id = taken.verdict is Verdict.LATE and seen.gateway_id and not job.gateway_id
+        return {"gateway_id": seen.gateway_id} if late_id else {}
+    told = {
+        "gateway_id": seen.gateway_id,
+        "provider": seen.provider,
+        "model": seen.model,
+        "cost_usd": seen.cost_usd,
+        "request_id": seen.request_id,
+        "gateway_status": seen.status,
+        "failure": seen.failure and seen.failure.as_json(),
+    }
+    facts: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
+    if taken.to is State.COMPLETED:
+        facts["progress"] = 100
+    elif seen.progress is not None:
+        facts["progress"] = max(job.progress, seen.progress)
+    if taken.confirm:
+        facts["suspicion"] = seen.seen
+    elif seen.seen is Seen.OPEN and seen.source is Source.POLL and job.suspicion:
+        facts |= {"suspicion": None, "failure": None}  # the provider took it back
+    return facts
+
+
+def _is_news(job: Job, seen: Observation, taken: Step, changes: dict[str, Any]) -> bool:
+    if seen.repeated:
+        return False
+    if taken.verdict is not Verdict.KNOWN or seen.source in (Source.WEBHOOK, Source.OPERATOR):
+        return True
+    told = ("gateway_status", "suspicion", "failure")
+    return any(name in changes and changes[name] != getattr(job, name) for name in told)
+
+
+def _moved(job: Job, seen: Observation, taken: Step, now: float, jitter: float, policy: Policy) -> Effect:
+    changes: dict[str, Any] = {"state": taken.to, "state_since": now, "due_at": None, "needs_person": False}
+    if taken.to is not State.CREATING:
+        # Whoever held the job worked on what it was before.
+        changes |= {"leased_by": None, "lease_until": None, "fence": job.fence + 1}
+    effect = Effect(taken, changes, keep=True)
+    if taken.to in SETTLED:
+        return _settled(job, seen, effect, now)
+    if taken.to is State.CREATING:
+        changes |= {"attempts": job.attempts + 1, "session_id": f"{job.id}.{job.attempts + 1}"}
+    elif taken.to is State.ACCEPTED:
+        wait = max(cadence.retry_in(job.attempts, **CREATE_RETRY, jitter=jitter), seen.retry_after or 0.0)
+        changes["due_at"] = now if seen.seen is Seen.RESUBMIT else now + wait
+    elif taken.to is State.UNCERTAIN:
+        changes |= {"due_at": now + policy.uncertain_every, "blame": Blame.UNCERTAIN_CREATE}
+    elif taken.to is State.WAITING:
+        guidance = cadence.Guidance(seen.poll_after, seen.retry_after)
+        first = cadence.next_look(
+            now=now, guidance=guidance, deadline=job.deadline_at, jitter=jitter, when_absent=policy.poll_after
+        )
+        changes |= {"created_at": now, "blame": None, "due_at": now if taken.confirm else first}
+        if not taken.confirm:
+            changes["failure"] = None  # of an earlier create attempt
+    return effect
+
+
+def _settled(job: Job, seen: Observation, effect: Effect, now: float) -> Effect:
+    to = effect.step.to
+    changes = effect.changes | {"settled_at": now, "won_by": seen.source, "suspicion": None}
+    changes["blame"] = seen.blame or _blame(job, seen, to)
+    if to is State.COMPLETED:
+        changes["failure"] = None
+        return _completed(job, seen, replace(effect, changes=changes), now)
+    # A webhook carries no reason; a live look that raised a suspicion has told what there is to tell.
+    told = seen.failure or job.suspicion or seen.seen is Seen.CANCEL
+    lacking = to in _HAS_REASON and not told
+    if lacking:
+        changes |= {"failure": None, "detail_tries": DETAIL_TRIES, "due_at": now}
+    owed = owed_outcome(job, to, now + DETAIL_PATIENCE if lacking else now)
+    return replace(effect, changes=changes, owed=() if job.cancel_requested_at else tuple(owed))
+
+
+def _completed(job: Job, seen: Observation, effect: Effect, now: float) -> Effect:
+    if seen.outputs is None and job.sample_count > 1:
+        return replace(effect, changes=effect.changes | {"detail_tries": DETAIL_TRIES, "due_at": now})
+    return _with_outputs(job, effect, seen.outputs or (), now)
+
+
+def _blame(job: Job, seen: Observation, to: State) -> Blame | None:
+    if seen.seen is Seen.CANCEL:
+        return Blame.CALLER
+    if to is State.TIMED_OUT and job.state is State.UNCERTAIN:
+        return Blame.UNCERTAIN_CREATE
+    return _BLAME.get(to)
+
+
+def _detailed(job: Job, seen: Observation, taken: Step, now: float) -> Effect:
+    """A look at a settled job told what was missing, or at least that it will not tell more."""
+    if job.state is State.COMPLETED and seen.outputs is None:
+        return Effect(taken, {}, keep=False)
+    if job.state is not State.COMPLETED and seen.source is Source.LIST and not seen.failure:
+        return Effect(taken, {}, keep=False)  # the list never carries a reason
+    return _with_detail(job, taken, seen.outputs or (), now, keep=True)
+
+
+def _with_detail(
+    job: Job, taken: Step, outputs: tuple[OutputSeen, ...], now: float, *, keep: bool = False
+) -> Effect:
+    effect = Effect(taken, {"detail_tries": 0, "due_at": None}, keep=keep)
+    if job.state is State.COMPLETED:
+        return _with_outputs(job, effect, outputs, now)
+    return replace(effect, hasten=True)
+
+
+def _with_outputs(job: Job, effect: Effect, outputs: tuple[OutputSeen, ...], now: float) -> Effect:
+    # Some providers complete with `outputs: []` although the content is there: it means one.
+    learned = outputs or (OutputSeen(0),)
+    owed = () if job.cancel_requested_at else tuple(owed_outputs(job, learned, now))
+    return replace(effect, outputs=learned, owed=owed)

@@ -1,0 +1,82 @@
+"""What happens again and again: heartbeats, sweeps, and a glance for commits of other processes."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from orchestrator.engine.context import Context
+from orchestrator.engine.follow_up import FollowUp, Task
+from orchestrator.engine.sweep import due
+from orchestrator.errors import StoreError
+from orchestrator.store import workers
+from orchestrator.tasks.sending import Sender
+from orchestrator.telemetry import Event, log
+
+BEAT_EVERY = 2.0  # a worker counts as dead after three missed beats
+SWEEP_EVERY = 1.0
+GLANCE_EVERY = 0.04
+
+
+class Timer:
+    """Calls something every so many seconds in a thread of its own, until it is stopped."""
+
+    def __init__(self, name: str, seconds: float, act: Callable[[], None]) -> None:
+        self._seconds = seconds
+        self._act = act
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin; the first call is after the first pause."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Return once no further call will be made."""
+        self._over.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        while not self._over.wait(self._seconds):
+            try:
+                self._act()
+            except StoreError as error:
+                log(Event.STORE_FAILED, level=logging.ERROR, error=error.message, hint=error.hint)
+
+
+def heartbeat(context: Context, host: str, pid: int) -> Timer:
+    """Says that this worker lives; a worker that was given up for dead joins again."""
+
+    def beat() -> None:
+        with context.store.write() as tx:
+            if not workers.beat(tx, context.worker):
+                workers.join(tx, context.worker, host=host, pid=pid)
+
+    return Timer("heartbeat", BEAT_EVERY, beat)
+
+
+def sweeper(send: Sender) -> Timer:
+    """Asks for a sweep."""
+    return Timer("sweeper", SWEEP_EVERY, lambda: send([FollowUp(Task.SWEEP)]))
+
+
+def glance(context: Context, send: Sender, database: Path) -> Timer:
+    """Notices jobs that another process committed, within a tenth of a second.
+
+    SQLite's data_version changes with every commit that this connection did not make. Our own
+    commits change it too, and have sent their messages; then nothing due is left unheld.
+    """
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, check_same_thread=False)
+    known = [0]
+
+    def look_up() -> None:
+        version = connection.execute("PRAGMA data_version").fetchone()[0]
+        if version != known[0]:
+            known[0] = version
+            with context.store.read() as tx:
+                send(due(tx))
+
+    return Timer("glance", GLANCE_EVERY, look_up)

@@ -1,0 +1,153 @@
+"""`orchestrator up`: starts everything in order, and stops it in the other order."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import uvicorn
+
+from orchestrator import wiring
+from orchestrator.celery_app import EMBEDDED, make_app
+from orchestrator.embedded import timers
+from orchestrator.embedded.lock import exclusive
+from orchestrator.embedded.workers import EmbeddedWorkers
+from orchestrator.engine.context import Context
+from orchestrator.engine.follow_up import FollowUp, Task
+from orchestrator.errors import SettingError
+from orchestrator.settings import Settings
+from orchestrator.store import workers
+from orchestrator.store.database import Store, sqlite_path
+from orchestrator.store.migrate import migrate
+from orchestrator.tasks.sending import Sender
+from orchestrator.tasks.work import register
+from orchestrator.telemetry import Event, log
+from orchestrator.web.receiver import make_receiver
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An orchestrator whose workers run messages."""
+
+    context: Context
+    send: Sender
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[Running]:
+    """The workers and timers of one process, ready when entered, drained when left.
+
+    Raises StoreError when another process holds the database or a newer program wrote it, and
+    SettingError or DestinationError when a setting or a destination does not work.
+    """
+    with ExitStack() as stack:
+        store = wiring.open_store(settings)
+        stack.callback(store.close)
+        database = sqlite_path(store.url)
+        if database is None:
+            raise SettingError(
+                "`up` keeps everything in one process and needs a SQLite file",
+                hint="leave ORCHESTRATOR_DATABASE_URL empty, or give it a sqlite:/// URL",
+            )
+        stack.enter_context(exclusive(database))
+        migrate(store)
+        context = wiring.build(settings, store)
+        stack.callback(_close, context)
+        for sink in context.sinks.values():
+            sink.check()
+        send = _start(stack, context, store)
+        glance = timers.glance(context, send, database)
+        glance.start()
+        stack.callback(glance.stop)
+        yield Running(context, send)
+
+
+def _start(stack: ExitStack, context: Context, store: Store) -> Sender:
+    host, pid = wiring.whoami()
+    with store.write() as tx:
+        workers.leave_all(tx)  # the lock is ours: whoever had leases is dead
+        workers.join(tx, context.worker, host=host, pid=pid)
+    stack.callback(_leave, context)
+    app = make_app(EMBEDDED)
+    send = Sender(app, wiring.monotonic)
+    register(app, context, send)
+    embedded = EmbeddedWorkers(app, _threads(context.settings), context.worker)
+    stack.callback(embedded.stop)
+    embedded.start()
+    beats = timers.heartbeat(context, host, pid)
+    sweeps = timers.sweeper(send)
+    for timer in (beats, sweeps):
+        timer.start()
+        stack.callback(timer.stop)
+    _see_a_message_run(context, send)
+    return send
+
+
+def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
+    """Run until SIGTERM or SIGINT. `on_ready` gets the receiver's base URL once everything works."""
+    listening = _listen(settings)
+    with listening, running(settings) as orchestrator:
+        receiver = make_receiver(orchestrator.context, orchestrator.send, wiring.wall_clock)
+        config = uvicorn.Config(
+            receiver,
+            log_level="warning",
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=5,
+        )
+        address, port = listening.getsockname()[:2]
+        url = f"http://{address}:{port}"
+        log(Event.STARTED, url=url, worker=orchestrator.context.worker)
+        threading.Thread(target=on_ready, args=(url,), daemon=True).start()
+        uvicorn.Server(config).run(sockets=[listening])
+    log(Event.STOPPED)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Bind before anything else starts, so that a taken port stops nothing half-way."""
+    try:
+        return socket.create_server((settings.host, settings.port), backlog=2048)
+    except OSError as error:
+        raise SettingError(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}",
+            hint="stop what uses it, or set ORCHESTRATOR_PORT to a free port (0 takes one)",
+        ) from error
+
+
+def _threads(settings: Settings) -> dict[str, int]:
+    return {
+        Task.CREATE: settings.create_threads,
+        Task.LOOK: settings.look_threads,
+        Task.HAND_OFF: settings.hand_off_threads,
+        Task.SWEEP: 1,
+    }
+
+
+def _see_a_message_run(context: Context, send: Sender) -> None:
+    """Rebuild the messages from the rows, by the first message: ready means that messages run."""
+    with context.store.read() as tx:
+        before = workers.last_pulse(tx, "sweep")
+    send([FollowUp(Task.SWEEP)])
+    for _ in range(1000):
+        with context.store.read() as tx:
+            if workers.last_pulse(tx, "sweep") != before:
+                return
+        threading.Event().wait(0.01)
+    log(Event.SEND_FAILED, level=logging.ERROR, error="no message ran within 10 s of the start")
+
+
+def _leave(context: Context) -> None:
+    with context.store.write() as tx:
+        workers.leave(tx, context.worker)
+
+
+def _close(context: Context) -> None:
+    for gateway in context.gateways.values():
+        context.http.run(gateway.aclose())
+    context.http.stop()

@@ -1,0 +1,64 @@
+"""Celery workers inside this process, one per queue, each with threads of its own."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from celery import Celery
+from celery.app.trace import setup_worker_optimizations
+from celery.worker import WorkController
+
+from orchestrator.errors import OrchestratorError
+
+READY_WITHIN = 15.0  # seconds
+
+
+class _Worker(WorkController):  # type: ignore[misc]
+    """A worker that says when it consumes; it sends no signal of its own when embedded."""
+
+    def on_before_init(self, **options: Any) -> None:
+        self.consuming = threading.Event()
+        # Without this an embedded worker takes messages and never runs them, with no log line.
+        setup_worker_optimizations(self.app, options.get("hostname"))
+
+    def on_consumer_ready(self, consumer: Any) -> None:
+        self.consuming.set()
+
+
+class EmbeddedWorkers:
+    """Starts and stops the workers of one process."""
+
+    def __init__(self, app: Celery, threads: dict[str, int], name: str) -> None:
+        self._workers = [
+            _Worker(
+                app=app,
+                hostname=f"{queue}@{name}",
+                queues=[queue],
+                concurrency=count,
+                pool="threads",
+                without_gossip=True,
+                without_mingle=True,
+                without_heartbeat=True,
+            )
+            for queue, count in threads.items()
+        ]
+        self._threads = [
+            threading.Thread(target=worker.start, name=worker.hostname, daemon=True)
+            for worker in self._workers
+        ]
+
+    def start(self) -> None:
+        """Return once every queue is consumed."""
+        for thread in self._threads:
+            thread.start()
+        for worker in self._workers:
+            if not worker.consuming.wait(READY_WITHIN):
+                raise OrchestratorError(f"the worker {worker.hostname} did not start")
+
+    def stop(self) -> None:
+        """Take no more messages and let what runs finish."""
+        for worker in self._workers:
+            worker.stop()
+        for thread in self._threads:
+            thread.join(timeout=5)

@@ -1,0 +1,117 @@
+"""The questions of one look: a GET for each job, and stored evidence where a GET is not enough."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from orchestrator.core.breaker import Breakers
+from orchestrator.core.job import Job, Observation
+from orchestrator.core.lifecycle import LIVE_NEGATIVE, SETTLED
+from orchestrator.engine.context import Context
+from orchestrator.errors import GatewayError
+from orchestrator.gateway.client import Gateway
+
+AT_ONCE = 100  # GETs under way at the same time, per look
+SNAPSHOTS_AT_ONCE = 10
+ERRORS_BEFORE_LIST = 3  # whole providers can answer 502 on GET for long while the list is right
+
+
+@dataclass(slots=True)
+class Answer:
+    """What was learned about one job: observations in order, or why there are none.
+
+    `asked` says whether a GET was really sent.
+    """
+
+    seen: list[Observation] = field(default_factory=list)
+    error: GatewayError | None = None
+    asked: bool = False
+
+
+async def ask_all(context: Context, jobs: Sequence[Job], now: float) -> dict[str, Answer]:
+    """Ask about every job. Never raises for what the gateway does."""
+    answers = {job.id: Answer() for job in jobs}
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def one(job: Job) -> None:
+        async with slots:
+            await _get(context, job, answers[job.id], now)
+
+    await asyncio.gather(*(one(job) for job in jobs))
+    doubtful: dict[str, list[Job]] = defaultdict(list)
+    for job in jobs:
+        if _wants_stored(job, answers[job.id]):
+            doubtful[job.account_id].append(job)
+    for account, unsure in doubtful.items():
+        if context.breakers.allows((account, None), now):
+            await _read_stored(context.gateways[account], unsure, answers)
+    return answers
+
+
+async def _get(context: Context, job: Job, answer: Answer, now: float) -> None:
+    whole, provider = (job.account_id, None), (job.account_id, job.provider)
+    if not (context.breakers.allows(whole, now) and context.breakers.allows(provider, now)):
+        answer.error = GatewayError("not asked: too many looks failed just before", hint="it is tried later")
+        return
+    assert job.gateway_id is not None  # only jobs that the gateway has are looked at
+    answer.asked = True
+    try:
+        answer.seen.append(await context.gateways[job.account_id].look(job.gateway_id))
+    except GatewayError as error:
+        answer.error = error
+        _count_failure(context.breakers, error, whole, provider, now)
+    else:
+        context.breakers.worked(whole)
+        context.breakers.worked(provider)
+
+
+def _count_failure(
+    breakers: Breakers,
+    error: GatewayError,
+    whole: tuple[str, None],
+    provider: tuple[str, str | None],
+    now: float,
+) -> None:
+    if error.whole_gateway:
+        breakers.failed(whole, now)
+    elif error.status is None or error.status >= 500:
+        breakers.failed(provider, now)
+
+
+def _wants_stored(job: Job, answer: Answer) -> bool:
+    if job.state in SETTLED:
+        return False  # the list tells neither reasons nor outputs
+    if any(seen.seen in LIVE_NEGATIVE for seen in answer.seen):
+        return True
+    if answer.error is None:
+        return False
+    return job.suspicion is not None or not answer.asked or job.look_errors + 1 >= ERRORS_BEFORE_LIST
+
+
+async def _read_stored(gateway: Gateway, jobs: Sequence[Job], answers: dict[str, Answer]) -> None:
+    """Stored evidence about jobs: one list for all, a snapshot for each that the list does not reach."""
+    try:
+        listed = {seen.gateway_id: seen for seen in await gateway.list_recent()}
+    except GatewayError:
+        listed = {}
+    slots = asyncio.Semaphore(SNAPSHOTS_AT_ONCE)
+
+    async def one(job: Job) -> None:
+        seen = listed.get(job.gateway_id)
+        if seen is None and job.gateway_id is not None:
+            async with slots:
+                seen = await _snapshot(gateway, job.gateway_id)
+        if seen is not None:
+            answers[job.id].seen.append(seen)
+
+    await asyncio.gather(*(one(job) for job in jobs))
+
+
+async def _snapshot(gateway: Gateway, gateway_id: str) -> Observation | None:
+    try:
+        return (await gateway.snapshot(gateway_id)).observation
+    except GatewayError:
+        return None  # the next look asks again

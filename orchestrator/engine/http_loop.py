@@ -1,0 +1,62 @@
+"""The one event loop of a process: everything that speaks HTTP to the gateway runs on it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class HttpLoop:
+    """An event loop in a daemon thread; threads hand it coroutines and wait for their results."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="http", daemon=True)
+        self._thread.start()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Wait for a coroutine. It must carry its own deadline: this waits for as long as it takes."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    @contextmanager
+    def enter(self, manager: AbstractAsyncContextManager[T]) -> Iterator[T]:
+        """Use an asynchronous context manager from this thread."""
+        entered = self.run(_await(manager.__aenter__()))
+        try:
+            yield entered
+        except BaseException as error:
+            if not self.run(_await(manager.__aexit__(type(error), error, error.__traceback__))):
+                raise
+        else:
+            self.run(_await(manager.__aexit__(None, None, None)))
+
+    def each(self, stream: AsyncIterator[bytes]) -> Iterator[bytes]:
+        """The chunks of a stream, one crossing of threads each."""
+        while (chunk := self.run(_next(stream))) is not None:
+            yield chunk
+
+    def stop(self) -> None:
+        """Stop the loop; what still runs on it is cancelled."""
+        asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop).result(timeout=5)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=5)
+
+
+async def _await(awaitable: Awaitable[T]) -> T:
+    return await awaitable
+
+
+async def _next(stream: AsyncIterator[bytes]) -> bytes | None:
+    return await anext(stream, None)
+
+
+async def _cancel_all() -> None:
+    tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,155 @@
+"""Asking the gateway about the jobs that are due, many at once (design 6 and 7)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.core import cadence, effects
+from orchestrator.core.job import Job, Observation, Source
+from orchestrator.core.lifecycle import SETTLED, Seen, State, Verdict
+from orchestrator.engine import uncertain
+from orchestrator.engine.asking import Answer, ask_all
+from orchestrator.engine.context import Context
+from orchestrator.engine.follow_up import FollowUp, Task
+from orchestrator.engine.observe import carry_out, observe, write
+from orchestrator.fault_points import FaultPoint, reach
+from orchestrator.store import jobs
+from orchestrator.store.database import Transaction
+from orchestrator.telemetry import Event, log
+
+_COUNTERS = {"looks", "look_errors", "look_error", "last_look_at", "poll_after", "progress"}
+
+
+@dataclass(slots=True)
+class _Round:
+    """What one look learned, on its way into the store."""
+
+    unchanged: list[dict[str, Any]]
+    follow_ups: list[FollowUp]
+
+
+def look(context: Context) -> list[FollowUp] | None:
+    """Claim due jobs, ask about them, keep what was learned; None when none is due."""
+    batch = context.settings.look_batch
+    # Three questions at most, one after another, each with this deadline.
+    lease = 3 * context.settings.look_timeout_seconds + 30.0
+    with context.store.write() as tx:
+        now = tx.now
+        claimed = jobs.claim_due(tx, jobs.LOOKED_AT, worker=context.worker, limit=batch, lease=lease)
+    if not claimed:
+        return None
+    reach(FaultPoint.LOOK_CLAIMED)
+    unsure = [job for job in claimed if job.state is State.UNCERTAIN]
+    known = [job for job in claimed if job.state is not State.UNCERTAIN]
+    answers = context.http.run(ask_all(context, known, now)) if known else {}
+    found = uncertain.search(context, unsure) if unsure else {}
+    reach(FaultPoint.LOOK_ANSWERED)
+    with context.store.write() as tx:
+        follow_ups = _keep(context, tx, known, answers)
+        for job in unsure:
+            follow_ups += uncertain.keep(context, tx, job, found.get(job.id))
+    reach(FaultPoint.LOOK_COMMITTED)
+    return follow_ups
+
+
+def _keep(
+    context: Context, tx: Transaction, asked: Sequence[Job], answers: dict[str, Answer]
+) -> list[FollowUp]:
+    done = _Round([], [])
+    for job in asked:
+        answer = answers[job.id]
+        if answer.error is not None:
+            log(Event.LOOK_FAILED, job=job.id, level=logging.WARNING, error=answer.error.message)
+        if _changed_nothing(context, tx, job, answer):
+            _count(context, tx, job, answer, done)
+        else:
+            _apply(context, tx, job, answer, done)
+    jobs.note_looks(tx, done.unchanged)
+    return done.follow_ups
+
+
+def _changed_nothing(context: Context, tx: Transaction, job: Job, answer: Answer) -> bool:
+    """Whether counters are all that moves: the usual case, written for all such jobs in one statement."""
+    if job.state is not State.WAITING or tx.now >= job.deadline_at or not answer.asked:
+        return False
+    if not answer.seen:
+        return answer.error is not None
+    if (
+        len(answer.seen) > 1
+        or answer.seen[0].seen is not Seen.OPEN
+        or answer.seen[0].source is not Source.POLL
+    ):
+        return False
+    effect = effects.effect_of(job, answer.seen[0], now=tx.now, jitter=0.0, policy=context.policy)
+    changed = {name for name, value in effect.changes.items() if getattr(job, name) != value}
+    return not effect.keep and effect.step.verdict is Verdict.KNOWN and changed <= _COUNTERS
+
+
+def _count(context: Context, tx: Transaction, job: Job, answer: Answer, done: _Round) -> None:
+    seen = answer.seen[0] if answer.seen else None
+    errors = job.look_errors + 1 if answer.error else 0
+    due_at = _next_look(context, tx, job, answer, errors)
+    done.unchanged.append(
+        {
+            "id": job.id,
+            "fence": job.fence,
+            "look_errors": errors,
+            "look_error": answer.error.message if answer.error else None,
+            "poll_after": seen.poll_after if seen else job.poll_after,
+            "progress": max(job.progress, seen.progress or 0) if seen else job.progress,
+            "due_at": due_at,
+        }
+    )
+    done.follow_ups.append(FollowUp(Task.LOOK, due_at - tx.now))
+
+
+def _apply(context: Context, tx: Transaction, job: Job, answer: Answer, done: _Round) -> None:
+    if answer.error is not None:
+        counted = {"looks": job.looks + 1, "last_look_at": tx.now} if answer.asked else {}
+        failed = {"look_errors": job.look_errors + 1, "look_error": answer.error.message}
+        jobs.note(tx, job.id, counted | failed)
+    for seen in answer.seen:
+        done.follow_ups += observe(context, tx, job.id, seen)
+    after = jobs.get(tx, job.id) or job
+    if after.state is State.WAITING and tx.now >= after.deadline_at:
+        done.follow_ups += observe(context, tx, job.id, Observation(Source.CLOCK, Seen.DEADLINE))
+        after = jobs.get(tx, job.id) or after
+    changes: dict[str, Any] = {}
+    if after.state is State.WAITING:
+        changes["due_at"] = _next_look(context, tx, after, answer, after.look_errors)
+        done.follow_ups.append(FollowUp(Task.LOOK, changes["due_at"] - tx.now))
+    elif after.detail_tries and job.state in SETTLED:
+        done.follow_ups += _try_detail_again(context, tx, after, changes)
+    jobs.release_if_ours(tx, job, changes)
+
+
+def _try_detail_again(context: Context, tx: Transaction, job: Job, changes: dict[str, Any]) -> list[FollowUp]:
+    """A look at a settled job did not tell what is missing: look again, or go on without."""
+    if job.detail_tries > 1:
+        guidance = cadence.Guidance(job.poll_after)
+        wait = cadence.spacing(guidance, 0, context.settings.poll_after_seconds)
+        changes |= {"detail_tries": job.detail_tries - 1, "due_at": tx.now + wait}
+        return [FollowUp(Task.LOOK, wait)]
+    effect = effects.give_up_detail(job, now=tx.now)
+    write(tx, job, effect)
+    return carry_out(tx, job, effect)
+
+
+def _next_look(context: Context, tx: Transaction, job: Job, answer: Answer, errors: int) -> float:
+    told = [seen for seen in answer.seen if seen.source is Source.POLL]
+    retry_after = answer.error.retry.after if answer.error else None
+    guidance = cadence.Guidance(
+        poll_after=told[-1].poll_after if told else job.poll_after,
+        retry_after=max(retry_after or 0.0, told[-1].retry_after or 0.0 if told else 0.0),
+    )
+    return cadence.next_look(
+        now=tx.now,
+        guidance=guidance,
+        deadline=job.deadline_at,
+        jitter=context.random(),
+        errors=errors,
+        when_absent=context.settings.poll_after_seconds,
+    )

@@ -1,0 +1,47 @@
+"""How a job ended when it did not end in outputs, as a document for whoever waits downstream."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from orchestrator.core.job import Blame, HandOff, Job
+from orchestrator.store.observations import Recorded
+
+
+def document(job: Job, owed: HandOff, timeline: list[Recorded]) -> dict[str, Any]:
+    """The outcome: what happened, whose doing it was, and the ids to ask the gateway about it with."""
+    about_output = owed.outcome is not None and owed.outcome.startswith("output_missing")
+    return {
+        "job_id": job.id,
+        "reference": job.reference,
+        "metadata": job.metadata,
+        "outcome": owed.outcome,
+        "state": job.state,
+        "blame": Blame.OUTPUT_MISSING if about_output else job.blame,
+        "error": job.failure,
+        "gateway_id": job.gateway_id,
+        "gateway_request_id": job.request_id,
+        "gateway_status": job.gateway_status,
+        "provider": job.provider,
+        "model": job.model or job.request.get("model"),
+        "won_by": job.won_by,
+        "settled_at": _iso(job.settled_at),
+        "timeline": [
+            {
+                "at": _iso(one.at),
+                "source": one.source,
+                "seen": one.seen,
+                "verdict": one.verdict,
+                "state": one.to_state,
+                "gateway_status": one.status,
+                "request_id": one.request_id,
+                "error": one.failure,
+            }
+            for one in timeline
+        ],
+    }
+
+
+def _iso(moment: float | None) -> str | None:
+    return None if moment is None else datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,166 @@
+"""A webhook: verified, remembered and applied in one transaction, before anybody answers it (design 8)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from orchestrator.core.job import Job
+from orchestrator.core.signatures import Refusal, verify
+from orchestrator.engine.context import Context
+from orchestrator.engine.follow_up import FollowUp
+from orchestrator.engine.observe import observe
+from orchestrator.fault_points import FaultPoint, reach
+from orchestrator.gateway.webhooks import BadDelivery, Delivery, parse
+from orchestrator.store import inbox, jobs
+from orchestrator.store.database import Transaction
+from orchestrator.store.inbox import EntryState
+from orchestrator.telemetry import Event, log
+
+KEPT_BYTES = 8 * 1024  # of a rejected body
+KEPT_HEADERS = ("x-phaseo-", "x-ai-stats-", "content-type", "user-agent")
+KEPT_HEADER_LENGTH = 300
+
+
+class Fate(StrEnum):
+    """What became of a delivery."""
+
+    APPLIED = "applied"  # it reached its job
+    WAITING = "waiting"  # remembered: no job of this account is known by that id yet
+    IGNORED = "ignored"  # remembered: not about a video job
+    REJECTED = "rejected"  # not believed, or not readable
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The answer to a delivery; `reason` says why it was rejected."""
+
+    fate: Fate
+    follow_ups: tuple[FollowUp, ...] = ()
+    reason: str | None = None
+    entry_id: int | None = None
+
+
+def receive(context: Context, account: str, headers: Mapping[str, str], body: bytes, now: float) -> Receipt:
+    """Take a delivery to `account`. `headers` has lower-case names; `now` is the wall clock.
+
+    When this returns, everything it says is committed.
+    """
+    refused, delivery = _believe(context, account, headers, body, now)
+    if delivery is None:
+        reason, detail = refused
+        _keep_rejected(context, account, reason, detail, headers, body)
+        return Receipt(Fate.REJECTED, reason=reason)
+    with context.store.write() as tx:
+        receipt = take(context, tx, account, headers, body, delivery)
+        reach(FaultPoint.RECEIVE_APPLIED)
+    reach(FaultPoint.RECEIVE_COMMITTED)
+    return receipt
+
+
+def apply_entry(
+    context: Context, tx: Transaction, account: str, entry_id: int, delivery: Delivery, *, first: bool
+) -> Receipt:
+    """Bring a remembered delivery to its job, if there is one."""
+    seen = delivery.observation
+    if seen is None:
+        inbox.settle(tx, entry_id, EntryState.IGNORED)
+        return Receipt(Fate.IGNORED, entry_id=entry_id)
+    job = _job_of(tx, account, delivery)
+    if job is None:
+        return Receipt(Fate.WAITING, entry_id=entry_id)
+    inbox.settle(tx, entry_id, EntryState.APPLIED, job.id)
+    seen = replace(seen, gateway_id=delivery.gateway_id, inbox_id=entry_id, repeated=not first)
+    follow_ups = observe(context, tx, job.id, seen)
+    return Receipt(Fate.APPLIED, tuple(follow_ups), entry_id=entry_id)
+
+
+def take(
+    context: Context,
+    tx: Transaction,
+    account: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    delivery: Delivery,
+) -> Receipt:
+    """Remember a believed delivery, once by its event, and bring it to its job."""
+    entry_id, first = inbox.remember_once(
+        tx,
+        {
+            "account_id": account,
+            "event_key": delivery.event_key[:300],
+            "type": delivery.type[:100],
+            "gateway_id": delivery.gateway_id,
+            "session_id": delivery.session_id,
+            "state": EntryState.WAITING,
+            "headers": _kept(headers),
+            "body": body,
+        },
+    )
+    receipt = apply_entry(context, tx, account, entry_id, delivery, first=first)
+    facts: dict[str, Any] = {"type": delivery.type, "fate": receipt.fate, "entry": entry_id, "first": first}
+    tx.after_commit.append(lambda: log(Event.WEBHOOK_RECEIVED, gateway_id=delivery.gateway_id, **facts))
+    return receipt
+
+
+def _job_of(tx: Transaction, account: str, delivery: Delivery) -> Job | None:
+    """The job of this account that a delivery is about; a delivery never reaches another account's."""
+    job = jobs.by_gateway_id(tx, account, delivery.gateway_id)
+    if job is None and delivery.session_id:
+        job = jobs.by_session(tx, account, delivery.session_id)
+    return job
+
+
+def _believe(
+    context: Context, account: str, headers: Mapping[str, str], body: bytes, now: float
+) -> tuple[tuple[str, str], Delivery | None]:
+    secrets = [secret.get_secret_value() for secret in context.gateways[account].account.webhook_secrets]
+    verified = verify(headers, body, secrets, now=now)
+    if isinstance(verified, Refusal):
+        return (verified, _EXPLAINED[verified]), None
+    try:
+        return ("", ""), parse(body)
+    except BadDelivery as error:
+        return ("unreadable", error.message), None
+
+
+_EXPLAINED = {
+    Refusal.NO_SIGNATURE: "a signature or timestamp header is missing",
+    Refusal.BAD_TIMESTAMP: "the timestamp header is no time",
+    Refusal.STALE: "signed more than 300 s from now: an old delivery, or one of the clocks is wrong",
+    Refusal.FORGED: "no live secret of the account made this signature",
+    Refusal.NO_SECRET: "the account has no webhook secret: set ORCHESTRATOR_WEBHOOK_SECRETS",
+}
+
+
+def _keep_rejected(
+    context: Context, account: str, reason: str, detail: str, headers: Mapping[str, str], body: bytes
+) -> None:
+    log(Event.WEBHOOK_REJECTED, level=logging.WARNING, account=account, reason=reason, detail=detail)
+    settings = context.settings
+    if not settings.rejected_keep or not context.rejections.allows(account, settings.rejected_per_minute):
+        return
+    with context.store.write() as tx:
+        inbox.reject(
+            tx,
+            {
+                "account_id": account,
+                "reason": reason,
+                "detail": detail,
+                "headers": _kept(headers),
+                "body": body[:KEPT_BYTES],
+                "truncated": len(body) > KEPT_BYTES,
+            },
+            keep=settings.rejected_keep,
+        )
+
+
+def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name[:100]: value[:KEPT_HEADER_LENGTH]
+        for name, value in headers.items()
+        if name.startswith(KEPT_HEADERS)
+    }

@@ -1,0 +1,51 @@
+"""A person sends a received webhook through the machine again."""
+
+from __future__ import annotations
+
+from orchestrator.core.signatures import Refusal, verify
+from orchestrator.engine.context import Context
+from orchestrator.engine.receive import Receipt, apply_entry, take
+from orchestrator.errors import NotAllowed, NotFound
+from orchestrator.gateway.webhooks import parse
+from orchestrator.store import inbox
+from orchestrator.store.inbox import Rejection
+
+
+def replay(context: Context, entry_id: int) -> Receipt:
+    """Apply an inbox entry once more. Raises NotFound. What it changes is decided as on its receipt."""
+    with context.store.write() as tx:
+        entry = inbox.get(tx, entry_id)
+        if entry is None:
+            raise NotFound(f"there is no inbox entry {entry_id}", hint="`orchestrator inbox` lists them")
+        return apply_entry(context, tx, entry.account_id, entry.id, parse(entry.body), first=False)
+
+
+def replay_rejected(context: Context, rejection_id: int) -> Receipt:
+    """Verify a rejected delivery again, as of its receipt, and take it if it is believed now.
+
+    Raises NotFound, or NotAllowed when it is still not believed or was not kept whole.
+    """
+    with context.store.write() as tx:
+        rejection = inbox.get_rejection(tx, rejection_id)
+        if rejection is None:
+            raise NotFound(f"there is no rejected delivery {rejection_id}", hint="it may have left the ring")
+        _require_believable(context, rejection)
+        delivery = parse(rejection.body)
+        inbox.drop_rejection(tx, rejection_id)
+        return take(context, tx, rejection.account_id, rejection.headers, rejection.body, delivery)
+
+
+def _require_believable(context: Context, rejection: Rejection) -> None:
+    if rejection.truncated:
+        raise NotAllowed(
+            "only the beginning of this delivery was kept: its signature cannot be checked again",
+            hint="`orchestrator watch JOB` shows what a look says of the job instead",
+        )
+    secrets = context.gateways[rejection.account_id].account.webhook_secrets
+    values = [secret.get_secret_value() for secret in secrets]
+    verified = verify(rejection.headers, rejection.body, values, now=rejection.received_at)
+    if isinstance(verified, Refusal):
+        raise NotAllowed(
+            f"it is still not believed: {verified}",
+            hint="add the secret that signed it to ORCHESTRATOR_WEBHOOK_SECRETS",
+        )

@@ -1,0 +1,82 @@
+"""Keeping a job: from here on it cannot be lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.core.job import Job, Updates
+from orchestrator.core.lifecycle import State
+from orchestrator.engine.context import Context
+from orchestrator.engine.follow_up import FollowUp, Task
+from orchestrator.errors import RequestError
+from orchestrator.fault_points import FaultPoint, reach
+from orchestrator.store import jobs
+from orchestrator.store.schema import DEFAULT
+from orchestrator.telemetry import Event, log
+
+LONGEST_REFERENCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One job as its caller wants it. `request` is passed to the gateway as it is."""
+
+    request: dict[str, Any]
+    reference: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    updates: Updates = Updates.HYBRID
+    destinations: tuple[str, ...] = ("folder",)
+    deadline_seconds: float | None = None
+
+
+def submit(context: Context, wanted: Sequence[Submission]) -> tuple[list[Job], list[FollowUp]]:
+    """Keep jobs, all or none. Raises RequestError for one that could never be made."""
+    for one in wanted:
+        _check(context, one)
+    with context.store.write() as tx:
+        new = [_job(context, one, tx.now) for one in wanted]
+        jobs.add(tx, new)
+    for job in new:
+        log(Event.JOB_ACCEPTED, job=job.id)
+    reach(FaultPoint.SUBMIT_COMMITTED)
+    return new, [FollowUp(Task.CREATE) for _ in new]
+
+
+def _job(context: Context, one: Submission, now: float) -> Job:
+    job_id = f"job_{context.new_id()}"
+    deadline = one.deadline_seconds or context.settings.deadline_seconds
+    return Job(
+        id=job_id,
+        tenant_id=DEFAULT,
+        account_id=DEFAULT,
+        request=one.request,
+        state=State.ACCEPTED,
+        state_since=now,
+        session_id=f"{job_id}.0",
+        accepted_at=now,
+        deadline_at=now + deadline,
+        updates=one.updates,
+        destinations=one.destinations,
+        reference=one.reference,
+        metadata=one.metadata,
+        due_at=now,
+    )
+
+
+def _check(context: Context, one: Submission) -> None:
+    if "webhook" in one.request:
+        raise RequestError(
+            "the request has a `webhook`", hint="leave it out: the orchestrator adds its own endpoint"
+        )
+    if not one.request.get("model"):
+        raise RequestError("the request has no `model`", hint="name one, for example google/veo-3.1-lite")
+    if one.reference is not None and not 0 < len(one.reference) <= LONGEST_REFERENCE:
+        raise RequestError(f"a reference has 1 to {LONGEST_REFERENCE} characters")
+    if one.deadline_seconds is not None and not one.deadline_seconds > 0:
+        raise RequestError("a deadline is more than 0 seconds away")
+    unknown = [name for name in one.destinations if name not in context.sinks]
+    if unknown:
+        known = ", ".join(sorted(context.sinks))
+        raise RequestError(f"there is no destination {unknown[0]!r}", hint=f"destinations: {known}")

@@ -1,0 +1,1 @@
+"""The Celery door: messages in, use-cases called, follow-ups sent."""

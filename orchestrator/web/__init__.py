@@ -1,0 +1,1 @@
+"""The HTTP doors, each a Starlette application that can be served alone."""

@@ -1,0 +1,109 @@
+"""Builds the real things. The one place that reads the environment, the clock and chance."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+from ulid import ULID
+
+from orchestrator import fault_points, telemetry
+from orchestrator.engine.context import Context
+from orchestrator.engine.http_loop import HttpLoop
+from orchestrator.errors import SettingError
+from orchestrator.fault_points import FaultPoint
+from orchestrator.gateway.account import Account
+from orchestrator.gateway.client import connect
+from orchestrator.gateway.connection import Timeouts
+from orchestrator.settings import Settings, load
+from orchestrator.sinks.folder import FolderSink
+from orchestrator.store.database import Store
+from orchestrator.store.schema import DEFAULT
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """The settings of this process: the environment, with what a command line says on top."""
+    settings = load(os.environ, **overrides)
+    telemetry.configure(settings.log_level)
+    if settings.fault_point:
+        fault_points.arm(settings.fault_point, _die)
+    return settings
+
+
+def open_store(settings: Settings) -> Store:
+    """The database. A SQLite file's folder is made if it is not there."""
+    if not settings.database_url.get_secret_value():
+        try:
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingError(
+                f"the data folder {settings.data_dir} cannot be made: {error.strerror}",
+                hint="point ORCHESTRATOR_DATA_DIR at a folder that this user may write",
+            ) from error
+    return Store(settings.resolved_database_url)
+
+
+def build(settings: Settings, store: Store) -> Context:
+    """Everything the use-cases work with."""
+    timeouts = Timeouts(
+        total_create=settings.create_timeout_seconds,
+        total_look=settings.look_timeout_seconds,
+        read=settings.look_timeout_seconds,
+    )
+    return Context(
+        settings=settings,
+        store=store,
+        http=HttpLoop(),
+        gateways={DEFAULT: connect(account(settings), timeouts)},
+        sinks={"folder": FolderSink(settings.output_dir.absolute())},
+        worker=f"worker_{new_id()}",
+        random=random.random,
+        new_id=new_id,
+    )
+
+
+def account(settings: Settings) -> Account:
+    """The default account. Its secrets come from the environment and stay in memory."""
+    if not settings.gateway_api_key.get_secret_value():
+        raise SettingError(
+            "there is no API key for the gateway",
+            hint="set ORCHESTRATOR_GATEWAY_API_KEY; `orchestrator demo` needs none",
+        )
+    return Account(
+        id=DEFAULT,
+        base_url=settings.gateway_url,
+        api_key=settings.gateway_api_key,
+        webhook_endpoint_id=settings.webhook_endpoint_id,
+        webhook_secrets=settings.webhook_secrets,
+    )
+
+
+def new_id() -> str:
+    """A unique id that sorts by time."""
+    return str(ULID()).lower()
+
+
+def wall_clock() -> float:
+    """Epoch seconds, for what others sign with theirs."""
+    return time.time()
+
+
+def monotonic() -> float:
+    """Seconds that only ever grow, for countdowns."""
+    return time.monotonic()
+
+
+def whoami() -> tuple[str, int]:
+    """This machine and this process."""
+    return socket.gethostname(), os.getpid()
+
+
+def _die(point: FaultPoint) -> None:
+    sys.stderr.write(f"fault point reached: {point}\n")
+    sys.stderr.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
