@@ -84,6 +84,14 @@ class SinkConformance:
         assert sink.find(NAME) == told
         assert read_back(NAME) == b"one, two"
 
+    def test_the_hash_is_known_before_it_is_published(self, sink: Sink, read_back: ReadBack) -> None:
+        staging = sink.stage(NAME, 1)
+        staging.write(b"one, ")
+        staging.write(b"two")
+        assert staging.sha256() == hashlib.sha256(b"one, two").hexdigest()
+        assert read_back(NAME) is None
+        assert staging.publish().sha256 == staging.sha256()
+
     def test_a_thing_may_be_empty(self, sink: Sink, read_back: ReadBack) -> None:
         assert_is(deliver(sink, NAME, 1), b"")
         assert read_back(NAME) == b""
