@@ -79,7 +79,8 @@ class Gateway:
                     answer = await self._create_once(bare, session_id)
         except TimeoutError:
             answer = no_answer(CreateClass.UNCERTAIN, f"no answer in {self.timeouts.total_create:g} s")
-        return replace(answer, webhook_refused=refused)
+        told = replace(answer.observation, attempt_id=session_id)
+        return replace(answer, observation=told, webhook_refused=refused)
 
     async def _create_once(self, request: Mapping[str, Any], session_id: str) -> CreateAnswer:
         try:
@@ -108,7 +109,8 @@ class Gateway:
     async def list_recent(self, limit: int = LIST_REACHES) -> list[Observation]:
         """The stored state of the most recent jobs; items without a usable id are left out."""
         params = {"limit": max(1, min(limit, LIST_REACHES))}
-        items = _object(await self._ask("GET", "videos", params=params)).get("data")
+        answer = await self._ask("GET", "videos", longest=connection.LIST_LIMIT, params=params)
+        items = _object(answer).get("data")
         if not isinstance(items, list):
             raise BadAnswer("the list has no data", reason="not_a_list")
         seen = [vocabulary.from_list(item) for item in items if isinstance(item, dict)]
@@ -149,13 +151,15 @@ class Gateway:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    async def _ask(self, method: str, path: str, **what: Any) -> Answer:
+    async def _ask(
+        self, method: str, path: str, *, longest: int = connection.ANSWER_LIMIT, **what: Any
+    ) -> Answer:
         with connection.translated(f"{method} {path}"):
             async with (
                 asyncio.timeout(self.timeouts.total_look),
                 self._pooled.stream(method, path, **what) as response,
             ):
-                answer = await connection.read_whole(response, self.account)
+                answer = await connection.read_whole(response, self.account, longest)
         if not 200 <= answer.status < 300:
             raise explain(answer.status, answer.headers, answer.body).as_error()
         return answer

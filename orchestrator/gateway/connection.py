@@ -22,7 +22,8 @@ from httpx_aiohttp import AiohttpTransport
 from orchestrator.errors import BadAnswer, GatewayError, NoAnswer, Unreachable
 from orchestrator.gateway.account import Account
 
-ANSWER_LIMIT = 2 * 1024 * 1024  # bytes of a JSON answer; 101 listed jobs take about a tenth of that
+ANSWER_LIMIT = 2 * 1024 * 1024  # bytes of a JSON answer about one job, which takes a few thousand
+LIST_LIMIT = 8 * 1024 * 1024  # of a list: 100 jobs, each with up to ten webhook attempts, maybe long prompts
 
 # What an HTTP call may raise: httpx's own, and what its aiohttp transport lets through.
 FOREIGN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, aiohttp.ClientError, OSError)
@@ -129,8 +130,8 @@ class Answer:
     body: bytes
 
 
-async def read_whole(response: httpx.Response, account: Account) -> Answer:
-    """Read an answer to its end. Raises BadAnswer when it is compressed or beyond 2 MiB.
+async def read_whole(response: httpx.Response, account: Account, limit: int = ANSWER_LIMIT) -> Answer:
+    """Read an answer to its end. Raises BadAnswer when it is compressed or longer than `limit` bytes.
 
     Whoever answers has seen our key and may echo it: it is blotted out before anybody reads the body.
     """
@@ -138,9 +139,9 @@ async def read_whole(response: httpx.Response, account: Account) -> Answer:
     body = bytearray()
     async for part in response.aiter_raw():
         body += part
-        if len(body) > ANSWER_LIMIT:
+        if len(body) > limit:
             raise BadAnswer(
-                f"the answer is longer than {ANSWER_LIMIT} bytes",
+                f"the answer is longer than {limit} bytes",
                 status=response.status_code,
                 reason="too_long",
             )

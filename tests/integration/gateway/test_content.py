@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.errors import ContentError, ContentMissing
 from orchestrator.gateway.content import CHUNK
+from tests.integration.gateway.misbehaving import cut_before_headers, drip
 from tests.integration.gateway.servers import PATIENT, QUICK, Script, Server, Wire, gateway_at, hang, serving
 
 VIDEO = bytes(range(256)) * 4096  # 1 MiB
@@ -108,10 +109,6 @@ def test_what_is_no_output_is_not_taken_for_one(script: Script) -> None:
     assert fetch_error(script).retry.again
 
 
-async def cut_before_headers(wire: Wire) -> None:
-    await wire.request()
-
-
 async def cut_with_length(wire: Wire) -> None:
     await wire.request()
     await wire.send(b"HTTP/1.1 200 OK\r\ncontent-type: video/mp4\r\ncontent-length: 9999999\r\n\r\n" + VIDEO)
@@ -142,14 +139,6 @@ async def stall_mid_body(wire: Wire) -> None:
     await wire.request()
     await wire.send(b"HTTP/1.1 200 OK\r\ncontent-type: video/mp4\r\ncontent-length: 9999999\r\n\r\n" + VIDEO)
     await hang(wire)
-
-
-async def drip(wire: Wire) -> None:
-    await wire.request()
-    await wire.send(b"HTTP/1.1 200 OK\r\ncontent-type: video/mp4\r\ncontent-length: 9999999\r\n\r\n")
-    while True:
-        await wire.send(b" ")
-        await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("script", [hang, stall_mid_body, drip], ids=lambda script: script.__name__)

@@ -11,6 +11,16 @@ from orchestrator.core.lifecycle import Seen
 from orchestrator.gateway.account import Account
 from orchestrator.gateway.client import connect
 from orchestrator.gateway.create_answer import CREATED, NO_JOB, REFUSED, UNCERTAIN, UNSENT, CreateAnswer
+from tests.integration.gateway.misbehaving import (
+    cut_before_headers,
+    cut_mid_body,
+    cut_mid_headers,
+    drip,
+    huge_headers,
+    nonsense,
+    oversized,
+    reset_before_the_body_is_read,
+)
 from tests.integration.gateway.servers import (
     ENDPOINT,
     KEY,
@@ -53,50 +63,6 @@ async def cut_at_once(wire: Wire) -> None:
     await wire.reader.read(1)
 
 
-async def cut_before_headers(wire: Wire) -> None:
-    await wire.request()
-
-
-async def cut_mid_headers(wire: Wire) -> None:
-    await wire.request()
-    await wire.send(b"HTTP/1.1 200 OK\r\ncontent-ty")
-
-
-async def cut_mid_body(wire: Wire) -> None:
-    await wire.request()
-    await wire.send(b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n" + OK)
-
-
-async def reset_before_the_body_is_read(wire: Wire) -> None:
-    await wire.reader.readuntil(b"\r\n\r\n")
-    wire.writer.transport.abort()
-
-
-async def nonsense(wire: Wire) -> None:
-    await wire.request()
-    await wire.send(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
-
-
-async def huge_headers(wire: Wire) -> None:
-    await wire.request()
-    await wire.send(b"HTTP/1.1 200 OK\r\nx: " + b"x" * 300_000 + b"\r\n\r\n")
-
-
-async def drip(wire: Wire) -> None:
-    await wire.request()
-    await wire.send(b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n")
-    while True:
-        await wire.send(b" ")
-        await asyncio.sleep(0.02)
-
-
-async def oversized(wire: Wire) -> None:
-    await wire.request()
-    await wire.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
-    while True:
-        await wire.send(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
-
-
 async def compressed(wire: Wire) -> None:
     await wire.request()
     await wire.answer(200, b"\x1f\x8b", "application/json", "content-encoding: gzip")
@@ -133,6 +99,7 @@ def test_a_created_job_has_its_id_and_the_request_its_headers() -> None:
         "G-1",
         Seen.OPEN,
     )
+    assert answer.observation.attempt_id == "s-1"
     sent = server.requests[0]
     assert sent.line == "POST /v1/videos HTTP/1.1"
     assert sent.headers["authorization"] == f"Bearer {KEY}"
@@ -144,7 +111,7 @@ def test_a_created_job_has_its_id_and_the_request_its_headers() -> None:
 def test_after_the_request_has_left_no_answer_is_uncertain(script: Script) -> None:
     answer, server = create(script)
     assert answer.kind is UNCERTAIN
-    assert answer.observation.seen is Seen.LOST
+    assert (answer.observation.seen, answer.observation.attempt_id) == (Seen.LOST, "s-1")
     assert len(server.requests) <= 1, "an uncertain create was sent again"
     assert KEY not in repr(answer)
 

@@ -13,6 +13,16 @@ from orchestrator.core.job import Source
 from orchestrator.core.lifecycle import Seen
 from orchestrator.errors import NEVER, BadAnswer, GatewayError, NoAnswer, Unreachable
 from orchestrator.gateway.client import Gateway, Link
+from tests.integration.gateway.misbehaving import (
+    cut_before_headers,
+    cut_mid_body,
+    cut_mid_headers,
+    drip,
+    huge_headers,
+    nonsense,
+    oversized,
+    reset,
+)
 from tests.integration.gateway.servers import (
     KEY,
     PATIENT,
@@ -120,35 +130,6 @@ def test_only_a_plain_text_500_counts_against_the_whole_gateway() -> None:
     assert not look_error(answering(503, b"<html>", "text/html")).whole_gateway
 
 
-async def cut_before_headers(wire: Wire) -> None:
-    await wire.request()
-
-
-async def cut_mid_headers(wire: Wire) -> None:
-    await wire.request()
-    await wire.send(b"HTTP/1.1 200 OK\r\ncontent-ty")
-
-
-async def cut_mid_body(wire: Wire) -> None:
-    await wire.request()
-    await wire.send(b'HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{"id":')
-
-
-async def reset(wire: Wire) -> None:
-    await wire.request()
-    wire.writer.transport.abort()
-
-
-async def nonsense(wire: Wire) -> None:
-    await wire.request()
-    await wire.send(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
-
-
-async def huge_headers(wire: Wire) -> None:
-    await wire.request()
-    await wire.send(b"HTTP/1.1 200 OK\r\nx: " + b"x" * 300_000 + b"\r\n\r\n")
-
-
 @pytest.mark.parametrize(
     "script",
     [cut_before_headers, cut_mid_headers, cut_mid_body, reset, nonsense, huge_headers],
@@ -159,14 +140,6 @@ def test_a_cut_is_no_answer_and_does_not_count_against_the_whole_gateway(script:
     assert isinstance(error, NoAnswer)
     assert error.retry.again
     assert not error.whole_gateway
-
-
-async def drip(wire: Wire) -> None:
-    await wire.request()
-    await wire.send(b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n")
-    while True:
-        await wire.send(b" ")
-        await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("script", [drip, hang], ids=lambda script: script.__name__)
@@ -184,13 +157,6 @@ def test_a_refused_connection_counts_against_the_whole_gateway() -> None:
     with pytest.raises(Unreachable) as caught:
         asyncio.run(run())
     assert caught.value.whole_gateway
-
-
-async def oversized(wire: Wire) -> None:
-    await wire.request()
-    await wire.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
-    while True:
-        await wire.send(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from orchestrator.core.job import Source
 from orchestrator.core.lifecycle import Seen
 from orchestrator.errors import BadAnswer, GatewayError, NoAnswer, Unreachable
 from orchestrator.gateway.snapshot import Snapshot
-from tests.integration.gateway.servers import KEY, PATIENT, QUICK, Wire, gateway_at, hang, serving
+from tests.integration.gateway.misbehaving import cut_before_headers, nonsense
+from tests.integration.gateway.servers import KEY, PATIENT, QUICK, gateway_at, hang, serving
 
 DATA = {"id": "G-1", "status": "completed", "session_id": "s-1", "request_id": "G-1"}
 SNAPSHOT = json.dumps({"type": "job.snapshot", "data": DATA})
@@ -158,16 +159,7 @@ def test_a_refused_connection_is_unreachable() -> None:
         asyncio.run(run())
 
 
-async def cut(wire: Wire) -> None:
-    await wire.request()
-
-
-async def nonsense(wire: Wire) -> None:
-    await wire.request()
-    await wire.send(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
-
-
-@pytest.mark.parametrize("script", [cut, nonsense, hang], ids=lambda script: script.__name__)
+@pytest.mark.parametrize("script", [cut_before_headers, nonsense, hang], ids=lambda script: script.__name__)
 def test_a_cut_handshake_is_no_answer(script: Any) -> None:
     async def run() -> None:
         async with serving(script) as server, gateway_at(server.port, QUICK) as gateway:
