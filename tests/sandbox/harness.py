@@ -17,7 +17,9 @@ ROOT = Path(__file__).parents[2]
 KEY, MANAGEMENT_KEY = "phaseo_v1_sk_sandbox_localonly", "phaseo_v1_mk_sandbox_localonly"
 Found = TypeVar("Found")
 _RESPONSES = json.loads((ROOT / "tests/gateway/responses.json").read_text())["responses"]
-EXAMPLES: list[dict[str, Any]] = json.loads((ROOT / "tests/gateway/webhook-examples.json").read_text())["examples"]
+EXAMPLES: list[dict[str, Any]] = json.loads((ROOT / "tests/gateway/webhook-examples.json").read_text())[
+    "examples"
+]
 
 
 def captured(label: str, file: str | None = None) -> Any:
@@ -58,7 +60,9 @@ class Sandbox:
         self.url = line.split()[-1]
         self.root = self.url.removesuffix("/v1")
         self.api = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {KEY}"}, timeout=20)
-        self.management = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {MANAGEMENT_KEY}"})
+        self.management = httpx.Client(
+            base_url=self.url, headers={"Authorization": f"Bearer {MANAGEMENT_KEY}"}
+        )
         self.control = httpx.Client(base_url=self.root + "/_sandbox")
 
     def stop(self) -> str:
@@ -72,7 +76,9 @@ class Sandbox:
         self.api.cookies.clear()
         self.control.post("/reset").raise_for_status()
 
-    def post(self, body: dict[str, Any] | None = None, session: str | None = None, **switches: Any) -> httpx.Response:
+    def post(
+        self, body: dict[str, Any] | None = None, session: str | None = None, **switches: Any
+    ) -> httpx.Response:
         """A create with these body fields and switches, whatever comes of it."""
         asked: dict[str, Any] = {"model": "google/veo-3.1-lite", "prompt": "p", **(body or {})}
         asked["provider_params"] = {"sandbox": switches}

@@ -9,7 +9,11 @@ import pytest
 
 from tests.sandbox.harness import Sandbox, captured, shape, until
 
-OPENAI, XAI, GOOGLE = {"model": "openai/sora-2"}, {"model": "x-ai/grok-video"}, {"model": "google/veo-3.1-lite"}
+OPENAI, XAI, GOOGLE = (
+    {"model": "openai/sora-2"},
+    {"model": "x-ai/grok-video"},
+    {"model": "google/veo-3.1-lite"},
+)
 
 
 def test_content_is_plain_bytes_without_length_or_redirect(sandbox: Sandbox) -> None:
@@ -63,7 +67,9 @@ def test_content_finalizes_a_job_as_a_get_does(sandbox: Sandbox) -> None:
 def test_an_index_past_the_end_is_missing_silently_first_or_ignored(sandbox: Sandbox) -> None:
     google, xai, openai = (sandbox.done(body) for body in (GOOGLE, XAI, OPENAI))
     assert sandbox.content(google, 5).json()["reason"] == "missing_video_uri"
-    assert shape(sandbox.content(google, 5).json()) == shape(captured("content authed index=5 out of range (google)"))
+    assert shape(sandbox.content(google, 5).json()) == shape(
+        captured("content authed index=5 out of range (google)")
+    )
     for job in (xai, openai):
         assert sandbox.content(job, 5).content == sandbox.content(job).content
     forced = sandbox.done(out_of_range="first")
@@ -72,7 +78,9 @@ def test_an_index_past_the_end_is_missing_silently_first_or_ignored(sandbox: San
 
 def test_every_output_of_every_job_differs(sandbox: Sandbox) -> None:
     jobs = [sandbox.done({"sample_count": 3}) for _ in range(2)]
-    sums = {hashlib.sha256(sandbox.content(job, index).content).hexdigest() for job in jobs for index in range(3)}
+    sums = {
+        hashlib.sha256(sandbox.content(job, index).content).hexdigest() for job in jobs for index in range(3)
+    }
     assert len(sums) == 6
 
 
@@ -101,7 +109,9 @@ def test_a_signed_link_needs_no_key_and_takes_its_index_from_the_token(sandbox: 
     assert answer.headers["content-disposition"] == f'inline; filename="{job}.mp4"'
 
 
-@pytest.mark.parametrize(("asked", "lasts"), [({}, 900), ({"ttl_seconds": 5}, 60), ({"ttl_seconds": 99999}, 3600)])
+@pytest.mark.parametrize(
+    ("asked", "lasts"), [({}, 900), ({"ttl_seconds": 5}, 60), ({"ttl_seconds": 99999}, 3600)]
+)
 def test_a_link_lives_900_seconds_or_as_asked_between_60_and_3600(
     sandbox: Sandbox, asked: dict[str, int], lasts: int
 ) -> None:
@@ -111,7 +121,9 @@ def test_a_link_lives_900_seconds_or_as_asked_between_60_and_3600(
 
 
 def test_a_dead_or_forged_link_is_a_401(fast: Sandbox) -> None:
-    link = fast.api.post(f"/videos/{fast.done()}/download_url", json={"ttl_seconds": 60}).json()["download_url"]
+    link = fast.api.post(f"/videos/{fast.done()}/download_url", json={"ttl_seconds": 60}).json()[
+        "download_url"
+    ]
     assert httpx.get(link.replace("download_sig=", "download_sig=0")).status_code == 401
     dead = until(lambda: (answer := httpx.get(link)).status_code == 401 and answer)
     assert dead and shape(dead.json()) == shape(captured("content expired signed url no auth"))
@@ -126,7 +138,9 @@ def test_a_dead_or_forged_link_is_a_401(fast: Sandbox) -> None:
 def test_a_bad_link_request_is_refused(sandbox: Sandbox, body: bytes, label: str) -> None:
     answer = sandbox.api.post(f"/videos/{sandbox.done()}/download_url", content=body)
     assert answer.status_code == 400
-    assert {k: answer.json()[k] for k in ("error", "reason")} == {k: captured(label)[k] for k in ("error", "reason")}
+    assert {k: answer.json()[k] for k in ("error", "reason")} == {
+        k: captured(label)[k] for k in ("error", "reason")
+    }
 
 
 def test_links_follow_the_stored_state(sandbox: Sandbox) -> None:
@@ -144,7 +158,10 @@ def test_links_can_be_switched_off(sandbox: Sandbox) -> None:
 
 def test_content_can_be_cut_in_the_middle(sandbox: Sandbox) -> None:
     job, got = sandbox.done(content="cut", content_fault_times=1), b""
-    with pytest.raises(httpx.RemoteProtocolError), sandbox.api.stream("GET", f"/videos/{job}/content") as answer:
+    with (
+        pytest.raises(httpx.RemoteProtocolError),
+        sandbox.api.stream("GET", f"/videos/{job}/content") as answer,
+    ):
         for piece in answer.iter_raw():
             got += piece
     assert 0 < len(got) < len(sandbox.content(job).content)

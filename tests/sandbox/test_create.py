@@ -129,7 +129,9 @@ CAPTURED_ERRORS = {
 
 
 @pytest.mark.parametrize("name", CAPTURED_ERRORS)
-def test_each_create_error_has_the_captured_shape_and_no_header_that_helps(sandbox: Sandbox, name: str) -> None:
+def test_each_create_error_has_the_captured_shape_and_no_header_that_helps(
+    sandbox: Sandbox, name: str
+) -> None:
     status, label = CAPTURED_ERRORS[name]
     answer = sandbox.post(create_error=name)
     real = captured(label)
@@ -138,7 +140,13 @@ def test_each_create_error_has_the_captured_shape_and_no_header_that_helps(sandb
     assert {key: answer.json()[key] for key in ("error", "error_type", "error_origin")} == {
         key: real[key] for key in ("error", "error_type", "error_origin")
     }
-    helpful = {"retry-after", "x-request-id", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"}
+    helpful = {
+        "retry-after",
+        "x-request-id",
+        "x-ratelimit-limit",
+        "x-ratelimit-remaining",
+        "x-ratelimit-reset",
+    }
     assert not helpful & set(answer.headers)
 
 
@@ -220,8 +228,9 @@ def test_create_can_say_failed_at_once(sandbox: Sandbox) -> None:
 
 def test_a_webhook_endpoint_must_exist_and_be_a_uuid(sandbox: Sandbox) -> None:
     unknown = {"endpoint_id": "00000000-0000-4000-8000-000000000000"}
-    assert sandbox.post({"webhook": unknown}).json()["description"] == (
-        captured("webhook unknown endpoint")["description"]
+    assert (
+        sandbox.post({"webhook": unknown}).json()["description"]
+        == (captured("webhook unknown endpoint")["description"])
     )
     not_uuid = sandbox.post({"webhook": {"endpoint_id": "we_123"}})
     assert (not_uuid.status_code, not_uuid.text) == (500, "Internal Server Error")

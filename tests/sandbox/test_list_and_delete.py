@@ -53,7 +53,11 @@ def test_the_list_reaches_only_the_101_latest_updated_jobs(sandbox: Sandbox) -> 
 @pytest.mark.parametrize("outcome", ["completed", "failed"])
 def test_an_ended_job_can_be_deleted_and_stays_in_the_list(sandbox: Sandbox, outcome: str) -> None:
     job = sandbox.done(outcome=outcome)
-    assert sandbox.api.delete(f"/videos/{job}").json() == {"id": job, "object": "video.deleted", "deleted": True}
+    assert sandbox.api.delete(f"/videos/{job}").json() == {
+        "id": job,
+        "object": "video.deleted",
+        "deleted": True,
+    }
     for answer in (sandbox.api.get(f"/videos/{job}"), sandbox.content(job)):
         assert (answer.status_code, answer.json()["reason"]) == (404, "video_deleted")
     assert ids(sandbox) == [job]

@@ -9,7 +9,11 @@ import pytest
 from tests.sandbox.harness import Receiver, Sandbox, captured, shape, until
 
 ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-OPENAI, XAI, GOOGLE = {"model": "openai/sora-2"}, {"model": "x-ai/grok-video"}, {"model": "google/veo-3.1-lite"}
+OPENAI, XAI, GOOGLE = (
+    {"model": "openai/sora-2"},
+    {"model": "x-ai/grok-video"},
+    {"model": "google/veo-3.1-lite"},
+)
 
 
 @pytest.mark.parametrize(
@@ -23,7 +27,11 @@ OPENAI, XAI, GOOGLE = {"model": "openai/sora-2"}, {"model": "x-ai/grok-video"}, 
         ("google expired", GOOGLE, {"duration": 0, "outcome": "expired"}),
         ("xai failed (no error field)", XAI, {"duration": 0, "outcome": "failed"}),
         ("xai unknown status", XAI, {"queue_seconds": 60, "duration": 90}),
-        ("completed signed_url only", {"sample_count": 2, "output": {"access": "signed_url"}}, {"duration": 0}),
+        (
+            "completed signed_url only",
+            {"sample_count": 2, "output": {"access": "signed_url"}},
+            {"duration": 0},
+        ),
         ("completed bytes only", {"sample_count": 2, "output": {"access": "bytes"}}, {"duration": 0}),
     ],
 )
@@ -185,7 +193,11 @@ def test_completed_without_content_still_has_a_link(sandbox: Sandbox) -> None:
         (OPENAI, {}, {"code": "moderation_blocked", "message": "The prompt violates policy."}),
         (XAI, {}, None),
         (XAI, {"error": "string", "error_message": "no"}, "no"),
-        (GOOGLE, {"error": "object"}, {"code": "moderation_blocked", "message": "The prompt violates policy."}),
+        (
+            GOOGLE,
+            {"error": "object"},
+            {"code": "moderation_blocked", "message": "The prompt violates policy."},
+        ),
         (OPENAI, {"error": "absent"}, None),
     ],
 )

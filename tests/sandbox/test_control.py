@@ -1,0 +1,123 @@
+"""The sandbox's own routes, its live switches, and the promise that a seed tells one story."""
+
+from dataclasses import fields
+
+import httpx
+import pytest
+
+from orchestrator.sandbox.switches import JobSwitches, LiveSwitches
+from tests.sandbox.harness import Sandbox
+
+
+def test_every_switch_is_listed_with_its_meaning(sandbox: Sandbox) -> None:
+    listed = sandbox.control.get("/switches").json()["switches"]
+    assert {row["name"] for row in listed} == {
+        item.name for kind in (JobSwitches, LiveSwitches) for item in fields(kind)
+    }
+    assert all(row["meaning"].endswith(".") for row in listed)
+
+
+@pytest.mark.parametrize(
+    ("switches", "words"),
+    [
+        ({"outcom": "failed"}, "did you mean 'outcome'?"),
+        ({"outcome": "burnt"}, "one of completed, failed"),
+        ({"duration": "long"}, "it takes float"),
+        ({"get_500": True}, "it takes int"),
+        ({"create_error": "nope"}, "key_limit"),
+        ({"provider": "nope"}, "google-ai-studio"),
+    ],
+)
+def test_an_unknown_switch_is_refused_with_help(
+    sandbox: Sandbox, switches: dict[str, object], words: str
+) -> None:
+    per_job, for_all = sandbox.post(**switches), sandbox.control.put("/faults", json=switches)
+    assert per_job.status_code == for_all.status_code == 400
+    assert words in per_job.json()["description"]
+    assert words in for_all.json()["error"]
+    assert sandbox.truth() == []
+
+
+def test_switches_for_all_merge_and_null_restores_one(sandbox: Sandbox) -> None:
+    sandbox.faults(outcome="failed", duration=0)
+    sandbox.faults(outcome=None, latency=0.01)
+    shown = sandbox.control.get("/faults").json()
+    assert (shown["job"]["outcome"], shown["job"]["duration"], shown["live"]["latency"]) == (
+        "completed",
+        0,
+        0.01,
+    )
+    assert sandbox.get(sandbox.create())["status"] == "completed"
+    assert sandbox.control.delete("/faults").json()["job"]["duration"] is None
+
+
+def test_a_jobs_own_switch_outranks_the_default(sandbox: Sandbox) -> None:
+    sandbox.faults(outcome="failed", duration=0)
+    assert sandbox.get(sandbox.create(outcome="cancelled"))["status"] == "cancelled"
+
+
+def test_the_gateway_can_be_down_for_gets_or_wholly(sandbox: Sandbox) -> None:
+    job = sandbox.create()
+    sandbox.faults(down="gets")
+    answer = sandbox.api.get(f"/videos/{job}")
+    assert (answer.status_code, answer.text) == (500, "Internal Server Error")
+    assert sandbox.post().status_code == 200
+    sandbox.faults(down="all")
+    assert sandbox.post().status_code == 500
+    sandbox.faults(down="none")
+    assert sandbox.get(job)
+
+
+def test_connections_can_drop(sandbox: Sandbox) -> None:
+    sandbox.faults(drop="gets")
+    with pytest.raises(httpx.RemoteProtocolError):
+        sandbox.api.get("/videos")
+    assert sandbox.post().status_code == 200
+
+
+def test_one_provider_can_be_broken_for_all_its_jobs(sandbox: Sandbox) -> None:
+    openai, google = sandbox.done({"model": "openai/sora-2"}), sandbox.done()
+    sandbox.faults(provider_502="openai")
+    assert sandbox.api.get(f"/videos/{openai}").status_code == 502
+    assert sandbox.api.get(f"/videos/{google}").status_code == 200
+    assert {row["status"] for row in sandbox.api.get("/videos").json()["data"]} == {"completed"}
+
+
+def test_answers_can_be_slow(sandbox: Sandbox) -> None:
+    sandbox.faults(latency=0.2)
+    assert sandbox.api.get("/videos").elapsed.total_seconds() >= 0.2
+
+
+def test_the_log_tells_what_was_asked_and_answered(sandbox: Sandbox) -> None:
+    job = sandbox.create(session="s")
+    sandbox.get(job)
+    sandbox.api.get("/videos/G-NOPE")
+    rows = sandbox.control.get("/requests").json()["requests"]
+    told = [(row["method"], row["status"], row["job_id"], row["session_id"]) for row in rows]
+    assert told == [("POST", 200, job, "s"), ("GET", 200, job, None), ("GET", 404, "G-NOPE", None)]
+    assert sandbox.control.get("/requests", params={"method": "GET", "job_id": job}).json()["count"] == 1
+    assert sandbox.control.get("/requests", params={"path": "/v1/webhook"}).json()["count"] == 0
+
+
+def test_the_truth_of_a_job_is_told(sandbox: Sandbox) -> None:
+    job = sandbox.done(notice="tick", outcome="failed")
+    before = sandbox.truth(id=job)[0]
+    assert (before["live"], before["stored"], before["gets"]) == ("failed", "queued", 0)
+    sandbox.get(job)
+    after = sandbox.truth(id=job)[0]
+    assert (after["stored"], after["gets"]) == ("failed", 1)
+
+
+def test_a_seed_tells_the_same_story_twice(sandbox: Sandbox) -> None:
+    def story() -> list[tuple[str, float]]:
+        sandbox.reset()
+        sandbox.faults(failure_rate=0.5)
+        for _ in range(12):
+            sandbox.create()
+        rows = sorted(sandbox.truth(), key=lambda row: row["number"])
+        return [(row["outcome"], round(row["ends_at"] - row["created_at"], 3)) for row in rows]
+
+    first = story()
+    assert first == story()
+    assert {outcome for outcome, _ in first} == {"completed", "failed"}
+    assert len({lasts for _, lasts in first}) > 6

@@ -1,0 +1,352 @@
+"""Rows 16 to 22: what a webhook looks like, when it comes, how often, and what can go wrong."""
+
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.sandbox.harness import EXAMPLES, Hook, Receiver, Sandbox, shape, until
+
+ALL = ["created", "status_changed", "progress", "completed", "failed", "cancelled", "expired"]
+Start = Callable[..., str]
+
+
+def example(name: str) -> dict[str, Any]:
+    return next(row for row in EXAMPLES if row["example"].startswith(name))
+
+
+def signature_holds(hook: Hook, secret: str, family: str = "x-phaseo") -> bool:
+    message = hook.headers[f"{family}-timestamp"].encode() + b"." + hook.raw
+    right = hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
+    return hook.headers[f"{family}-signature"] == right
+
+
+@pytest.fixture
+def endpoint(fast: Sandbox, receiver: Receiver) -> dict[str, Any]:
+    return fast.endpoint(receiver.url)
+
+
+@pytest.fixture
+def job(fast: Sandbox, endpoint: dict[str, Any]) -> Start:
+    """Makes jobs that tell the receiver; they end after half a real second unless said otherwise."""
+
+    def start(events: list[str] | None = None, model: str = "google/veo", **switches: Any) -> str:
+        webhook = {"endpoint_id": endpoint["id"]} | ({"events": events} if events else {})
+        return fast.create({"webhook": webhook, "model": model}, **{"duration": 300, **switches})
+
+    return start
+
+
+def test_a_webhook_has_the_nine_headers_and_a_hex_signature_over_the_raw_body(
+    endpoint: dict[str, Any], job: Start, receiver: Receiver
+) -> None:
+    started = job(duration=0)
+    hook = receiver.wait()[0]
+    real = {name.lower(): value for name, value in example("video.completed")["headers"].items()}
+    assert set(real) <= set(hook.headers)
+    for name in (
+        "content-type",
+        "user-agent",
+        "x-phaseo-event-type",
+        "x-phaseo-delivery-key",
+        "x-phaseo-attempt",
+    ):
+        assert hook.headers[name] == real[name]
+    assert hook.headers["x-phaseo-max-attempts"] == "4"
+    assert hook.headers["x-phaseo-event-id"] == hook.body["id"] == f"evt_video_{started}_video_completed"
+    assert endpoint["signing_secret"].startswith("whsec_")
+    assert len(endpoint["signing_secret"]) == 49
+    assert signature_holds(hook, endpoint["signing_secret"])
+
+
+@pytest.mark.parametrize("outcome", ["completed", "failed", "cancelled", "expired"])
+def test_each_end_sends_its_event_with_the_captured_fields(
+    job: Start, receiver: Receiver, outcome: str
+) -> None:
+    job(ALL, outcome=outcome)
+    hook = receiver.wait(1, f"video.{outcome}")[0]
+    real = json.loads(example(f"video.{outcome}")["raw_body"])
+    for body in (hook.body, real):
+        body["data"]["webhook"] |= {"events": [], "attempts": []}
+        body["data"]["webhook"]["delivery"]["delivered_event_types"] = []
+    assert shape(hook.body) == shape(real)
+    assert len(hook.body["data"]) == 49
+    for name in ("status", "lifecycle_status", "progress", "reservation_status", "upstream_error"):
+        assert hook.body["data"][name] == real["data"][name]
+    assert hook.body["data"]["billing"] | {"reservation_id": "", "billed_at": ""} == (
+        real["data"]["billing"] | {"reservation_id": "", "billed_at": ""}
+    )
+    assert list(hook.body) == list(real)
+
+
+def test_created_status_changed_and_progress_are_sent_to_who_asks(job: Start, receiver: Receiver) -> None:
+    job(ALL, queue_seconds=60)
+    for event in ("video.created", "video.status_changed", "video.progress"):
+        hook, real = receiver.wait(1, event)[0], json.loads(example(event)["raw_body"])
+        assert set(hook.body["data"]) == set(real["data"])
+        assert list(hook.body) == list(real)
+    receiver.wait(1, "video.completed")
+    moves = [hook.body["status_change"] for hook in receiver.wait(2, "video.status_changed")]
+    assert {(move["previous_status"], move["status"]) for move in moves} == {
+        ("queued", "in_progress"),
+        ("in_progress", "completed"),
+    }
+    buckets = {hook.body["data"]["progress"] for hook in receiver.of("video.progress")}
+    assert buckets == {5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95}
+
+
+def test_event_ids_name_job_and_key(job: Start, receiver: Receiver) -> None:
+    started = job(["status_changed", "progress"])
+    ids = {hook.body["id"] for hook in receiver.wait(13)}
+    assert f"evt_video_{started}_video_status_changed_queued_in_progress" in ids
+    assert f"evt_video_{started}_video_progress_40" in ids
+    assert len(ids) == 13
+
+
+def test_an_endpoint_hears_of_expired_only_when_asked(fast: Sandbox, job: Start, receiver: Receiver) -> None:
+    silent, told = job(duration=0, outcome="expired"), job(["video.expired"], duration=0, outcome="expired")
+    receiver.wait(1)
+    assert [hook.body["data"]["id"] for hook in receiver.hooks] == [told]
+    assert fast.owed(job_id=silent) == []
+    assert fast.get(silent)["webhook"]["events"] == ["video.completed", "video.failed", "video.cancelled"]
+
+
+def test_subscriptions_are_normalised(fast: Sandbox, job: Start) -> None:
+    started = job(["JOB.Completed", "canceled", "batch.failed", "nonsense"])
+    assert fast.get(started)["webhook"]["events"] == ["job.completed", "job.cancelled"]
+
+
+def test_an_endpoint_with_only_batch_events_falls_back_to_the_job_default(
+    fast: Sandbox, receiver: Receiver
+) -> None:
+    endpoint = fast.endpoint(receiver.url, "batch.completed")
+    started = fast.create({"webhook": {"endpoint_id": endpoint["id"]}})
+    assert "job.expired" in fast.get(started)["webhook"]["events"]
+    assert "job.status_changed" in fast.get(started)["webhook"]["events"]
+
+
+def test_the_session_id_of_create_comes_back_cut_to_128(
+    fast: Sandbox, endpoint: dict[str, Any], receiver: Receiver
+) -> None:
+    for header in ("x-session-id", "x-phaseo-session-id"):
+        body = {
+            "prompt": "p",
+            "webhook": {"endpoint_id": endpoint["id"]},
+            "provider_params": {"sandbox": {"duration": 0}},
+        }
+        answer = fast.api.post("/videos", json=body, headers={header: header + "s" * 200})
+        assert "session_id" not in fast.get(answer.json()["id"])
+    sessions = {hook.body["data"]["session_id"] for hook in receiver.wait(2)}
+    assert sessions == {(header + "s" * 200)[:128] for header in ("x-session-id", "x-phaseo-session-id")}
+
+
+def test_a_get_that_finds_the_end_sends_the_event_at_once(
+    fast: Sandbox, job: Start, receiver: Receiver
+) -> None:
+    started = job(duration=0, notice="tick")
+    assert receiver.hooks == []
+    fast.get(started)
+    assert receiver.wait(1)[0].body["data"]["id"] == started
+
+
+def test_status_changed_after_a_get_comes_with_the_next_tick_behind_completed(
+    fast: Sandbox, job: Start, receiver: Receiver
+) -> None:
+    fast.get(job(["completed", "status_changed"], duration=0, notice="tick"))
+    late = receiver.wait(1, "video.status_changed")[0]
+    assert receiver.of("video.completed")[0].at <= late.at
+    assert late.body["data"]["status"] == "completed"
+    assert late.at % 0.5 < 0.2  # a tick of the sped-up sandbox
+
+
+def test_four_attempts_at_growing_gaps_and_then_no_more(
+    fast: Sandbox, job: Start, receiver: Receiver
+) -> None:
+    receiver.answers = [(500, "no"), (404, "no"), (302, ""), (410, "gone")]
+    started = job(duration=0)
+    hooks = receiver.wait(4)
+    state = until(lambda: fast.owed(job_id=started, state="failed_permanently"))[0]
+    assert state["statuses"] == [500, 404, 302, 410]
+    gaps = [later.at - earlier.at for earlier, later in zip(hooks, hooks[1:], strict=False)]
+    for gap, least in zip(gaps, (60, 300, 900), strict=True):
+        assert least / 600 <= gap + 0.05
+        assert gap < (least + 300) / 600 + 0.3
+    for hook in hooks[1:]:
+        assert hook.at % 0.5 < 0.2
+    assert state["attempts"][2]["error_message"] == "Webhook redirects are not allowed"
+    assert len(receiver.hooks) == 4
+
+
+def test_a_retry_keeps_id_and_key_and_renews_the_rest(
+    fast: Sandbox, endpoint: dict[str, Any], job: Start, receiver: Receiver
+) -> None:
+    receiver.answers = [(503, "try later")]
+    started = job(duration=0)
+    first, second = receiver.wait(2)
+    real = json.loads(example("video.completed (attempt 2")["raw_body"])
+    for name in ("x-phaseo-event-id", "x-phaseo-delivery-key"):
+        assert first.headers[name] == second.headers[name]
+    assert (first.body["delivery"]["attempt"], second.body["delivery"]["attempt"]) == (1, 2)
+    assert first.headers["x-phaseo-signature"] != second.headers["x-phaseo-signature"]
+    assert signature_holds(second, endpoint["signing_secret"])
+    ours, theirs = second.body["data"]["webhook"], real["data"]["webhook"]
+    assert shape(ours["attempts"]) == shape(theirs["attempts"])
+    same = (
+        "total_attempts",
+        "pending_retries",
+        "last_attempt_status",
+        "last_response_status",
+        "last_error_message",
+    )
+    assert ours["attempts"][0]["response_body_preview"] == "try later"
+    assert {name: ours["delivery"][name] for name in same if name != "pending_retries"} == {
+        name: theirs["delivery"][name] for name in same if name != "pending_retries"
+    }
+    told = until(
+        lambda: fast.get(started)["webhook"]["delivery"]["delivered_events"] and fast.get(started)["webhook"]
+    )
+    assert told["delivery"]["total_attempts"] == 2
+
+
+def test_a_rotation_counts_from_the_next_attempt_on(
+    fast: Sandbox, endpoint: dict[str, Any], job: Start, receiver: Receiver
+) -> None:
+    receiver.answers = [(500, "")]
+    job(duration=0)
+    receiver.wait(1)
+    rotated = fast.management.post(f"/webhook-endpoints/{endpoint['id']}/rotate-secret").json()
+    first, second = receiver.wait(2)
+    assert signature_holds(first, endpoint["signing_secret"])
+    assert signature_holds(second, rotated["signing_secret"])
+    assert rotated["signing_secret"] != endpoint["signing_secret"]
+
+
+def test_a_disabled_endpoint_drops_and_a_later_get_sends_again(
+    fast: Sandbox, endpoint: dict[str, Any], job: Start, receiver: Receiver
+) -> None:
+    started = job(duration=0, notice="tick")
+    fast.management.patch(f"/webhook-endpoints/{endpoint['id']}", json={"status": "disabled"})
+    fast.get(started)
+    until(lambda: fast.owed(job_id=started, state="dropped"))
+    fast.management.patch(f"/webhook-endpoints/{endpoint['id']}", json={"status": "active"})
+    assert receiver.hooks == []
+    fast.get(started)
+    receiver.wait(1)
+
+
+def test_a_receiver_that_is_down_is_retried(fast: Sandbox) -> None:
+    nobody = fast.endpoint("http://127.0.0.1:9/")["id"]
+    started = fast.done({"webhook": {"endpoint_id": nobody}})
+    row = until(lambda: fast.owed(job_id=started, state="failed_permanently"))[0]
+    assert row["statuses"] == [None] * 4
+    assert all(attempt["error_message"] for attempt in row["attempts"])
+
+
+@pytest.mark.parametrize(
+    "switches", [{"webhook_lose": "all"}, {"webhook_lose": ["completed"]}, {"webhook_loss_rate": 1}]
+)
+def test_events_can_be_lost_without_trace(
+    fast: Sandbox, job: Start, receiver: Receiver, switches: dict[str, Any]
+) -> None:
+    started = job(duration=0, **switches)
+    assert fast.get(started)["status"] == "completed"
+    assert fast.owed(job_id=started)[0]["state"] == "lost"
+    assert fast.get(started)["webhook"]["delivery"]["total_attempts"] == 0
+    job(duration=0)
+    receiver.wait(1)
+    assert started not in {hook.body["data"]["id"] for hook in receiver.hooks}
+
+
+def test_a_share_of_events_is_lost_and_the_seed_decides_which(fast: Sandbox, job: Start) -> None:
+    def lost() -> list[int]:
+        for _ in range(20):
+            job(duration=0, webhook_loss_rate=0.5)
+        return [row["number"] for row in fast.truth() if fast.owed(job_id=row["id"])[0]["state"] == "lost"]
+
+    first = lost()
+    assert 3 < len(first) < 17
+
+
+def test_all_webhooks_can_stop_and_come_back(fast: Sandbox, job: Start, receiver: Receiver) -> None:
+    fast.faults(hooks_stopped=True)
+    silent = job(duration=0)
+    until(lambda: fast.owed(job_id=silent, state="lost"))
+    fast.faults(hooks_stopped=False)
+    told = job(duration=0)
+    assert receiver.wait(1)[0].body["data"]["id"] == told
+
+
+def test_copies_come_after_each_other_or_at_once(job: Start, receiver: Receiver) -> None:
+    job(duration=0, webhook_duplicates=2)
+    assert len({hook.body["id"] for hook in receiver.wait(3)}) == 1
+    receiver.hooks.clear()
+    receiver.hold.clear()  # nobody is answered until all have come
+    job(duration=0, webhook_concurrent=2)
+    receiver.wait(3)
+    receiver.hold.set()
+
+
+def test_an_event_can_be_late(job: Start, receiver: Receiver) -> None:
+    began = time.time()
+    job(duration=0, webhook_delay=300)
+    assert receiver.wait(1)[0].at - began >= 0.45
+
+
+def test_the_order_of_events_can_be_lost(job: Start, receiver: Receiver) -> None:
+    job(["progress"], webhook_shuffle=600)
+    buckets = [hook.body["delivery"]["key"] for hook in receiver.wait(11)]
+    assert buckets != sorted(buckets, key=lambda key: int(key.rpartition(":")[2]))
+
+
+def test_an_event_can_come_before_the_create_answer(job: Start, receiver: Receiver) -> None:
+    job(["created", "completed"], duration=0, webhook_early=True)
+    assert {hook.body["type"] for hook in receiver.hooks} == {"video.created", "video.completed"}
+
+
+def test_the_first_attempts_can_get_lost_on_the_way(fast: Sandbox, job: Start, receiver: Receiver) -> None:
+    started = job(duration=0, webhook_fail_attempts=2)
+    assert receiver.wait(1)[0].headers["x-phaseo-attempt"] == "3"
+    assert until(lambda: fast.owed(job_id=started, state="delivered"))[0]["statuses"] == [None, None, 200]
+
+
+def test_the_legacy_headers_and_payload_can_be_had(
+    endpoint: dict[str, Any], job: Start, receiver: Receiver
+) -> None:
+    job(duration=0, webhook_legacy=True, webhook_bare=True)
+    hook = receiver.wait(1)[0]
+    assert not [name for name in hook.headers if name.startswith("x-phaseo")]
+    assert len([name for name in hook.headers if name.startswith("x-ai-stats")]) == 7
+    assert hook.headers["user-agent"] == "AI-Stats-Async-Webhook/1.0"
+    assert signature_holds(hook, endpoint["signing_secret"], "x-ai-stats")
+    assert set(hook.body) == {"type", "created_at", "data"}
+
+
+def test_a_signature_can_be_wrong_or_old(endpoint: dict[str, Any], job: Start, receiver: Receiver) -> None:
+    job(duration=0, webhook_wrong_secret=True)
+    assert not signature_holds(receiver.wait(1)[0], endpoint["signing_secret"])
+    job(duration=0, webhook_timestamp_offset=-3600)
+    old = receiver.wait(2)[1]
+    assert signature_holds(old, endpoint["signing_secret"])
+    assert time.time() - int(old.headers["x-phaseo-timestamp"]) > 3590
+
+
+def test_an_event_can_be_triggered_and_ends_a_running_job(
+    fast: Sandbox, job: Start, receiver: Receiver
+) -> None:
+    started = job(outcome="never")
+    assert fast.control.post(f"/jobs/{started}/trigger", json={"event": "video.failed"}).status_code == 202
+    receiver.wait(1, "video.failed")
+    assert fast.get(started)["status"] == "failed"
+    fast.control.post(f"/jobs/{started}/trigger", json={"event": "video.failed"})
+    assert len({hook.body["id"] for hook in receiver.wait(2, "video.failed")}) == 1
+
+
+def test_a_trigger_says_what_it_does_not_know(fast: Sandbox, job: Start) -> None:
+    answer = fast.control.post(f"/jobs/{job()}/trigger", json={"event": "video.exploded"})
+    assert answer.status_code == 400
+    assert "video.completed" in answer.json()["error"]
+    assert fast.control.post("/jobs/G-NOPE/trigger", json={"event": "video.failed"}).status_code == 404
