@@ -31,6 +31,11 @@ class _Announcing(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    # uvicorn logs this as an error whenever a WebSocket is refused with a proper HTTP answer.
+    return "without completing handshake" not in record.getMessage()
+
+
 def serve(config: SandboxConfig) -> int:
     """Run a sandbox until SIGTERM or SIGINT; returns the exit code."""
     try:
@@ -54,6 +59,7 @@ def serve(config: SandboxConfig) -> int:
         timeout_graceful_shutdown=1,
         timeout_keep_alive=60,
     )
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     server = _Announcing(settings, f"sandbox gateway listening on {address}/v1")
     try:
         server.run(sockets=[listener])

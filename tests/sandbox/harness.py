@@ -49,6 +49,11 @@ def start(*options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+def _client(base_url: str, key: str | None = None) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return httpx.Client(base_url=base_url, headers=headers, timeout=20, verify=False)  # no TLS here at all
+
+
 class Sandbox:
     """A running sandbox and clients for its three kinds of route."""
 
@@ -59,15 +64,14 @@ class Sandbox:
         assert line.startswith("sandbox gateway listening on http://127.0.0.1:"), line
         self.url = line.split()[-1]
         self.root = self.url.removesuffix("/v1")
-        self.api = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {KEY}"}, timeout=20)
-        self.management = httpx.Client(
-            base_url=self.url, headers={"Authorization": f"Bearer {MANAGEMENT_KEY}"}
-        )
-        self.control = httpx.Client(base_url=self.root + "/_sandbox")
+        self.api = _client(self.url, KEY)
+        self.management = _client(self.url, MANAGEMENT_KEY)
+        self.control = _client(self.root + "/_sandbox")
+        self.anonymous = _client(self.url)
 
     def stop(self) -> str:
         """Stop it; what it wrote to stderr."""
-        for client in (self.api, self.management, self.control):
+        for client in (self.api, self.management, self.control, self.anonymous):
             client.close()
         self.process.terminate()
         return self.process.communicate(timeout=10)[1]

@@ -1,6 +1,7 @@
 """The sandbox's own routes, its live switches, and the promise that a seed tells one story."""
 
 from dataclasses import fields
+from typing import Any
 
 import httpx
 import pytest
@@ -29,7 +30,7 @@ def test_every_switch_is_listed_with_its_meaning(sandbox: Sandbox) -> None:
     ],
 )
 def test_an_unknown_switch_is_refused_with_help(
-    sandbox: Sandbox, switches: dict[str, object], words: str
+    sandbox: Sandbox, switches: dict[str, Any], words: str
 ) -> None:
     per_job, for_all = sandbox.post(**switches), sandbox.control.put("/faults", json=switches)
     assert per_job.status_code == for_all.status_code == 400

@@ -103,7 +103,7 @@ def test_an_idempotency_key_is_ignored(sandbox: Sandbox) -> None:
 def test_a_bad_key_is_a_401_in_shape_b_even_on_create(
     sandbox: Sandbox, method: str, header: dict[str, str], reason: str
 ) -> None:
-    answer = httpx.request(method, sandbox.url + "/videos", headers=header)
+    answer = sandbox.anonymous.request(method, "/videos", headers=header)
     assert answer.status_code == 401
     assert shape(answer.json()) == shape(captured("no auth", "get"))
     assert answer.json()["reason"] == reason
@@ -174,7 +174,7 @@ def test_the_feature_gate_closes_create_list_and_models_only(sandbox: Sandbox) -
 
 
 def test_an_error_for_the_first_requests_heals_by_session_or_over_all(sandbox: Sandbox) -> None:
-    own = {"create_error": "feature_gate", "create_error_times": 2}
+    own: dict[str, Any] = {"create_error": "feature_gate", "create_error_times": 2}
     assert [sandbox.post(session="s", **own).status_code for _ in range(3)] == [501, 501, 200]
     assert sandbox.post(session="t", **own).status_code == 501
     sandbox.faults(create_error="text_500", create_error_times=1)

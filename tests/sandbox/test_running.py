@@ -31,10 +31,10 @@ def test_it_stops_promptly_with_open_streams_and_sockets() -> None:
     job = sandbox.create()
     socket_url = f"ws{sandbox.url.removeprefix('http')}/async/video/{sandbox.create(outcome='never')}/ws"
     headers = {"Authorization": f"Bearer {KEY}"}
-    with connect(socket_url, additional_headers=headers), httpx.Client(headers=headers) as client:
-        with client.stream("GET", f"{sandbox.url}/videos/{job}/content"):
-            began = time.monotonic()
-            assert sandbox.stop() == ""
+    stream = httpx.stream("GET", f"{sandbox.url}/videos/{job}/content", headers=headers)
+    with connect(socket_url, additional_headers=headers), stream:
+        began = time.monotonic()
+        assert sandbox.stop() == ""
     assert time.monotonic() - began < 4
 
 

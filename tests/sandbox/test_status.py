@@ -3,7 +3,6 @@
 import re
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.sandbox.harness import Receiver, Sandbox, captured, shape, until
@@ -181,7 +180,7 @@ def test_completed_without_content_still_has_a_link(sandbox: Sandbox) -> None:
     body = sandbox.get(job)
     assert (body["status"], body["outputs"], body["asset"]) == ("completed", [], None)
     assert body["download_url"]
-    for answer in (sandbox.content(job), httpx.get(body["download_url"])):
+    for answer in (sandbox.content(job), sandbox.anonymous.get(body["download_url"])):
         assert (answer.status_code, answer.json()["reason"]) == (502, "missing_video_uri")
         assert shape(answer.json()) == shape(captured("content google completed zero samples"))
 

@@ -5,6 +5,7 @@ import hmac
 import json
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -171,7 +172,7 @@ def test_four_attempts_at_growing_gaps_and_then_no_more(
     hooks = receiver.wait(4)
     state = until(lambda: fast.owed(job_id=started, state="failed_permanently"))[0]
     assert state["statuses"] == [500, 404, 302, 410]
-    gaps = [later.at - earlier.at for earlier, later in zip(hooks, hooks[1:], strict=False)]
+    gaps = [later.at - earlier.at for earlier, later in pairwise(hooks)]
     for gap, least in zip(gaps, (60, 300, 900), strict=True):
         assert least / 600 <= gap + 0.05
         assert gap < (least + 300) / 600 + 0.3
