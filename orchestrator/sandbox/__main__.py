@@ -10,7 +10,6 @@ from typing import Any
 
 from orchestrator.sandbox.config import SandboxConfig
 from orchestrator.sandbox.server import serve
-from orchestrator.sandbox.switches import UnknownSwitch
 
 
 def _fault(text: str) -> tuple[str, Any]:
@@ -48,15 +47,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Parse the options and serve."""
-    options = vars(_parser().parse_args())
+    options = vars(_parser().parse_args(arguments))
     options["faults"] = dict(options.pop("fault"))
-    try:
-        return serve(SandboxConfig(**options))
-    except (UnknownSwitch, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    return serve(SandboxConfig(**options))
 
 
 if __name__ == "__main__":

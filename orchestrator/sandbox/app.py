@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from orchestrator.sandbox import content, control, creation, endpoint_routes, videos, websocket
 from orchestrator.sandbox.config import SandboxConfig
@@ -31,22 +31,23 @@ def create_app(config: SandboxConfig, address: str | None = None) -> Starlette:
     return app
 
 
-def _video_routes() -> list[BaseRoute]:
+def _video_routes(base: str) -> list[BaseRoute]:
     return [
-        Route("/{id}", videos.get_video, methods=["GET"]),
-        Route("/{id}/content", content.get_content, methods=["GET"]),
-        Route("/{id}/download_url", videos.download_url, methods=["POST"]),
-        Route("/{id}/cancel", videos.cancel_video, methods=["POST"]),
-        Route("/{id}", videos.delete_video, methods=["DELETE"]),
+        Route(f"{base}/{{id}}", videos.get_video, methods=["GET"]),
+        Route(base, creation.create_video, methods=["POST"]),
+        Route(base, videos.list_videos, methods=["GET"]),
+        Route(f"{base}/{{id}}/content", content.get_content, methods=["GET"]),
+        Route(f"{base}/{{id}}/download_url", videos.download_url, methods=["POST"]),
+        Route(f"{base}/{{id}}/cancel", videos.cancel_video, methods=["POST"]),
+        Route(f"{base}/{{id}}", videos.delete_video, methods=["DELETE"]),
     ]
 
 
 def _routes() -> list[BaseRoute]:
     return [
-        Route("/v1/videos", creation.create_video, methods=["POST"]),
-        Route("/v1/videos", videos.list_videos, methods=["GET"]),
         Route("/v1/videos/models", videos.list_models, methods=["GET"]),
-        Mount("/v1/videos", routes=_video_routes()),
+        *_video_routes("/v1/videos"),
+        *_video_routes("/v1/video/generations"),  # the same under the gateway's other name
         WebSocketRoute("/v1/async/{kind}/{id}/ws", websocket.follow),
         Route("/v1/async/{kind}/{id}/ws", websocket.needs_upgrade, methods=["GET"]),
         *endpoint_routes.ROUTES,

@@ -11,10 +11,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from orchestrator.sandbox.auth import gateway_of
+from orchestrator.sandbox.content_errors import CONTENT_ERRORS
+from orchestrator.sandbox.create_errors import CREATE_ERRORS
 from orchestrator.sandbox.creation import FALLBACK_EVENTS, PHASES
 from orchestrator.sandbox.gateway import FOR_EVER, Gateway
+from orchestrator.sandbox.profiles import PROFILES
 from orchestrator.sandbox.state import TERMINAL, Delivery, Job
-from orchestrator.sandbox.switches import UnknownSwitch, describe
+from orchestrator.sandbox.switches import describe
 
 
 def _complaint(message: str, status: int = 400) -> Response:
@@ -33,8 +36,13 @@ async def _object(request: Request) -> dict[str, Any]:
 
 
 async def switches(request: Request) -> Response:
-    """Every switch with its default and meaning."""
-    return JSONResponse({"switches": describe()})
+    """Every switch with its default and meaning, and the names that some of them take."""
+    named = {
+        "providers": list(PROFILES),
+        "create_errors": {name: row.meaning for name, row in CREATE_ERRORS.items()},
+        "content_errors": CONTENT_ERRORS,
+    }
+    return JSONResponse({"switches": describe(), **named})
 
 
 async def faults(request: Request) -> Response:
@@ -45,15 +53,13 @@ async def faults(request: Request) -> Response:
             gateway.set_faults(await _object(request))
         elif request.method == "DELETE":
             gateway.restore_faults()
-    except UnknownSwitch as error:
-        return _complaint(str(error))
     except ValueError as error:
         return _complaint(str(error))
     return JSONResponse({"job": asdict(gateway.defaults), "live": asdict(gateway.live)})
 
 
 async def requests(request: Request) -> Response:
-    """The request log, oldest first; query parameters filter by field, `path` by prefix."""
+    """The request log, oldest first, filtered by query: fields, `path` by prefix, `after` by number."""
     rows = gateway_of(request).log.entries(**dict(request.query_params))
     return JSONResponse({"requests": rows, "count": len(rows)})
 
@@ -132,8 +138,9 @@ async def trigger(request: Request) -> Response:
     if job.webhook_endpoint is None and not _adopt_endpoint(gateway, job):
         return _complaint("the job has no webhook and the sandbox no endpoint to use instead.", 409)
     ended_here = phase in TERMINAL and job.stored not in TERMINAL
-    gateway.end_now(job, phase) if ended_here else None
-    if not ended_here or f"video.{phase}" not in job.deliveries:
+    if ended_here:
+        gateway.end_now(job, phase)
+    if not ended_here or f"video.{phase}" not in job.deliveries:  # an end announces itself where subscribed
         gateway.outbox.send_now(job, phase)
     return JSONResponse({"event": f"video.{phase}", "job": _truth(gateway, job)}, 202)
 

@@ -39,13 +39,15 @@ class RequestLog:
         self._entries.clear()
 
     def entries(self, **wanted: str) -> list[dict[str, Any]]:
-        """Entries whose fields equal the wanted ones, oldest first; `path` matches as a prefix."""
+        """Entries whose fields equal the wanted ones, oldest first; `path` by prefix, `after` by number."""
         return [entry for entry in self._entries if all(_matches(entry, *pair) for pair in wanted.items())]
 
 
 def _matches(entry: dict[str, Any], name: str, value: str) -> bool:
     if name == "path":
         return bool(entry["path"].startswith(value))
+    if name == "after":
+        return bool(value.isdigit() and entry["n"] > int(value))
     return str(entry.get(name)) == value
 
 

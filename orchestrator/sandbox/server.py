@@ -37,7 +37,7 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 
 def serve(config: SandboxConfig) -> int:
-    """Run a sandbox until SIGTERM or SIGINT; returns the exit code."""
+    """Run a sandbox until SIGTERM or SIGINT; returns the exit code, having said on stderr what was wrong."""
     try:
         listener = socket.create_server((config.host, config.port), backlog=2048)
     except OSError as error:
@@ -46,11 +46,21 @@ def serve(config: SandboxConfig) -> int:
             "Stop what uses that port, or choose another with --port (0 picks a free one).\n"
         )
         return 1
-    # Accepted connections inherit this; asyncio sets it only on sockets whose protocol number it knows.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with listener:
+        # Accepted connections inherit this; asyncio sets it only on sockets whose protocol number it knows.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return _run(config, listener)
+
+
+def _run(config: SandboxConfig, listener: socket.socket) -> int:
     address = f"http://{config.host}:{listener.getsockname()[1]}"
+    try:
+        app = create_app(config, address)
+    except ValueError as error:  # a switch or a number that cannot be
+        sys.stderr.write(f"{error}\n")
+        return 2
     settings = uvicorn.Config(
-        create_app(config, address),
+        app,
         http=CuttableProtocol,
         ws="websockets-sansio",
         log_level="error",
@@ -60,9 +70,8 @@ def serve(config: SandboxConfig) -> int:
         timeout_keep_alive=60,
     )
     logging.getLogger("uvicorn.error").addFilter(_is_news)
-    server = _Announcing(settings, f"sandbox gateway listening on {address}/v1")
     try:
-        server.run(sockets=[listener])
+        _Announcing(settings, f"sandbox gateway listening on {address}/v1").run(sockets=[listener])
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     return 0

@@ -98,6 +98,8 @@ def test_the_log_tells_what_was_asked_and_answered(sandbox: Sandbox) -> None:
     assert told == [("POST", 200, job, "s"), ("GET", 200, job, None), ("GET", 404, "G-NOPE", None)]
     assert sandbox.control.get("/requests", params={"method": "GET", "job_id": job}).json()["count"] == 1
     assert sandbox.control.get("/requests", params={"path": "/v1/webhook"}).json()["count"] == 0
+    newer = sandbox.control.get("/requests", params={"after": rows[1]["n"]}).json()["requests"]
+    assert newer == rows[2:]
 
 
 def test_the_truth_of_a_job_is_told(sandbox: Sandbox) -> None:

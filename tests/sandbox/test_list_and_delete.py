@@ -76,6 +76,11 @@ def test_no_other_job_can_be_deleted(sandbox: Sandbox, outcome: str) -> None:
     assert shape(answer.json()) == shape(captured("delete cancelled"))
 
 
+def test_the_routes_have_a_second_name(sandbox: Sandbox) -> None:
+    job = sandbox.api.post("/video/generations", json={"prompt": "p"}).json()["id"]
+    assert sandbox.api.get(f"/video/generations/{job}").json()["id"] == sandbox.get(job)["id"] == job
+
+
 def test_the_models_are_listed(sandbox: Sandbox) -> None:
     row = sandbox.api.get("/videos/models").json()["data"][0]
     assert {"model", "name", "status", "providers", "pricing", "supported_params"} <= set(row)

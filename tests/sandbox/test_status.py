@@ -164,7 +164,7 @@ def test_the_first_terminal_state_wins(sandbox: Sandbox, receiver: Receiver) -> 
 
 
 def test_a_live_negative_is_seen_by_get_but_never_stored(fast: Sandbox) -> None:
-    job = fast.create(live_negative="failed", duration=300)
+    job = fast.create(live_negative="failed", duration=120)
     assert fast.get(job)["status"] == "failed"
     until(lambda: fast.truth(id=job)[0]["stored"] == "completed")
     assert fast.get(job)["status"] == "failed"
@@ -215,7 +215,7 @@ def test_a_job_nobody_polls_is_noticed_at_the_next_tick(fast: Sandbox) -> None:
 
 
 def test_a_call_back_can_be_late(fast: Sandbox) -> None:
-    job = fast.done(notice_delay=300)
+    job = fast.done(notice_delay=120)
     assert fast.truth(id=job)[0]["stored"] != "completed"
     until(lambda: fast.truth(id=job, stored="completed"))
 

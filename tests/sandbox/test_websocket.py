@@ -35,7 +35,7 @@ def test_the_first_frame_is_a_snapshot_with_the_data_of_a_webhook(sandbox: Sandb
 
 
 def test_changes_follow_and_the_socket_closes_after_the_end(fast: Sandbox) -> None:
-    job = fast.create(duration=300)
+    job = fast.create(duration=120)
     with following(fast, job) as socket:
         frames = [json.loads(text) for text in socket]  # ends with a proper close only
     assert frames[0]["type"] == "job.snapshot"
