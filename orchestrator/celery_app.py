@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import Celery
 
-EMBEDDED = "memory://"
+EMBEDDED = "memory://localhost/"
 
 # Queues by purpose, so that slow hand-offs never starve looks or creates.
 QUEUES = ("create", "look", "hand_off", "sweep")

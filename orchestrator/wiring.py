@@ -48,8 +48,8 @@ def open_store(settings: Settings) -> Store:
     return Store(settings.resolved_database_url)
 
 
-def build(settings: Settings, store: Store) -> Context:
-    """Everything the use-cases work with."""
+def build(settings: Settings, store: Store, *, asks_gateway: bool = True) -> Context:
+    """Everything the use-cases work with. Without the gateway no API key is needed."""
     timeouts = Timeouts(
         total_create=settings.create_timeout_seconds,
         total_look=settings.look_timeout_seconds,
@@ -59,7 +59,8 @@ def build(settings: Settings, store: Store) -> Context:
         settings=settings,
         store=store,
         http=HttpLoop(),
-        gateways={DEFAULT: connect(account(settings), timeouts)},
+        gateways={DEFAULT: connect(account(settings), timeouts)} if asks_gateway else {},
+        webhook_secrets={DEFAULT: settings.webhook_secrets},
         sinks={"folder": FolderSink(settings.output_dir.absolute())},
         worker=f"worker_{new_id()}",
         random=random.random,

@@ -72,10 +72,10 @@ def _start(stack: ExitStack, context: Context, store: Store) -> Sender:
         workers.leave_all(tx)  # the lock is ours: whoever had leases is dead
         workers.join(tx, context.worker, host=host, pid=pid)
     stack.callback(_leave, context)
-    app = make_app(EMBEDDED)
-    send = Sender(app, wiring.monotonic)
-    register(app, context, send)
-    embedded = EmbeddedWorkers(app, _threads(context.settings), context.worker)
+    send = Sender(make_app(EMBEDDED), wiring.monotonic)
+    embedded = EmbeddedWorkers(
+        lambda: register(make_app(EMBEDDED), context, send), _threads(context.settings), context.worker
+    )
     stack.callback(embedded.stop)
     embedded.start()
     beats = timers.heartbeat(context, host, pid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
@@ -14,8 +15,10 @@ from orchestrator.errors import OrchestratorError
 READY_WITHIN = 15.0  # seconds
 
 
-class _Worker(WorkController):  # type: ignore[misc]
+class _Worker(WorkController):
     """A worker that says when it consumes; it sends no signal of its own when embedded."""
+
+    hostname: str
 
     def on_before_init(self, **options: Any) -> None:
         self.consuming = threading.Event()
@@ -27,12 +30,15 @@ class _Worker(WorkController):  # type: ignore[misc]
 
 
 class EmbeddedWorkers:
-    """Starts and stops the workers of one process."""
+    """Starts and stops the workers of one process.
 
-    def __init__(self, app: Celery, threads: dict[str, int], name: str) -> None:
+    Each needs an application of its own: which queues are consumed is kept there, and the last one wins.
+    """
+
+    def __init__(self, make_app: Callable[[], Celery], threads: dict[str, int], name: str) -> None:
         self._workers = [
             _Worker(
-                app=app,
+                app=make_app(),
                 hostname=f"{queue}@{name}",
                 queues=[queue],
                 concurrency=count,

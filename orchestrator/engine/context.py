@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from pydantic import SecretStr
+
 from orchestrator.core.breaker import Breakers
 from orchestrator.core.effects import Policy
 from orchestrator.engine.http_loop import HttpLoop
@@ -33,12 +35,16 @@ class Quota:
 
 @dataclass(slots=True)
 class Context:
-    """The tools of one process. `random` gives numbers in [0, 1), `new_id` unique sortable ids."""
+    """The tools of one process. `random` gives numbers in [0, 1), `new_id` unique sortable ids.
+
+    `gateways` and `webhook_secrets` are by account. A process that never asks the gateway has no gateways.
+    """
 
     settings: Settings
     store: Store
     http: HttpLoop
     gateways: Mapping[str, Gateway]
+    webhook_secrets: Mapping[str, tuple[SecretStr, ...]]
     sinks: Mapping[str, Sink]
     worker: str
     random: Callable[[], float]

@@ -12,15 +12,21 @@ T = TypeVar("T")
 
 
 class HttpLoop:
-    """An event loop in a daemon thread; threads hand it coroutines and wait for their results."""
+    """An event loop in a daemon thread; threads hand it coroutines and wait for their results.
+
+    The thread starts with the first coroutine, so a process may fork before that.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="http", daemon=True)
-        self._thread.start()
+        self._starting = threading.Lock()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Wait for a coroutine. It must carry its own deadline: this waits for as long as it takes."""
+        with self._starting:
+            if not self._thread.is_alive():
+                self._thread.start()
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     @contextmanager
@@ -42,6 +48,8 @@ class HttpLoop:
 
     def stop(self) -> None:
         """Stop the loop; what still runs on it is cancelled."""
+        if not self._thread.is_alive():
+            return
         asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop).result(timeout=5)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=5)

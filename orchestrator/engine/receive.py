@@ -117,7 +117,7 @@ def _job_of(tx: Transaction, account: str, delivery: Delivery) -> Job | None:
 def _believe(
     context: Context, account: str, headers: Mapping[str, str], body: bytes, now: float
 ) -> tuple[tuple[str, str], Delivery | None]:
-    secrets = [secret.get_secret_value() for secret in context.gateways[account].account.webhook_secrets]
+    secrets = [secret.get_secret_value() for secret in context.webhook_secrets[account]]
     verified = verify(headers, body, secrets, now=now)
     if isinstance(verified, Refusal):
         return (verified, _EXPLAINED[verified]), None

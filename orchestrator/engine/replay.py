@@ -41,8 +41,7 @@ def _require_believable(context: Context, rejection: Rejection) -> None:
             "only the beginning of this delivery was kept: its signature cannot be checked again",
             hint="`orchestrator watch JOB` shows what a look says of the job instead",
         )
-    secrets = context.gateways[rejection.account_id].account.webhook_secrets
-    values = [secret.get_secret_value() for secret in secrets]
+    values = [secret.get_secret_value() for secret in context.webhook_secrets[rejection.account_id]]
     verified = verify(rejection.headers, rejection.body, values, now=rejection.received_at)
     if isinstance(verified, Refusal):
         raise NotAllowed(

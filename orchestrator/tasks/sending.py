@@ -55,8 +55,11 @@ class Sender:
 
     def _forget_before(self, now: float) -> None:
         # Insertion is not in order of time, but nothing is armed further ahead than the horizon.
-        while self._armed and (first := next(iter(self._armed))) and self._armed[first] < now - HORIZON:
-            del self._armed[first]
+        while self._armed:
+            oldest = next(iter(self._armed))
+            if self._armed[oldest] >= now - HORIZON:
+                return
+            del self._armed[oldest]
 
     def _send(self, task: Task, countdown: float) -> None:
         try:

@@ -22,8 +22,8 @@ AT_A_TIME = 50  # rounds before a task sends itself again and lets others have t
 UseCase = Callable[[Context], list[FollowUp] | None]
 
 
-def register(app: Celery, context: Context, send: Sender) -> None:
-    """Give the application its tasks."""
+def register(app: Celery, context: Context, send: Sender) -> Celery:
+    """Give the application its tasks; returns it."""
 
     @app.task(name=Task.CREATE)
     def create_task() -> None:
@@ -40,6 +40,8 @@ def register(app: Celery, context: Context, send: Sender) -> None:
     @app.task(name=Task.SWEEP)
     def sweep_task() -> None:
         _once(sweep, context, send)
+
+    return app
 
 
 def _until_nothing_is_due(task: Task, use_case: UseCase, context: Context, send: Sender) -> None:

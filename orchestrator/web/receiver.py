@@ -29,7 +29,7 @@ def make_receiver(context: Context, send: Send, clock: Clock) -> Starlette:
 
     async def webhook(request: Request) -> Response:
         account = request.path_params["account"]
-        if account not in context.gateways:
+        if account not in context.webhook_secrets:
             return _problem(404, "unknown_account", "there is no such account")
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             return _problem(415, "unsupported_media_type", "webhooks are application/json")
