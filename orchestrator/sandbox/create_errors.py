@@ -149,7 +149,9 @@ _DAY = "This API key has reached its daily request limit (10/10)."
 
 CREATE_ERRORS = {
     "webhook_refused": CreateError(
-        _user(400, "validation_error", _NO_ENDPOINT), False, "400, the webhook endpoint is not active"
+        _user(400, "validation_error", _NO_ENDPOINT),
+        False,
+        "400, the webhook endpoint is not active; only where the body has a webhook",
     ),
     "unsupported_model": CreateError(
         _user(400, "unsupported_model_or_endpoint", _NO_MODEL, reason="model_not_found_or_inactive"),

@@ -28,12 +28,19 @@ class Front:
         if live.latency:
             await asyncio.sleep(live.latency)
         if _struck(live.drop, scope):
-            await cut(scope, receive)
+            await _drop(scope, receive, send)
         elif _struck(live.down, scope):
             entry["status"] = 500
             await bare_500()(scope, receive, send)
         else:
             await self._app(scope, receive, _noting(entry, send))
+
+
+async def _drop(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close"})  # refuses the upgrade; its transport is out of reach here
+    else:
+        await cut(scope, receive)
 
 
 def _struck(extent: str, scope: Scope) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 from orchestrator.sandbox.answers import Scribe
@@ -32,7 +32,7 @@ class Outbox:
         self._endpoints = endpoints
         self._sender = sender
         self._scribe = scribe
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Job] = {}
         self._closed = False
         self.stopped = False  # the live switch hooks_stopped
 
@@ -59,13 +59,13 @@ class Outbox:
         key = _key(phase, None, None)
         delivery = job.deliveries.setdefault(key, _delivery(job, phase, key, None, None))
         delivery.attempts, delivery.state = 0, "pending"
-        self._spawn(self._attempt(job, delivery))
+        self._spawn(job, delivery)
         return delivery
 
-    async def drain(self) -> None:
-        """Wait for the attempts that are under way or due."""
-        while self._tasks:
-            await asyncio.wait(list(self._tasks))
+    async def drain(self, job: Job) -> None:
+        """Wait for the attempts of a job that are under way."""
+        while tasks := [task for task, owner in self._tasks.items() if owner is job]:
+            await asyncio.wait(tasks)
 
     async def close(self) -> None:
         """Forget what is owed and free the connections."""
@@ -91,14 +91,14 @@ class Outbox:
 
     def _at(self, due: float, job: Job, delivery: Delivery) -> None:
         if due <= self._clock.now():
-            self._spawn(self._attempt(job, delivery))
+            self._spawn(job, delivery)
         else:
-            self._clock.call_at(due, lambda: self._spawn(self._attempt(job, delivery)))
+            self._clock.call_at(due, lambda: self._spawn(job, delivery))
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _spawn(self, job: Job, delivery: Delivery) -> None:
+        task = asyncio.get_running_loop().create_task(self._attempt(job, delivery))
+        self._tasks[task] = job
+        task.add_done_callback(self._tasks.pop)
 
     async def _attempt(self, job: Job, delivery: Delivery) -> None:
         # Looked up at every attempt: a new secret or URL counts at once, and a disabled endpoint drops.

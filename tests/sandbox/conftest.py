@@ -1,10 +1,11 @@
 """Two sandboxes for the whole folder, one in real time and one sped up; each test finds them as new."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from tests.sandbox.harness import Receiver, Sandbox
+from tests.sandbox.harness import Receiver, Sandbox, Start
 
 SPEED = 600  # a five-minute tick is half a second
 
@@ -44,3 +45,19 @@ def receiver() -> Iterator[Receiver]:
     receiver = Receiver()
     yield receiver
     receiver.stop()
+
+
+@pytest.fixture
+def endpoint(fast: Sandbox, receiver: Receiver) -> dict[str, Any]:
+    return fast.endpoint(receiver.url)
+
+
+@pytest.fixture
+def job(fast: Sandbox, endpoint: dict[str, Any]) -> Start:
+    """Makes jobs that tell the receiver; they end after a fifth of a real second unless said otherwise."""
+
+    def start(events: list[str] | None = None, model: str = "google/veo", **switches: Any) -> str:
+        webhook = {"endpoint_id": endpoint["id"]} | ({"events": events} if events else {})
+        return fast.create({"webhook": webhook, "model": model}, **{"duration": 120, **switches})
+
+    return start

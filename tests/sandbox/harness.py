@@ -1,5 +1,7 @@
 """A sandbox in its own process, a webhook receiver, and what tests ask of both."""
 
+import hashlib
+import hmac
 import json
 import subprocess
 import sys
@@ -16,6 +18,7 @@ import httpx
 ROOT = Path(__file__).parents[2]
 KEY, MANAGEMENT_KEY = "phaseo_v1_sk_sandbox_localonly", "phaseo_v1_mk_sandbox_localonly"
 Found = TypeVar("Found")
+Start = Callable[..., str]
 _RESPONSES = json.loads((ROOT / "tests/gateway/responses.json").read_text())["responses"]
 EXAMPLES: list[dict[str, Any]] = json.loads((ROOT / "tests/gateway/webhook-examples.json").read_text())[
     "examples"
@@ -131,6 +134,13 @@ class Hook:
     raw: bytes
     body: dict[str, Any]
     at: float
+
+
+def signature_holds(hook: Hook, secret: str, family: str = "x-phaseo") -> bool:
+    """Whether a webhook is signed with a secret, reckoned anew."""
+    message = hook.headers[f"{family}-timestamp"].encode() + b"." + hook.raw
+    right = hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
+    return hook.headers[f"{family}-signature"] == right
 
 
 class Receiver:

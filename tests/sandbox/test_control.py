@@ -5,9 +5,11 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from orchestrator.sandbox.switches import JobSwitches, LiveSwitches
-from tests.sandbox.harness import Sandbox
+from tests.sandbox.harness import KEY, Sandbox
 
 
 def test_every_switch_is_listed_with_its_meaning(sandbox: Sandbox) -> None:
@@ -74,6 +76,15 @@ def test_connections_can_drop(sandbox: Sandbox) -> None:
     with pytest.raises(httpx.RemoteProtocolError):
         sandbox.api.get("/videos")
     assert sandbox.post().status_code == 200
+
+
+@pytest.mark.parametrize(("switch", "status"), [("drop", 403), ("down", 500)])
+def test_no_websocket_opens_while_the_gateway_is_away(sandbox: Sandbox, switch: str, status: int) -> None:
+    address = f"ws{sandbox.url.removeprefix('http')}/async/video/{sandbox.create()}/ws"
+    sandbox.faults(**{switch: "all"})
+    with pytest.raises(InvalidStatus) as refused:
+        connect(address, additional_headers={"Authorization": f"Bearer {KEY}"})
+    assert refused.value.response.status_code == status
 
 
 def test_one_provider_can_be_broken_for_all_its_jobs(sandbox: Sandbox) -> None:

@@ -124,7 +124,6 @@ CAPTURED_ERRORS = {
     "executor_throws": (502, "executor throws"),
     "feature_gate": (501, "feature gate off create"),
     "api_disabled": (501, "video api disabled"),
-    "webhook_refused": (400, "webhook unknown endpoint"),
 }
 
 
@@ -234,6 +233,13 @@ def test_a_webhook_endpoint_must_exist_and_be_a_uuid(sandbox: Sandbox) -> None:
     )
     not_uuid = sandbox.post({"webhook": {"endpoint_id": "we_123"}})
     assert (not_uuid.status_code, not_uuid.text) == (500, "Internal Server Error")
+
+
+def test_a_refused_webhook_endpoint_does_not_refuse_the_order_without_it(sandbox: Sandbox) -> None:
+    webhook = {"endpoint_id": sandbox.endpoint("http://127.0.0.1:9/")["id"]}
+    refused = sandbox.post({"webhook": webhook}, create_error="webhook_refused")
+    assert (refused.status_code, shape(refused.json())) == (400, shape(captured("webhook unknown endpoint")))
+    assert sandbox.post(create_error="webhook_refused").status_code == 200
 
 
 def test_webhook_events_of_which_none_is_known_are_refused(sandbox: Sandbox) -> None:
