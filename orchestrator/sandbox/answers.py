@@ -9,7 +9,7 @@ from orchestrator.sandbox.billing import billing_in_get, usage
 from orchestrator.sandbox.clock import iso
 from orchestrator.sandbox.links import Links
 from orchestrator.sandbox.state import TERMINAL, Job
-from orchestrator.sandbox.video import make_video
+from orchestrator.sandbox.video import make_video, served_size
 
 LIFECYCLE = {"queued": "pending", "processing": "running"}
 _TIMINGS = (
@@ -154,7 +154,7 @@ class Scribe:
         return rows
 
     def _asset(self, job: Job) -> dict[str, Any]:
-        right = job.switches.content_bytes or len(make_video(self.seed, job.number, 0))
+        right = served_size(make_video(self.seed, job.number, 0), job.switches.content_bytes)
         claimed = {"null": None, "right": right, "wrong": right + 1}[job.switches.asset_bytes]
         return {
             "id": "ast_" + job.id.removeprefix("G-"),

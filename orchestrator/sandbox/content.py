@@ -16,15 +16,15 @@ from orchestrator.sandbox.content_errors import staged
 from orchestrator.sandbox.cutting import cut
 from orchestrator.sandbox.gateway import Gateway
 from orchestrator.sandbox.state import TERMINAL, Job
-from orchestrator.sandbox.video import make_video, padding_header
+from orchestrator.sandbox.video import make_video, padding_header, served_size
 from orchestrator.sandbox.videos import find, see
 
 CHUNK = 64 * 1024
 LARGEST_CONTENT = 512 * 1024 * 1024
-_HTML = (
-    b"<!doctype html><html><head><title>Error</title></head><body><h1>Something went wrong</h1></body></html>"
-)
-_JSON = b'{"error":{"code":404,"message":"gone"}}'
+_STRANGERS = {
+    "json": (b'{"error":{"code":404,"message":"gone"}}', "application/json"),
+    "html": (b"<!doctype html><html><body><h1>Something went wrong</h1></body></html>", "text/html"),
+}
 
 
 async def get_content(request: Request) -> Response:
@@ -90,72 +90,54 @@ def _source(job: Job, index: int) -> int | None:
 def _deliver(
     request: Request, gateway: Gateway, job: Job, index: int, claims: dict[str, Any] | None
 ) -> Response:
-    source = _source(job, index)
-    faults = job.switches
-    fault = (
-        faults.content
-        if faults.content == "ok" or job.strikes("content", faults.content_fault_times)
-        else "ok"
-    )
-    if fault == "missing" or source is None:
+    faults, source = job.switches, _source(job, index)
+    if source is None:
         return _error(gateway, "upstream_error", "missing_video_uri")
+    fault = faults.content if job.strikes("content", faults.content_fault_times) else "ok"
     video = make_video(gateway.config.seed, job.number, source)
-    size = max(faults.content_bytes or 0, len(video))
+    size = served_size(video, faults.content_bytes)
     if size > LARGEST_CONTENT and faults.content_length:
         return refusals.shape_b("upstream_error", "video_content_too_large", None)
     headers = {"cache-control": "private, no-store", "x-content-type-options": "nosniff"}
     if claims:
         headers["content-disposition"] = f'{claims["disposition"]}; filename="{job.id}.mp4"'
-    if fault in ("json", "html"):
-        return Response(
-            _JSON if fault == "json" else _HTML,
-            headers=headers,
-            media_type=f"{'application' if fault == 'json' else 'text'}/{fault}",
-        )
+    if fault in _STRANGERS:
+        body, kind = _STRANGERS[fault]
+        return Response(body, headers=headers, media_type=kind)
+    end = {"empty": 0, "truncated": size // 2}.get(fault, size)
     if faults.content_length:
-        headers |= {"content-length": str(size), "etag": hashlib.sha256(video).hexdigest()[:16]}
-    body = _stream(request, _chunks(_payload(video, fault), size, fault), size, fault, faults.content_rate)
-    return StreamingResponse(body, headers=headers, media_type="video/mp4")
+        headers |= {"content-length": str(end), "etag": hashlib.sha256(video).hexdigest()[:16]}
+    cut_at = size // 2 if fault == "cut" else min(end, LARGEST_CONTENT)
+    head = b"this is not a video\n" * (len(video) // 20) if fault == "garbage" else video
+    pieces = _stream(_chunks(head, cut_at, size), faults.content_rate)
+    if cut_at < end:
+        pieces = _then_cut(request, pieces)
+    return StreamingResponse(pieces, headers=headers, media_type="video/mp4")
 
 
-def _payload(video: bytes, fault: str) -> bytes:
-    return b"this is not a video\n" * (len(video) // 20 + 1) if fault == "garbage" else video
-
-
-def _chunks(head: bytes, size: int, fault: str) -> Iterator[bytes]:
-    """The video and its padding, in pieces; a large file never exists as a whole."""
-    if fault == "empty":
-        return
-    head = head[:size]
-    missing = size - len(head)
-    if 0 < missing < 8:
-        head, missing = head + bytes(missing), 0
-    if missing:
-        lead = padding_header(missing)
-        head, missing = head + lead, missing - len(lead)
-    for start in range(0, len(head), CHUNK):
-        yield head[start : start + CHUNK]
+def _chunks(head: bytes, end: int, size: int) -> Iterator[bytes]:
+    """The first `end` of `size` bytes: the head, then padding; a large file never exists as a whole."""
+    if size > len(head) + 8:
+        head += padding_header(size - len(head))
+    for start in range(0, min(end, len(head)), CHUNK):
+        yield head[start : min(end, start + CHUNK)]
     zeros = bytes(CHUNK)
-    for start in range(0, missing, CHUNK):
-        yield zeros[: min(CHUNK, missing - start)]
+    for start in range(len(head), end, CHUNK):
+        yield zeros[: min(CHUNK, end - start)]
 
 
-async def _stream(
-    request: Request, chunks: Iterator[bytes], size: int, fault: str, rate: float | None
-) -> AsyncIterator[bytes]:
-    """The pieces at the wanted speed, ending half-way where the fault says so."""
-    end = size // 2 if fault in ("cut", "truncated") else size
-    too_large = end > LARGEST_CONTENT
-    end, sent = min(end, LARGEST_CONTENT), 0
+async def _stream(chunks: Iterator[bytes], rate: float | None) -> AsyncIterator[bytes]:
+    """The pieces at the wanted speed."""
     step = CHUNK if rate is None else max(1, min(CHUNK, int(rate / 20)))
     for chunk in chunks:
         for start in range(0, len(chunk), step):
-            piece = chunk[start : start + step][: end - sent]
-            if piece:
-                yield piece
-                sent += len(piece)
-                await asyncio.sleep(len(piece) / rate if rate else 0)
-        if sent >= end:
-            break
-    if fault == "cut" or too_large:
-        await cut(request.scope, request.receive)
+            piece = chunk[start : start + step]
+            yield piece
+            await asyncio.sleep(len(piece) / rate if rate else 0)
+
+
+async def _then_cut(request: Request, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The pieces, and then no proper end."""
+    async for piece in pieces:
+        yield piece
+    await cut(request.scope, request.receive)

@@ -9,7 +9,15 @@ from typing import Any
 
 from starlette.responses import Response
 
-from orchestrator.sandbox.refusals import api_switched_off, bare_500, diagnosis, gate_closed, shape_a, shape_b
+from orchestrator.sandbox.refusals import (
+    api_switched_off,
+    bare_500,
+    diagnosis,
+    gate_closed,
+    shape_a,
+    shape_b,
+    upstream_words,
+)
 
 GITHUB = "Please let us know on GitHub or Discord if you see this error."
 
@@ -37,87 +45,96 @@ def _user(status: int, error: str, description: str, **more: Any) -> Callable[[R
     return lambda request: shape_a(request.id, status, error, description, **more)
 
 
-def _failed(
-    request: Request, statuses: list[int], code: str, message: str, hint: str, preview: Any
-) -> dict[str, Any]:
-    """The tail of a 502 after every provider refused."""
+@dataclass(frozen=True)
+class Failure:
+    """What the providers said, one status each, before the gateway gave up."""
+
+    statuses: tuple[int, ...]
+    code: str
+    message: str
+    preview: dict[str, Any]
+
+    @property
+    def hint(self) -> str:
+        """The gateway's advice inside the description."""
+        if self.statuses[0] == 400:
+            return "The upstream provider rejected request parameters."
+        if self.statuses[0] == 429:
+            return "The provider is rate limiting requests; retry with backoff."
+        return "The provider returned a server error; retrying may succeed."
+
+
+def _failure(statuses: tuple[int, ...]) -> Failure:
+    """An ordinary refusal with these statuses."""
+    code, message = {400: ("INVALID_ARGUMENT", "Unsupported aspect")}.get(
+        statuses[0], upstream_words(statuses[0])
+    )
+    return Failure(statuses, code, message, {"code": statuses[0], "message": message, "status": code})
+
+
+def _own_failure(statuses: tuple[int, ...], code: str, message: str, **preview: Any) -> Failure:
+    """A failure inside the gateway that is dressed as the provider's."""
+    return Failure(statuses, code, message, {"type": code, "message": message, **preview})
+
+
+def _tail(request: Request, failure: Failure) -> dict[str, Any]:
+    """The fields that follow the description of a 502."""
+    statuses = list(failure.statuses)
     sample = {
         "provider": request.provider,
         "type": "upstream_non_2xx",
-        "status": statuses[0],
-        "upstream_error_code": code,
-        "upstream_error_message": message,
+        "status": None,
+        "upstream_error_code": failure.code,
+        "upstream_error_message": failure.message,
         "upstream_error_description": None,
         "upstream_error_param": None,
-        "upstream_payload_preview": json.dumps({"error": preview}, separators=(",", ":")),
+        "upstream_payload_preview": json.dumps({"error": failure.preview}, separators=(",", ":")),
         "retryable": None,
     }
-    return {
+    tail = {
         "reason": "all_candidates_failed",
         "attempt_count": len(statuses),
         "failed_providers": [request.provider, "google-vertex", "x-ai", "openai"][: len(statuses)],
         "failed_statuses": sorted(set(statuses), key=statuses.index),
         "failure_sample": [sample | {"status": status} for status in statuses],
-        "upstream_error": {"code": code, "message": message, "description": None, "param": None},
+        "upstream_error": {
+            "code": failure.code,
+            "message": failure.message,
+            "description": None,
+            "param": None,
+        },
         "routing_diagnostics": {"workspacePolicy": {}, "dynamicRoute": None},
-    } | (
-        {}
-        if statuses[0] in (400, 402)
-        else {"provider_failure_diagnostics": diagnosis(statuses[0], request.provider)}
-    )
+    }
+    if statuses[0] not in (400, 402):
+        tail["provider_failure_diagnostics"] = diagnosis(statuses[0], request.provider)
+    return tail
 
 
-def _summary(request: Request, statuses: list[int], code: str, message: str, hint: str) -> str:
+def _upstream(request: Request, failure: Failure) -> Response:
     where = f'for endpoint "video.generation" on model "{request.model}"'
-    if len(statuses) == 1:
-        head = f'Provider "{request.provider}" failed with HTTP {statuses[0]} {where}.'
+    if len(failure.statuses) == 1:
+        head = f'Provider "{request.provider}" failed with HTTP {failure.statuses[0]} {where}.'
     else:
-        head = f"All {len(statuses)} provider attempts failed {where}."
-    return (
-        f"{head} Upstream code: {code}. Upstream message: {message}. Hint: {hint} "
+        head = f"All {len(failure.statuses)} provider attempts failed {where}."
+    text = (
+        f"{head} Upstream code: {failure.code}. Upstream message: {failure.message}. Hint: {failure.hint} "
         "Inspect failure_sample for per-attempt diagnostics."
     )
-
-
-_HINTS = {
-    400: "The upstream provider rejected request parameters.",
-    429: "The provider is rate limiting requests; retry with backoff.",
-}
-_WORDS = {400: ("INVALID_ARGUMENT", "Unsupported aspect"), 429: ("RESOURCE_EXHAUSTED", "Resource exhausted")}
-
-
-def _upstream(
-    request: Request, statuses: tuple[int, ...], code: str = "", message: str = "", **extra: Any
-) -> Response:
-    rows = list(statuses) or [503]
-    known_code, known_message = _WORDS.get(rows[0], ("UNAVAILABLE", "The service is currently unavailable."))
-    code, message = code or known_code, message or known_message
-    hint = _HINTS.get(rows[0], "The provider returned a server error; retrying may succeed.")
-    preview = (
-        {"code": rows[0], "message": message, "status": code}
-        if not extra
-        else {"type": code, "message": message}
-    )
-    tail = _failed(request, rows, code, message, hint, preview | extra.get("preview", {}))
-    return shape_a(request.id, 502, "upstream_error", _summary(request, rows, code, message, hint), **tail)
+    return shape_a(request.id, 502, "upstream_error", text, **_tail(request, failure))
 
 
 def _persistence_failed(request: Request) -> Response:
     message = (
         "Google video job was created upstream, but Phaseo could not persist gateway ownership metadata."
     )
-    preview = {
-        "native_video_id": "op",
-        "reservation_id": f"video_hold:{request.id}",
-        "reservation_status": "held",
-    }
-    return _upstream(request, (502,), "async_job_persistence_failed", message, preview=preview)
+    hold = {"reservation_id": f"video_hold:{request.id}", "reservation_status": "held"}
+    failure = _own_failure((502,), "async_job_persistence_failed", message, native_video_id="op", **hold)
+    return _upstream(request, failure)
 
 
 def _payment_required(request: Request) -> Response:
-    code, message = "insufficient_funds", "Insufficient available credits for video reservation hold."
-    tail = _failed(request, [402], code, message, "", {"type": code, "message": message})
-    tail |= {
+    message = "Insufficient available credits for video reservation hold."
+    tail = _tail(request, _own_failure((402,), "insufficient_funds", message)) | {
         "reason": "upstream_provider_payment_required",
         "provider_payment_required_provider": request.provider,
         "provider_payment_required_support_notice": GITHUB,
@@ -127,12 +144,18 @@ def _payment_required(request: Request) -> Response:
 
 
 def _executor_throws(request: Request) -> Response:
-    tail = _failed(request, [0], "", "fetch failed", "", {})
-    del tail["failed_statuses"], tail["provider_failure_diagnostics"]
-    sample = tail["failure_sample"][0]
-    sample |= {"type": "error", "status": None, "upstream_error_code": None, "upstream_payload_preview": None}
-    tail["upstream_error"] |= {"code": None, "description": "TypeError: fetch failed"}
-    sample |= {"upstream_error_description": "TypeError: fetch failed", "retryable": False}
+    thrown = "TypeError: fetch failed"
+    tail = _tail(request, Failure((0,), "", "fetch failed", {}))
+    del tail["failed_statuses"], tail["provider_failure_diagnostics"]  # nobody answered
+    tail["failure_sample"][0] |= {
+        "type": "error",
+        "status": None,
+        "upstream_error_code": None,
+        "upstream_error_description": thrown,
+        "upstream_payload_preview": None,
+        "retryable": False,
+    }
+    tail["upstream_error"] |= {"code": None, "description": thrown}
     text = (
         f'Provider "{request.provider}" failed for endpoint "video.generation" on model "{request.model}". '
         "Upstream message: fetch failed. Inspect failure_sample for per-attempt diagnostics."
@@ -144,6 +167,7 @@ _NO_MODEL = (
     "Unsupported model or endpoint. Please check https://phaseo.app/models for your model id, or the "
     "API Reference at https://phaseo.app/docs/v1/api-reference for valid endpoints."
 )
+_NO_CREDITS = "Unable to reserve credits for video generation."
 _NO_ENDPOINT = "webhook.endpoint_id must reference an active webhook endpoint in this workspace."
 _DAY = "This API key has reached its daily request limit (10/10)."
 
@@ -151,7 +175,7 @@ CREATE_ERRORS = {
     "webhook_refused": CreateError(
         _user(400, "validation_error", _NO_ENDPOINT),
         False,
-        "400, the webhook endpoint is not active; only where the body has a webhook",
+        "400, the endpoint is not active; only for bodies with a webhook",
     ),
     "unsupported_model": CreateError(
         _user(400, "unsupported_model_or_endpoint", _NO_MODEL, reason="model_not_found_or_inactive"),
@@ -191,27 +215,21 @@ CREATE_ERRORS = {
     "feature_gate": CreateError(lambda _: gate_closed(), False, "501, the feature gate; sometimes transient"),
     "api_disabled": CreateError(lambda _: api_switched_off(), False, "501, the video API switched off"),
     "upstream": CreateError(
-        lambda request: _upstream(request, request.statuses),
+        lambda request: _upstream(request, _failure(request.statuses or (503,))),
         False,
         "502 all_candidates_failed with create_failed_statuses",
     ),
     "upstream_400": CreateError(
-        lambda request: _upstream(request, (400,)), False, "502 for a provider's 400"
+        lambda request: _upstream(request, _failure((400,))), False, "502 for a provider's 400"
     ),
     "upstream_429": CreateError(
-        lambda request: _upstream(request, (429,)), False, "502 for a provider's 429"
+        lambda request: _upstream(request, _failure((429,))), False, "502 for a provider's 429"
     ),
     "upstream_503": CreateError(
-        lambda request: _upstream(request, (503,)), False, "502 for a provider's 503"
+        lambda request: _upstream(request, _failure((503,))), False, "502 for a provider's 503"
     ),
     "reservation_unavailable": CreateError(
-        lambda request: _upstream(
-            request,
-            (503,),
-            "reservation_unavailable",
-            "Unable to reserve credits for video generation.",
-            preview={},
-        ),
+        lambda request: _upstream(request, _own_failure((503,), "reservation_unavailable", _NO_CREDITS)),
         False,
         "502, no credits could be reserved",
     ),
@@ -223,7 +241,7 @@ CREATE_ERRORS = {
         _persistence_failed, True, "502 async_job_persistence_failed; the job is paid for (see `persist`)"
     ),
     "persistence_failed_two": CreateError(
-        lambda request: _upstream(request, (502, 502), "async_job_persistence_failed", "m", preview={}),
+        lambda request: _upstream(request, _own_failure((502, 502), "async_job_persistence_failed", "m")),
         True,
         "the same from two providers",
     ),

@@ -7,6 +7,7 @@ which keeps its first end for ever. Lists, links, webhooks and WebSockets tell t
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import Any
 
 from orchestrator.sandbox.answers import Scribe, Sight
@@ -149,7 +150,7 @@ class Gateway:
             span = job.ends_at - job.starts_at
             for bucket in PROGRESS_BUCKETS:
                 at = job.starts_at + span * bucket / 100
-                self.clock.call_at(at, lambda bucket=bucket: self._progress(job, bucket))  # type: ignore[misc]
+                self.clock.call_at(at, partial(self._progress, job, bucket))
 
     def _progress(self, job: Job, bucket: int) -> None:
         if job.stored not in TERMINAL and self.jobs.find(job.id) is job:

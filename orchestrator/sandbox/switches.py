@@ -57,7 +57,7 @@ class JobSwitches:
         "(ends cleanly half-way), or json, html, garbage in place of the video.",
     )
     content_fault_times: int = switch(
-        0, "How many content requests meet that fault before it heals; 0 is all."
+        0, "How many content requests meet that fault before it heals; 0 is all. `missing` never heals."
     )
     content_error: str | None = switch(
         None, "Content answers with the error of this name; see the content errors."

@@ -178,6 +178,11 @@ def make_video(seed: int, job: int, index: int) -> bytes:
     return kind + _movie(_sample_table(sps, pps, sizes, first_byte)) + _box(b"mdat", *samples)
 
 
+def served_size(video: bytes, wanted: int | None) -> int:
+    """How many bytes are served when so many are wanted; a padding box needs eight at least."""
+    return wanted if wanted is not None and wanted >= len(video) + 8 else len(video)
+
+
 def padding_header(missing: int) -> bytes:
     """The head of a `free` box that fills so many bytes in all; at least 8 are needed."""
     if missing < 1 << 32:

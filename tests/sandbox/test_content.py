@@ -173,6 +173,18 @@ def test_content_can_end_early_as_if_all_were_well(sandbox: Sandbox) -> None:
     assert part == whole[: len(whole) // 2]
 
 
+@pytest.mark.parametrize(("fault", "share"), [("empty", 0), ("truncated", 0.5)])
+def test_a_short_file_can_declare_its_short_length(sandbox: Sandbox, fault: str, share: float) -> None:
+    answer = sandbox.content(sandbox.done(content=fault, content_length=True, content_bytes=100_000))
+    assert int(answer.headers["content-length"]) == len(answer.content) == share * 100_000
+
+
+def test_a_cut_file_can_have_declared_its_whole_length(sandbox: Sandbox) -> None:
+    job = sandbox.done(content="cut", content_length=True, content_bytes=300_000)
+    with pytest.raises(httpx.RemoteProtocolError, match="300000"):
+        sandbox.content(job)
+
+
 @pytest.mark.parametrize(
     ("fault", "kind", "start"),
     [
