@@ -37,7 +37,7 @@ _die: Callable[[FaultPoint], None] | None = None
 
 def arm(spec: str, die: Callable[[FaultPoint], None]) -> None:
     """Let `die` be called the n-th time that the point in `spec` (`name` or `name:n`) is reached."""
-    global _armed, _remaining, _die  # noqa: PLW0603  one process, one armed point
+    global _armed, _remaining, _die
     name, _, nth = spec.partition(":")
     try:
         _armed, _remaining, _die = FaultPoint(name), int(nth or 1), die

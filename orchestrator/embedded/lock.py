@@ -18,7 +18,13 @@ def exclusive(database: Path) -> Iterator[None]:
     The kernel gives the lock back when the process dies, however it dies.
     """
     path = database.with_name(database.name + ".lock")
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreError(
+            f"the database's folder {path.parent} cannot be used: {error.strerror}",
+            hint="point ORCHESTRATOR_DATA_DIR at a folder that exists and that this user may write",
+        ) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -6,7 +6,6 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
@@ -63,13 +62,12 @@ def sweeper(send: Sender) -> Timer:
     return Timer("sweeper", SWEEP_EVERY, lambda: send([FollowUp(Task.SWEEP)]))
 
 
-def glance(context: Context, send: Sender, database: Path) -> Timer:
+def glance(context: Context, send: Sender, connection: sqlite3.Connection) -> Timer:
     """Notices jobs that another process committed, within a tenth of a second.
 
-    SQLite's data_version changes with every commit that this connection did not make. Our own
-    commits change it too, and have sent their messages; then nothing due is left unheld.
+    SQLite's data_version changes with every commit that `connection` did not make, ours included; those
+    have sent their messages already. One message of a kind wakes a worker, which goes on while work is due.
     """
-    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, check_same_thread=False)
     known = [0]
 
     def look_up() -> None:
@@ -77,6 +75,6 @@ def glance(context: Context, send: Sender, database: Path) -> Timer:
         if version != known[0]:
             known[0] = version
             with context.store.read() as tx:
-                send(due(tx))
+                send({follow_up.task: follow_up for follow_up in due(tx)}.values())
 
     return Timer("glance", GLANCE_EVERY, look_up)

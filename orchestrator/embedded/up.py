@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -60,7 +61,9 @@ def running(settings: Settings) -> Iterator[Running]:
         for sink in context.sinks.values():
             sink.check()
         send = _start(stack, context, store)
-        glance = timers.glance(context, send, database)
+        watching = sqlite3.connect(database, check_same_thread=False)
+        stack.callback(watching.close)
+        glance = timers.glance(context, send, watching)
         glance.start()
         stack.callback(glance.stop)
         yield Running(context, send)

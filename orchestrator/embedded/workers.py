@@ -13,6 +13,7 @@ from celery.worker import WorkController
 from orchestrator.errors import OrchestratorError
 
 READY_WITHIN = 15.0  # seconds
+DRAIN_WITHIN = 10.0  # what still runs after that is found again by its lease
 
 
 class _Worker(WorkController):
@@ -64,7 +65,8 @@ class EmbeddedWorkers:
 
     def stop(self) -> None:
         """Take no more messages and let what runs finish."""
-        for worker in self._workers:
-            worker.stop()
-        for thread in self._threads:
-            thread.join(timeout=5)
+        stopping = [threading.Thread(target=worker.stop, daemon=True) for worker in self._workers]
+        for thread in stopping:
+            thread.start()
+        for thread in (*stopping, *self._threads):
+            thread.join(timeout=DRAIN_WITHIN)

@@ -13,7 +13,7 @@ from orchestrator.gateway.content import Content
 from orchestrator.sinks import Staging
 from orchestrator.store import hand_offs
 
-LEASE = 120.0
+LEASE = 120.0  # seconds; renewed while bytes flow
 RENEW_EVERY = 32  # chunks of 256 KiB: 8 MiB
 
 

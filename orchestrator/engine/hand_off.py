@@ -10,7 +10,7 @@ from typing import Any
 from orchestrator.core import cadence
 from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Job, Output
 from orchestrator.engine.context import Context
-from orchestrator.engine.fetching import Fetched, fetch
+from orchestrator.engine.fetching import LEASE, Fetched, fetch
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.outcome import document
 from orchestrator.errors import ContentDuplicate, ContentMissing, DestinationError, OrchestratorError
@@ -20,7 +20,6 @@ from orchestrator.store import hand_offs, jobs, observations, outputs
 from orchestrator.store.database import Transaction
 from orchestrator.telemetry import Event, log
 
-LEASE = 120.0  # seconds; renewed while bytes flow
 LONGEST_PAUSE = 10_800.0
 MISSING_ATTEMPTS = 4  # content can appear a little late, but not for a day
 OUTPUT_MISSING = "output_missing"

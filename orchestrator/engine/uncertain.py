@@ -29,8 +29,11 @@ def search(context: Context, unsure: Sequence[Job]) -> dict[str, Observation]:
     """Look for gateway jobs made by these jobs' create attempts: our job id → what was seen of it."""
     found: dict[str, Observation] = {}
     for account in {job.account_id for job in unsure}:
-        sought = {job.session_id: job.id for job in unsure if job.account_id == account}
-        for session, seen in _sessions(context, account).items():
+        own = [job for job in unsure if job.account_id == account]
+        sought = {job.session_id: job.id for job in own}
+        # An error answer names the request it answers, and a job has the id of the request that made it.
+        named = [job.request_id for job in own if job.request_id]
+        for session, seen in _sessions(context, account, named).items():
             if session in sought:
                 found[sought[session]] = seen
     return found
@@ -69,16 +72,17 @@ def _leave_to_person(context: Context, tx: Transaction, job: Job) -> list[Follow
     return []
 
 
-def _sessions(context: Context, account: str) -> dict[str, Observation]:
-    """Session ids of recent gateway jobs that no job of ours owns."""
+def _sessions(context: Context, account: str, named: Sequence[str]) -> dict[str, Observation]:
+    """Session ids of gateway jobs that no job of ours owns: the recent ones, and those named."""
     gateway = context.gateways[account]
     try:
         listed = [seen.gateway_id for seen in context.http.run(gateway.list_recent()) if seen.gateway_id]
     except GatewayError:
-        return {}  # the next look asks again
+        listed = []  # the next look asks again
+    candidates = list(dict.fromkeys([*named, *listed]))
     with context.store.read() as tx:
-        ours = jobs.known_gateway_ids(tx, account, listed)
-    strangers = [one for one in listed if one not in ours and one not in context.foreign]
+        ours = jobs.known_gateway_ids(tx, account, candidates)
+    strangers = [one for one in candidates if one not in ours and one not in context.foreign]
     opened = context.http.run(_open_all(gateway, strangers))
     _remember(context, opened)
     return {
@@ -109,4 +113,4 @@ def _remember(context: Context, opened: dict[str, Snapshot]) -> None:
         if not (snapshot.session_id or "").startswith("job_"):
             context.foreign[gateway_id] = snapshot.session_id
     while len(context.foreign) > FOREIGN_KEPT:
-        context.foreign.pop(next(iter(context.foreign)))
+        context.foreign.pop(next(iter(context.foreign)), None)
