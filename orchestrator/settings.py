@@ -88,6 +88,9 @@ class Settings(BaseModel):
     webhook_max_bytes: int = Field(
         1_048_576, ge=1024, le=16_777_216, description="Largest webhook body that is read."
     )
+    output_max_bytes: int = Field(
+        1_073_741_824, ge=1024, description="Largest output that is fetched; the gateway's limit is 512 MiB."
+    )
     rejected_keep: int = Field(500, ge=0, description="Rejected webhooks kept per account, the latest ones.")
     rejected_per_minute: int = Field(60, ge=0, description="Rejected webhooks kept per account and minute.")
     retain_observations_days: float = Field(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import socket
 import sqlite3
 import threading
@@ -91,7 +92,13 @@ def _start(stack: ExitStack, context: Context, store: Store) -> Sender:
 
 
 def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
-    """Run until SIGTERM or SIGINT. `on_ready` gets the receiver's base URL once everything works."""
+    """Run until SIGTERM or SIGINT, then drain and raise SystemExit(0). Only for the main thread.
+
+    `on_ready` gets the receiver's base URL once everything works.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # The web server stops first, and then raises the signal again: it must not kill what drains.
+        signal.signal(number, _leave_in_order)
     listening = _listen(settings)
     with listening, running(settings) as orchestrator:
         receiver = make_receiver(orchestrator.context, orchestrator.send, wiring.wall_clock)
@@ -110,6 +117,10 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
         threading.Thread(target=on_ready, args=(url,), daemon=True).start()
         uvicorn.Server(config).run(sockets=[listening])
     log(Event.STOPPED)
+
+
+def _leave_in_order(_number: int, _frame: object) -> None:
+    raise SystemExit(0)
 
 
 def _listen(settings: Settings) -> socket.socket:

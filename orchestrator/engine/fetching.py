@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from orchestrator.core.job import HandOff, Job, Output
 from orchestrator.core.mp4 import BoxWalk, Mp4Error
 from orchestrator.engine.context import Context
-from orchestrator.errors import ContentError, OrchestratorError
+from orchestrator.errors import NEVER, ContentError, OrchestratorError
 from orchestrator.gateway.content import Content
 from orchestrator.sinks import Staging
 from orchestrator.store import hand_offs
@@ -49,6 +49,12 @@ def _copy(context: Context, claimed: HandOff, content: Content, staging: Staging
     try:
         for number, chunk in enumerate(context.http.each(content.chunks()), start=1):
             count += len(chunk)
+            if count > context.settings.output_max_bytes:
+                raise ContentError(
+                    f"the content is larger than {context.settings.output_max_bytes} bytes",
+                    hint="raise ORCHESTRATOR_OUTPUT_MAX_BYTES and replay the hand-off",
+                    retry=NEVER,
+                )
             if walk is not None:
                 walk.feed(chunk)
             staging.write(chunk)

@@ -50,11 +50,17 @@ def append(tx: Transaction, job: Job, observation: Observation, step: Step) -> N
             progress=observation.progress,
             failure=observation.failure and observation.failure.as_json(),
             request_id=observation.request_id,
-            note=observation.note,
+            note=observation.note or _mismatch(job, observation),
             inbox_id=observation.inbox_id,
             raw=observation.raw,
         )
     )
+
+
+def _mismatch(job: Job, observation: Observation) -> str | None:
+    if observation.gateway_id and job.gateway_id and observation.gateway_id != job.gateway_id:
+        return f"about another job of the gateway's, {observation.gateway_id}: both may be billed"
+    return None
 
 
 def of_job(tx: Transaction, job_id: str) -> list[Recorded]:
