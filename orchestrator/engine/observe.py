@@ -66,7 +66,7 @@ def carry_out(tx: Transaction, job: Job, effect: Effect) -> list[FollowUp]:
 
 
 def _job(tx: Transaction, job_id: str) -> Job:
-    job = jobs.get(tx, job_id)
+    job = jobs.lock(tx, job_id)
     if job is None:
         raise NotFound(f"there is no job {job_id}", hint="`orchestrator jobs` lists them")
     return job

@@ -27,6 +27,12 @@ def get(tx: Transaction, job_id: str) -> Job | None:
     return _one(tx, jobs.c.id == job_id)
 
 
+def lock(tx: Transaction, job_id: str) -> Job | None:
+    """One job, held until the transaction ends, so that counters are not counted past each other."""
+    row = tx.execute(select(jobs).where(jobs.c.id == job_id).with_for_update()).first()
+    return _job(row) if row else None
+
+
 def by_gateway_id(tx: Transaction, account_id: str, gateway_id: str) -> Job | None:
     """The account's job that the gateway knows by this id."""
     return _one(tx, jobs.c.account_id == account_id, jobs.c.gateway_id == gateway_id)
