@@ -50,7 +50,7 @@ def heartbeat(context: Context, host: str, pid: int) -> Timer:
     """Says that this worker lives; a worker that was given up for dead joins again."""
 
     def beat() -> None:
-        with context.store.write() as tx:
+        with context.store.write(durable=False) as tx:
             if not workers.beat(tx, context.worker):
                 workers.join(tx, context.worker, host=host, pid=pid)
 

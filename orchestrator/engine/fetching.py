@@ -77,6 +77,6 @@ def _check_count(count: int, content: Content, output: Output) -> None:
 
 
 def _renew(context: Context, claimed: HandOff) -> None:
-    with context.store.write() as tx:
+    with context.store.write(durable=False) as tx:
         if not hand_offs.renew_if_ours(tx, claimed, lease=LEASE):
             raise OrchestratorError("the lease went to another attempt", hint="that one goes on")

@@ -36,7 +36,7 @@ _SUFFIXES = {
 
 def hand_off(context: Context) -> list[FollowUp] | None:
     """Do one hand-off that is due; None when none is."""
-    with context.store.write() as tx:
+    with context.store.write(durable=False) as tx:
         claimed = hand_offs.claim_due(tx, worker=context.worker, lease=LEASE)
         if claimed is None:
             return None

@@ -36,7 +36,7 @@ def look(context: Context) -> list[FollowUp] | None:
     batch = context.settings.look_batch
     # Three questions at most, one after another, each with this deadline.
     lease = 3 * context.settings.look_timeout_seconds + 30.0
-    with context.store.write() as tx:
+    with context.store.write(durable=False) as tx:
         now = tx.now
         claimed = jobs.claim_due(tx, jobs.LOOKED_AT, worker=context.worker, limit=batch, lease=lease)
     if not claimed:

@@ -62,13 +62,18 @@ class Store:
         self._writer = threading.Lock() if self.engine.dialect.name == "sqlite" else None
 
     @contextmanager
-    def write(self) -> Iterator[Transaction]:
-        """A transaction that may write: committed at the end, rolled back on any exception."""
+    def write(self, *, durable: bool = True) -> Iterator[Transaction]:
+        """A transaction that may write: committed at the end, rolled back on any exception.
+
+        One that only takes or renews leases need not be `durable`: a power cut voids leases anyway, and
+        not waiting for the disk is felt in every hand-off. A process that dies loses neither kind.
+        """
+        mode = "write" if durable else "lease"
         if self._writer is None:
-            with self._begin("write") as tx:
+            with self._begin(mode) as tx:
                 yield tx
             return
-        with self._writer, self._begin("write") as tx:
+        with self._writer, self._begin(mode) as tx:
             yield tx
 
     @contextmanager
@@ -134,9 +139,13 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
+    mode = connection.get_execution_options().get("mode", "write")
+    if mode == "read":
+        connection.exec_driver_sql("BEGIN")
+        return
+    connection.exec_driver_sql(f"PRAGMA synchronous={'NORMAL' if mode == 'lease' else 'FULL'}")
     # A deferred transaction that turns writer half-way fails at once with "database is locked".
-    writing = connection.get_execution_options().get("mode") != "read"
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _translated(error: BaseException) -> StoreError:
