@@ -22,8 +22,7 @@ def gateway_of(connection: HTTPConnection) -> Gateway:
 def refuse_key(connection: HTTPConnection) -> Response | None:
     """401 for a key that may not use the video routes, or None."""
     gateway = gateway_of(connection)
-    if gateway.live.db_error_next > 0:
-        gateway.set_faults({"db_error_next": gateway.live.db_error_next - 1})
+    if gateway.spend_db_error():
         return _unauthorised(gateway, "db_error")
     header = connection.headers.get("authorization", "")
     if header == f"Bearer {gateway.config.api_key}":

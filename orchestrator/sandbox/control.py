@@ -14,7 +14,8 @@ from orchestrator.sandbox.auth import gateway_of
 from orchestrator.sandbox.content_errors import CONTENT_ERRORS
 from orchestrator.sandbox.create_errors import CREATE_ERRORS
 from orchestrator.sandbox.creation import FALLBACK_EVENTS, PHASES
-from orchestrator.sandbox.gateway import FOR_EVER, Gateway
+from orchestrator.sandbox.drawing import FOR_EVER
+from orchestrator.sandbox.gateway import Gateway
 from orchestrator.sandbox.profiles import PROFILES
 from orchestrator.sandbox.state import TERMINAL, Delivery, Job
 from orchestrator.sandbox.switches import describe

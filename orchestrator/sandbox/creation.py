@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import json
 import uuid
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -17,11 +16,11 @@ from orchestrator.sandbox import create_errors, refusals
 from orchestrator.sandbox.auth import gateway_of, refuse_key
 from orchestrator.sandbox.create_errors import CREATE_ERRORS, CreateError
 from orchestrator.sandbox.cutting import Cut
-from orchestrator.sandbox.gateway import Gateway
+from orchestrator.sandbox.gateway import ALL_CREATES, Gateway
 from orchestrator.sandbox.names import check_names
 from orchestrator.sandbox.outbox import subscribed
 from orchestrator.sandbox.profiles import profile_of
-from orchestrator.sandbox.state import Job
+from orchestrator.sandbox.state import Job, Order
 from orchestrator.sandbox.switches import JobSwitches, UnknownSwitch, apply
 from orchestrator.sandbox.validation import describe, issue, problems
 
@@ -38,17 +37,6 @@ class Refused(Exception):
         self.response = response
 
 
-@dataclass(frozen=True)
-class Order:
-    """A create request that passed every check."""
-
-    body: dict[str, Any]
-    switches: JobSwitches
-    session_id: str | None
-    webhook: tuple[str, list[str]] | None
-    origin: str  # what repeated creates have in common
-
-
 async def create_video(request: Request) -> Response:
     """Check a create, stage the fault it asks for, and make the job."""
     gateway = gateway_of(request)
@@ -60,7 +48,7 @@ async def create_video(request: Request) -> Response:
     except Refused as refused:
         return refused.response
     error = _planned_error(gateway, order)
-    job = _make(gateway, order) if _makes_job(order, error) else None
+    job = gateway.create(order) if _makes_job(order, error) else None
     if job is not None:
         request.scope["sandbox"]["job_id"] = job.id
         if order.switches.webhook_early:
@@ -93,10 +81,6 @@ def _makes_job(order: Order, error: CreateError | None) -> bool:
     return error.leaves_job if forced is None else forced
 
 
-def _make(gateway: Gateway, order: Order) -> Job:
-    return gateway.create(order.body, order.switches, order.session_id, order.webhook)
-
-
 def _planned_error(gateway: Gateway, order: Order) -> CreateError | None:
     name = order.switches.create_error
     if name == "webhook_refused" and order.webhook is None:
@@ -119,7 +103,7 @@ async def _read(request: Request, gateway: Gateway) -> Order:
     session = request.headers.get("x-session-id") or request.headers.get("x-phaseo-session-id")
     own = body.get("provider_params", {}).get("sandbox", {})
     # A repeated create is known by its session id, else by its bytes; a default counts over all creates.
-    origin = f"create:{session or hashlib.sha256(raw).hexdigest()}" if "create_error" in own else "create"
+    origin = f"create:{session or hashlib.sha256(raw).hexdigest()}" if "create_error" in own else ALL_CREATES
     webhook = _webhook(gateway, body.get("webhook"), request_id)
     return Order(body, switches, session[:128] if session else None, webhook, origin)
 

@@ -6,26 +6,26 @@ which keeps its first end for ever. Lists, links, webhooks and WebSockets tell t
 
 from __future__ import annotations
 
-import random
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from orchestrator.sandbox.answers import Scribe, Sight
 from orchestrator.sandbox.clock import Clock
 from orchestrator.sandbox.config import SandboxConfig
+from orchestrator.sandbox.drawing import FOR_EVER, draw
 from orchestrator.sandbox.endpoints import EndpointBook
 from orchestrator.sandbox.ids import Ids
 from orchestrator.sandbox.links import Links
 from orchestrator.sandbox.log import RequestLog
 from orchestrator.sandbox.names import check_names
 from orchestrator.sandbox.outbox import Outbox, subscribed
-from orchestrator.sandbox.profiles import PROFILES, profile_of, slug_of
 from orchestrator.sandbox.sender import Sender
-from orchestrator.sandbox.state import TERMINAL, Job, JobStore
+from orchestrator.sandbox.state import TERMINAL, Job, JobStore, Order
 from orchestrator.sandbox.switches import JobSwitches, LiveSwitches, apply, names
 
 PROGRESS_BUCKETS = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95)
-FOR_EVER = float("inf")
+ALL_CREATES = "create"  # the counter of a create error that is a default
 
 
 class Gateway:
@@ -69,7 +69,15 @@ class Gateway:
         check_names(new_defaults)
         self.defaults, self.live = new_defaults, new_live
         self.outbox.stopped = self.live.hooks_stopped
-        self.counters.clear()
+        if given.keys() & {"create_error", "create_error_times"}:
+            self.counters.pop(ALL_CREATES, None)
+
+    def spend_db_error(self) -> bool:
+        """Whether this request is one of those that meet a database fault."""
+        left = self.live.db_error_next
+        if left > 0:
+            self.live = replace(self.live, db_error_next=left - 1)
+        return left > 0
 
     def scribe(self) -> Scribe:
         """A writer of answers under the present settings."""
@@ -80,57 +88,15 @@ class Gateway:
         """An id for a request that makes no job."""
         return self.ids.request(self.clock.now())
 
-    def create(
-        self,
-        body: dict[str, Any],
-        switches: JobSwitches,
-        session_id: str | None,
-        webhook: tuple[str, list[str]] | None,
-    ) -> Job:
+    def create(self, order: Order) -> Job:
         """A new job with its whole future drawn; stored and announced unless it is not to be persisted."""
         self._numbers += 1
-        job = self._draw(body, switches, session_id, webhook)
-        if switches.persist:
+        job = draw(order, self._numbers, self.new_request_id(), self.config, self.clock)
+        if order.switches.persist:
             self.jobs.add(job)
             self.jobs.touch(job, job.created_at)
             self.outbox.emit(job, "created")
             self._plan(job)
-        return job
-
-    def _draw(
-        self,
-        body: dict[str, Any],
-        switches: JobSwitches,
-        session_id: str | None,
-        webhook: tuple[str, list[str]] | None,
-    ) -> Job:
-        chance = random.Random(f"{self.config.seed}:{self._numbers}")
-        drawn = chance.uniform(self.config.duration_min, self.config.duration_max)
-        unlucky = chance.random() < switches.failure_rate
-        model = str(body.get("model", "sora-2"))
-        profile = PROFILES[switches.provider] if switches.provider else profile_of(model)
-        now = self.clock.now()
-        lasts = drawn if switches.duration is None else switches.duration
-        outcome = "failed" if unlucky and switches.outcome == "completed" else switches.outcome
-        job = Job(
-            id=self.ids.request(now),
-            number=self._numbers,
-            session_id=session_id,
-            body=body,
-            model=model,
-            slug=slug_of(profile, model),
-            profile=profile,
-            switches=switches,
-            outcome=outcome,
-            created_at=now,
-            starts_at=now + self.clock.scaled(switches.queue_seconds),
-            ends_at=FOR_EVER if outcome == "never" else now + self.clock.scaled(lasts),
-            chance=chance,
-        )
-        if webhook:
-            job.webhook_endpoint, job.webhook_events = webhook
-        if switches.create_status in TERMINAL:
-            job.outcome, job.ends_at = switches.create_status, now
         return job
 
     def _plan(self, job: Job) -> None:

@@ -50,6 +50,17 @@ class Delivery:
     statuses: list[int | None] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Order:
+    """A create request that passed every check."""
+
+    body: dict[str, Any]
+    switches: JobSwitches
+    session_id: str | None
+    webhook: tuple[str, list[str]] | None  # endpoint id and events
+    origin: str  # what repeated creates have in common
+
+
 @dataclass
 class Job:
     """One video job: what the provider will do, and what the gateway has stored so far."""

@@ -18,6 +18,7 @@ from orchestrator.sandbox.snapshot import snapshot
 from orchestrator.sandbox.state import Job
 
 CLOSING = ("completed", "failed", "cancelled")  # not `expired`, contrary to the gateway's documentation
+SHORTEST_WAIT = 0.05  # real seconds, however much the sandbox is sped up
 
 
 async def needs_upgrade(request: Request) -> Response:
@@ -59,7 +60,7 @@ def _find(gateway: Gateway, socket: WebSocket) -> Job | Response:
 async def _tell(
     gateway: Gateway, socket: WebSocket, job: Job, refresh: asyncio.Event, listener: asyncio.Task[None]
 ) -> None:
-    interval = gateway.clock.scaled(_interval(socket.query_params.get("interval_ms")))
+    interval = max(SHORTEST_WAIT, gateway.clock.scaled(_interval(socket.query_params.get("interval_ms"))))
     closes = socket.query_params.get("close_on_terminal", "true").lower() not in ("0", "false", "no", "off")
     kind, told = "job.snapshot", None
     while not listener.done():

@@ -75,16 +75,23 @@ def test_served_content_ends_with_a_whole_padding_box(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("padding", [0, 50_000])
-def test_a_player_reads_every_frame(tmp_path: Path, padding: int) -> None:
-    file = tmp_path / "video.mp4"
-    file.write_bytes(make_video(1, 1, 0) + (padding_header(padding) + bytes(padding - 8) if padding else b""))
-    probe = shutil.which("ffprobe")
-    if probe is None:
-        return  # the tests above hold without it
-    shown = "stream=codec_name,width,height,nb_read_frames:format=duration"
-    command = [probe, "-v", "error", "-count_frames", "-show_entries", shown, "-of", "json", str(file)]
-    result = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert result.stderr == ""
-    stream = json.loads(result.stdout)["streams"][0]
-    assert (stream["codec_name"], stream["width"], stream["nb_read_frames"]) == ("h264", WIDTH, str(FRAMES))
-    assert float(json.loads(result.stdout)["format"]["duration"]) == 2.0
+def test_every_box_is_whole_and_a_player_if_there_is_one_reads_every_frame(
+    tmp_path: Path, padding: int
+) -> None:
+    video = make_video(1, 1, 0) + (padding_header(padding) + bytes(padding - 8) if padding else b"")
+    assert len([path for path, _, _ in boxes(video) if path.count("/") == 1]) == (4 if padding else 3)
+    if probe := shutil.which("ffprobe"):
+        file = tmp_path / "video.mp4"
+        file.write_bytes(video)
+        shown = "stream=codec_name,width,height,nb_read_frames:format=duration"
+        command = [probe, "-v", "error", "-count_frames", "-show_entries", shown, "-of", "json", str(file)]
+        result = subprocess.run(command, capture_output=True, text=True, check=True)
+        seen = json.loads(result.stdout)
+        stream = seen["streams"][0]
+        assert result.stderr == ""
+        assert (stream["codec_name"], stream["width"], stream["nb_read_frames"]) == (
+            "h264",
+            WIDTH,
+            str(FRAMES),
+        )
+        assert float(seen["format"]["duration"]) == 2.0
