@@ -34,6 +34,7 @@ class Event(StrEnum):
     LEASES_VOIDED = "leases_voided"  # earlier leases were voided at start
     SWEPT = "swept"  # a sweep found work that no message pointed to
     SEND_FAILED = "send_failed"  # a message could not be sent; the sweep makes up for it
+    TIMER_FAILED = "timer_failed"  # something recurrent failed this time; it is tried again
     STORE_FAILED = "store_failed"  # the database could not be used; it is tried again
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.sweep import due
-from orchestrator.errors import StoreError
 from orchestrator.store import workers
 from orchestrator.tasks.sending import Sender
 from orchestrator.telemetry import Event, log
@@ -42,8 +41,8 @@ class Timer:
         while not self._over.wait(self._seconds):
             try:
                 self._act()
-            except StoreError as error:
-                log(Event.STORE_FAILED, level=logging.ERROR, error=error.message, hint=error.hint)
+            except Exception as error:  # noqa: BLE001 - without its heartbeat a worker loses its leases
+                log(Event.TIMER_FAILED, level=logging.ERROR, timer=self._thread.name, error=str(error))
 
 
 def heartbeat(context: Context, host: str, pid: int) -> Timer:
