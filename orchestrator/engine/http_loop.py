@@ -48,11 +48,12 @@ class HttpLoop:
 
     def stop(self) -> None:
         """Stop the loop; what still runs on it is cancelled."""
-        if not self._thread.is_alive():
-            return
-        asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop).result(timeout=5)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=5)
+        if self._thread.is_alive():
+            asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop).result(timeout=5)
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(timeout=5)
+        if not self._loop.is_running():
+            self._loop.close()
 
 
 async def _await(awaitable: Awaitable[T]) -> T:

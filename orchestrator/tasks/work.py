@@ -25,19 +25,20 @@ UseCase = Callable[[Context], list[FollowUp] | None]
 def register(app: Celery, context: Context, send: Sender) -> Celery:
     """Give the application its tasks; returns it."""
 
-    @app.task(name=Task.CREATE)
+    # Not shared: a process may hold several applications, each with its own context.
+    @app.task(name=Task.CREATE, shared=False)
     def create_task() -> None:
         _until_nothing_is_due(Task.CREATE, create, context, send)
 
-    @app.task(name=Task.LOOK)
+    @app.task(name=Task.LOOK, shared=False)
     def look_task() -> None:
         _until_nothing_is_due(Task.LOOK, look, context, send)
 
-    @app.task(name=Task.HAND_OFF)
+    @app.task(name=Task.HAND_OFF, shared=False)
     def hand_off_task() -> None:
         _until_nothing_is_due(Task.HAND_OFF, hand_off, context, send)
 
-    @app.task(name=Task.SWEEP)
+    @app.task(name=Task.SWEEP, shared=False)
     def sweep_task() -> None:
         _once(sweep, context, send)
 
