@@ -1,0 +1,65 @@
+"""One sandbox for each test process, reset before every test; orchestrators are always new."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.orchestrator import Orchestrator
+from tests.acceptance.sandbox import Sandbox
+
+SPEED = 200  # a five-minute tick of the gateway is one and a half seconds
+
+Begin = Callable[..., Orchestrator]
+
+
+def _running(folder: Path, name: str, *options: str) -> Iterator[Sandbox]:
+    sandbox = Sandbox(folder, name, *options)
+    try:
+        yield sandbox
+    finally:
+        sandbox.end()
+
+
+@pytest.fixture(scope="session")
+def real_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    yield from _running(tmp_path_factory.mktemp("sandbox"), "sandbox")
+
+
+@pytest.fixture(scope="session")
+def sped_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    yield from _running(tmp_path_factory.mktemp("sandbox"), "sandbox", "--time-scale", str(SPEED))
+
+
+@pytest.fixture
+def sandbox(real_time: Sandbox) -> Sandbox:
+    """A sandbox in real time."""
+    real_time.reset()
+    return real_time
+
+
+@pytest.fixture
+def fast_sandbox(sped_up: Sandbox) -> Sandbox:
+    """A sandbox whose own times pass 200 times as fast."""
+    sped_up.reset()
+    return sped_up
+
+
+@pytest.fixture
+def begin(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Begin]:
+    """Makes orchestrators on a sandbox, not started yet; the first of a test gets its webhooks."""
+    made: list[Orchestrator] = []
+
+    def make(sandbox: Sandbox, **settings: object) -> Orchestrator:
+        folder = tmp_path / f"orchestrator{len(made)}"
+        folder.mkdir()
+        orchestrator = Orchestrator(folder, **{"gateway_url": sandbox.url, **settings})  # type: ignore[arg-type]
+        if not made:
+            sandbox.call(orchestrator.receiver)
+        made.append(orchestrator)
+        return orchestrator
+
+    yield make
+    for orchestrator in made:
+        orchestrator.end()
+        request.node.add_report_section("teardown", "orchestrator", orchestrator.logs())

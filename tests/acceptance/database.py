@@ -1,0 +1,115 @@
+"""The database of an orchestrator, opened beside it as a second program would."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sqlalchemy import select
+
+from orchestrator import wiring
+from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Job, Updates
+from orchestrator.core.lifecycle import SETTLED
+from orchestrator.engine.context import Context
+from orchestrator.engine.submit import Submission, submit
+from orchestrator.settings import load
+from orchestrator.store import hand_offs, inbox, jobs, observations, schema
+from orchestrator.store.inbox import Entry
+from orchestrator.store.migrate import migrate
+from orchestrator.store.observations import Recorded
+from tests.acceptance.waiting import until
+
+MODEL = "google/veo-3.1-lite"
+MOST = 10_000
+
+
+def wanted(
+    *, updates: Updates = Updates.HYBRID, model: str = MODEL, count: int = 1, **switches: Any
+) -> Submission:
+    """A job as a caller asks for it, with what the sandbox is to do to it."""
+    request: dict[str, Any] = {"model": model, "prompt": "waves", "provider_params": {"sandbox": switches}}
+    if count > 1:
+        request["sample_count"] = count
+    return Submission(request, updates=updates)
+
+
+class Database:
+    """Submits jobs, and reads what became of them."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        settings = load(environment)
+        self.store = wiring.open_store(settings)
+        migrate(self.store)
+        self.context: Context = wiring.build(settings, self.store, asks_gateway=False)
+
+    def close(self) -> None:
+        self.context.http.stop()
+        self.store.close()
+
+    def submit(self, *submissions: Submission) -> list[str]:
+        """Keep jobs; their ids. The running orchestrator is to notice by itself."""
+        return [job.id for job in submit(self.context, submissions)[0]]
+
+    def job(self, job_id: str) -> Job:
+        with self.store.read() as tx:
+            job = jobs.get(tx, job_id)
+        assert job is not None
+        return job
+
+    def jobs(self) -> list[Job]:
+        with self.store.read() as tx:
+            return jobs.recent(tx, limit=MOST)
+
+    def owed(self, job_id: str) -> list[HandOff]:
+        """All hand-offs of a job, done or not."""
+        with self.store.read() as tx:
+            return hand_offs.of_job(tx, job_id)
+
+    def everything_owed(self) -> dict[str, list[HandOff]]:
+        """All hand-offs by job."""
+        found: dict[str, list[HandOff]] = defaultdict(list)
+        with self.store.read() as tx:
+            for row in tx.execute(select(schema.hand_offs)):
+                values = dict(row._mapping)
+                enums = {"kind": HandOffKind(values["kind"]), "state": HandOffState(values["state"])}
+                found[row.job_id].append(HandOff(**values | enums))
+        return found
+
+    def timeline(self, job_id: str) -> list[Recorded]:
+        with self.store.read() as tx:
+            return observations.of_job(tx, job_id)
+
+    def inbox(self) -> list[Entry]:
+        with self.store.read() as tx:
+            return inbox.recent(tx, limit=MOST)
+
+    def unfinished(self, job_ids: Iterable[str]) -> list[str]:
+        """Those of the jobs that are not settled, or for which something is still to be handed off."""
+        found, owed = {job.id: job for job in self.jobs()}, self.everything_owed()
+        return [one for one in job_ids if not _finished(found[one], owed[one])]
+
+    def wait(self, job_ids: Iterable[str], seconds: float = 30) -> None:
+        """Until each of the jobs is settled, and all that was owed for it is done or given up."""
+        some = list(job_ids)
+        left: list[str] = some
+
+        def none_left() -> bool:
+            nonlocal left
+            left = self.unfinished(left)
+            return not left
+
+        try:
+            until("every job is settled and handed off", none_left, seconds, every=0.05)
+        except AssertionError as error:
+            states = [(self.job(one).state, self.job(one).look_error, self.owed(one)) for one in left[:5]]
+            raise AssertionError(f"{error}; {len(left)} of {len(some)} are not: {states}") from None
+
+    def wait_for(self, job_id: str, what: str, holds: Callable[[Job], object], seconds: float = 30) -> Job:
+        """The job, once something holds of it."""
+        return until(what, lambda: job if holds(job := self.job(job_id)) else None, seconds) or self.job(
+            job_id
+        )
+
+
+def _finished(job: Job, owed: list[HandOff]) -> bool:
+    settled = job.state in SETTLED and not job.detail_tries
+    return settled and bool(owed) and all(one.state is not HandOffState.OWED for one in owed)

@@ -1,0 +1,124 @@
+"""`up` as a process that can be killed, stopped and started again on the same data."""
+
+import signal
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.acceptance.database import Database
+from tests.acceptance.processes import DIED, Child, clean_environment, free_port, python
+from tests.acceptance.sandbox import API_KEY, ENDPOINT_ID, HINT, SECRET
+from tests.acceptance.waiting import until
+
+UP = """
+from orchestrator import wiring
+from orchestrator.embedded.up import serve
+serve(wiring.read_settings(), lambda url: print(url, flush=True))
+"""
+
+
+class Orchestrator:
+    """One data folder, and the processes that run on it one after the other. Settings by their names."""
+
+    def __init__(self, folder: Path, gateway_url: str, **settings: object) -> None:
+        self.folder, self.port = folder, free_port()
+        self.outputs = folder / "outputs"
+        given: dict[str, object] = {
+            "data_dir": folder / "data",
+            "output_dir": self.outputs,
+            "gateway_url": gateway_url,
+            "gateway_api_key": API_KEY,
+            "webhook_endpoint_id": ENDPOINT_ID,
+            "webhook_secrets": SECRET,
+            "port": self.port,
+            "poll_after_seconds": HINT,
+            "uncertain_every_seconds": 0.3,
+            "hand_off_first_retry_seconds": 0.2,
+        }
+        self.settings = _named(given | settings)
+        self.runs: list[Child] = []
+        self._database: Database | None = None
+
+    @property
+    def receiver(self) -> str:
+        """Where webhooks are to go."""
+        return f"http://127.0.0.1:{self.port}/webhooks/gateway/default"
+
+    @property
+    def database(self) -> Database:
+        """The database, made if it is not there yet."""
+        if self._database is None:
+            self._database = Database(self.settings)
+        return self._database
+
+    @property
+    def process(self) -> Child:
+        """The latest run."""
+        return self.runs[-1]
+
+    def launch(self, *, before: Callable[[], None] | None = None, **settings: object) -> Child:
+        """Start a run, with these settings for it alone, and do not wait for it."""
+        environment = clean_environment(**self.settings | _named(settings))
+        run = Child(python("-c", UP), self.folder, f"up{len(self.runs)}", environment, before)
+        self.runs.append(run)
+        return run
+
+    def start(self, *, before: Callable[[], None] | None = None, **settings: object) -> Child:
+        """Start a run and wait until it is ready."""
+        run = self.launch(before=before, **settings)
+
+        def ready() -> bool:
+            assert run.alive, f"it ended with {run.wait()}:\n{run.complained()}"
+            return any(event["event"] == "started" for event in run.events())
+
+        until("the orchestrator is ready", ready)
+        return run
+
+    def kill(self) -> None:
+        """End the run as a power cut would."""
+        self.process.kill()
+
+    def stop(self) -> None:
+        """End the run in order."""
+        code = self.process.terminate()
+        # Once everything is closed the server lets the signal do what it does by default.
+        assert code in (0, -signal.SIGTERM), self.process.complained()
+        assert self.process.events()[-1]["event"] in ("stopped", "started"), self.process.complained()
+
+    def dies_at(self, point: str) -> None:
+        """Wait until the run has killed itself at a fault point."""
+        assert self.process.wait() == DIED, self.process.complained()
+        assert f"fault point reached: {point}\n" in self.process.complained()
+
+    def restart(self, **settings: object) -> None:
+        """Kill the run and start another."""
+        self.kill()
+        self.start(**settings)
+
+    def events(self, name: str, **facts: object) -> list[dict[str, Any]]:
+        """Log lines of all runs by the name of their event and the facts in them."""
+        lines = [line for run in self.runs for line in run.events() if line["event"] == name]
+        return [line for line in lines if all(line.get(key) == value for key, value in facts.items())]
+
+    def handed_off(self) -> Counter[str]:
+        """How often each hand-off was said to be done, over all runs."""
+        return Counter(line["key"] for line in self.events("handed_off"))
+
+    def files(self) -> set[Path]:
+        """Everything in the folder of results, temporary files too."""
+        return set(self.outputs.iterdir()) if self.outputs.exists() else set()
+
+    def end(self) -> None:
+        for run in self.runs:
+            run.end()
+        if self._database is not None:
+            self._database.close()
+
+    def logs(self) -> str:
+        """What all runs said, for whoever reads of a failure."""
+        return "\n".join(f"--- {run.err.name} (process {run.pid})\n{run.complained()}" for run in self.runs)
+
+
+def _named(settings: dict[str, object]) -> dict[str, str]:
+    return {f"ORCHESTRATOR_{name.upper()}": str(value) for name, value in settings.items()}

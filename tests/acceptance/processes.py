@@ -1,0 +1,115 @@
+"""Processes started by a test: what they say goes to files, and each is ended by its own id."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.acceptance.waiting import until
+
+ROOT = Path(__file__).parents[2]
+DIED = -9  # the return code after SIGKILL
+_next_port = iter(range(400))
+
+
+def free_port() -> int:
+    """A port nobody uses, below those the system gives to clients; each test process has its own range."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw40").removeprefix("gw"))
+    for number in _next_port:
+        with socket.socket() as probe:
+            port = 12_000 + 400 * worker + number
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no port is free")
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """The environment without any setting of ours but these."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")}
+    return kept | more
+
+
+class Child:
+    """One run of a program, with its output in two files of a folder."""
+
+    def __init__(
+        self,
+        command: list[str],
+        folder: Path,
+        name: str,
+        environment: Mapping[str, str],
+        before: Callable[[], None] | None = None,
+    ) -> None:
+        self.out, self.err = folder / f"{name}.out", folder / f"{name}.err"
+        with self.out.open("wb") as out, self.err.open("wb") as err:
+            self._process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                preexec_fn=before,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def said(self) -> str:
+        """Standard output so far."""
+        return self.out.read_text(errors="replace")
+
+    def complained(self) -> str:
+        """Standard error so far."""
+        return self.err.read_text(errors="replace")
+
+    def events(self) -> list[dict[str, Any]]:
+        """The log lines so far; one that is still being written is left for later."""
+        lines = self.complained().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}\n")]
+
+    def wait(self, seconds: float = 30) -> int:
+        """Its return code, once it has ended by itself."""
+        return self._process.wait(seconds)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self._process.kill()
+        assert self._process.wait(10) == DIED, "it had ended before it was killed"
+
+    def terminate(self, seconds: float = 15) -> int:
+        """Ask it to end; its return code."""
+        self._process.terminate()
+        return self._process.wait(seconds)
+
+    def end(self) -> None:
+        """Make sure that it is gone."""
+        if self.alive:
+            self._process.kill()
+        self._process.wait(10)
+
+    def until_said(self, words: str, seconds: float = 30) -> str:
+        """The first line of its standard output that contains the words."""
+
+        def line() -> str | None:
+            assert self.alive, f"it ended with {self.wait()}:\n{self.complained()}"
+            lines = self.said().splitlines(keepends=True)
+            return next((one.strip() for one in lines if words in one and one.endswith("\n")), None)
+
+        return str(until(f"{words!r} on standard output", line, seconds))
+
+
+def python(*arguments: str) -> list[str]:
+    return [sys.executable, *arguments]

@@ -1,0 +1,75 @@
+"""The process dies at each named place; another is started; nothing is lost, paid or delivered twice."""
+
+import pytest
+
+from orchestrator.core.job import Updates
+from orchestrator.core.lifecycle import State
+from orchestrator.engine.resolve import resubmit
+from orchestrator.fault_points import FaultPoint
+from tests.acceptance.conftest import Begin
+from tests.acceptance.database import wanted
+from tests.acceptance.orchestrator import Orchestrator
+from tests.acceptance.processes import DIED, Child, clean_environment, python
+from tests.acceptance.sandbox import Sandbox
+from tests.acceptance.truth import assert_delivered_once, assert_made_once, assert_nothing_else, outcome_of
+
+SUBMIT = """
+from orchestrator import wiring
+from orchestrator.engine.submit import Submission, submit
+from orchestrator.store.migrate import migrate
+settings = wiring.read_settings()
+store = wiring.open_store(settings)
+migrate(store)
+request = {"model": "google/veo", "prompt": "p", "provider_params": {"sandbox": {"duration": 0.3}}}
+submit(wiring.build(settings, store, asks_gateway=False), [Submission(request)])
+"""
+
+# A move is made by the attempt, the create's answer, a webhook and a look; a death in each is worth a run.
+LATER = ["observe.moved:2", "observe.moved:4", "observe.moved:6", "receive.applied:4", "create.answered:3"]
+IN_UP = [str(point) for point in FaultPoint if point is not FaultPoint.SUBMIT_COMMITTED]
+
+
+@pytest.mark.parametrize("spec", IN_UP + LATER)
+def test_a_death_there_loses_and_doubles_nothing(spec: str, begin: Begin, sandbox: Sandbox) -> None:
+    orchestrator = begin(sandbox, create_threads=1, uncertain_wait_seconds=2)
+    database = orchestrator.database
+    well, two, badly = database.submit(
+        wanted(duration=0.3),
+        wanted(duration=0.4, count=2, updates=Updates.POLL),
+        wanted(duration=0.3, outcome="failed"),
+    )
+    orchestrator.launch(fault_point=spec)
+    orchestrator.dies_at(spec.partition(":")[0])
+
+    orchestrator.start()
+    if spec == FaultPoint.CREATE_CLAIMED:
+        _leaves_one_to_a_person(orchestrator, sandbox, well)
+    database.wait([well, two, badly])
+
+    assert not [job for job in database.jobs() if job.needs_person]
+    assert_delivered_once(orchestrator, sandbox, [well])
+    assert_delivered_once(orchestrator, sandbox, [two], outputs=2)
+    assert outcome_of(orchestrator, badly)["outcome"] == "failed"
+    assert_made_once(sandbox, badly, database.job(badly).gateway_id)
+
+
+def _leaves_one_to_a_person(orchestrator: Orchestrator, sandbox: Sandbox, job_id: str) -> None:
+    """Nobody can know that nothing was sent: it is never sent again unasked."""
+    orchestrator.database.wait_for(job_id, "it is left to a person", lambda job: job.needs_person)
+    assert sandbox.truth(job_id) == []
+    resubmit(orchestrator.database.context, job_id)
+
+
+def test_a_submit_that_dies_after_its_commit_was_a_submit(begin: Begin, sandbox: Sandbox) -> None:
+    orchestrator = begin(sandbox)
+    orchestrator.start()
+    environment = clean_environment(**orchestrator.settings, ORCHESTRATOR_FAULT_POINT="submit.committed")
+    submitter = Child(python("-c", SUBMIT), orchestrator.folder, "submit", environment)
+    assert submitter.wait() == DIED
+    assert "fault point reached: submit.committed\n" in submitter.complained()
+
+    (job,) = orchestrator.database.jobs()
+    orchestrator.database.wait([job.id])
+    assert_delivered_once(orchestrator, sandbox, [job.id])
+    assert_nothing_else(orchestrator)
+    assert orchestrator.database.job(job.id).state is State.COMPLETED
