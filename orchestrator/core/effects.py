@@ -157,7 +157,8 @@ def _moved(job: Job, seen: Observation, taken: Step, now: float, jitter: float, 
         changes |= {"attempts": job.attempts + 1, "session_id": f"{job.id}.{job.attempts + 1}"}
     elif taken.to is State.ACCEPTED:
         wait = max(cadence.retry_in(job.attempts, **CREATE_RETRY, jitter=jitter), seen.retry_after or 0.0)
-        changes["due_at"] = now if seen.seen is Seen.RESUBMIT else now + wait
+        # At the deadline whoever takes it finds it late, however long the gateway wants to be left alone.
+        changes["due_at"] = now if seen.seen is Seen.RESUBMIT else min(now + wait, job.deadline_at)
     elif taken.to is State.UNCERTAIN:
         changes |= {"due_at": now + policy.uncertain_every, "blame": Blame.UNCERTAIN_CREATE}
     elif taken.to is State.WAITING:
@@ -165,8 +166,9 @@ def _moved(job: Job, seen: Observation, taken: Step, now: float, jitter: float, 
         first = cadence.next_look(
             now=now, guidance=guidance, deadline=job.deadline_at, jitter=jitter, when_absent=policy.poll_after
         )
-        changes |= {"created_at": now, "blame": None, "due_at": now if taken.confirm else first}
-        if not taken.confirm:
+        changes |= {"created_at": now, "due_at": now if taken.confirm else first}
+        changes |= {"blame": None, "settled_at": None, "won_by": None}  # of an end that a person undid
+        if not (taken.confirm and seen.failure):
             changes["failure"] = None  # of an earlier create attempt
     return effect
 
