@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,10 +51,10 @@ def begin(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Begin]:
     """Makes orchestrators on a sandbox, not started yet; the first of a test gets its webhooks."""
     made: list[Orchestrator] = []
 
-    def make(sandbox: Sandbox, **settings: object) -> Orchestrator:
+    def make(sandbox: Sandbox, gateway_url: str | None = None, **settings: Any) -> Orchestrator:
         folder = tmp_path / f"orchestrator{len(made)}"
         folder.mkdir()
-        orchestrator = Orchestrator(folder, **{"gateway_url": sandbox.url, **settings})  # type: ignore[arg-type]
+        orchestrator = Orchestrator(folder, gateway_url or sandbox.url, **settings)
         if not made:
             sandbox.call(orchestrator.receiver)
         made.append(orchestrator)

@@ -2,7 +2,7 @@
 
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +11,21 @@ from tests.acceptance.processes import DIED, Child, clean_environment, free_port
 from tests.acceptance.sandbox import API_KEY, ENDPOINT_ID, HINT, SECRET
 from tests.acceptance.waiting import until
 
-UP = """
+_SERVE = """
 from orchestrator import wiring
 from orchestrator.embedded.up import serve
 serve(wiring.read_settings(), lambda url: print(url, flush=True))
 """
+UP = python("-c", _SERVE)
 
 
 class Orchestrator:
     """One data folder, and the processes that run on it one after the other. Settings by their names."""
 
-    def __init__(self, folder: Path, gateway_url: str, **settings: object) -> None:
+    def __init__(self, folder: Path, gateway_url: str, **settings: Any) -> None:
         self.folder, self.port = folder, free_port()
         self.outputs = folder / "outputs"
-        given: dict[str, object] = {
+        given: dict[str, Any] = {
             "data_dir": folder / "data",
             "output_dir": self.outputs,
             "gateway_url": gateway_url,
@@ -57,16 +58,16 @@ class Orchestrator:
         """The latest run."""
         return self.runs[-1]
 
-    def launch(self, *, before: Callable[[], None] | None = None, **settings: object) -> Child:
-        """Start a run, with these settings for it alone, and do not wait for it."""
+    def launch(self, *, inside: Sequence[str] = (), **settings: Any) -> Child:
+        """Start a run, with these settings for it alone, `inside` another program; does not wait for it."""
         environment = clean_environment(**self.settings | _named(settings))
-        run = Child(python("-c", UP), self.folder, f"up{len(self.runs)}", environment, before)
+        run = Child([*inside, *UP], self.folder, f"up{len(self.runs)}", environment)
         self.runs.append(run)
         return run
 
-    def start(self, *, before: Callable[[], None] | None = None, **settings: object) -> Child:
+    def start(self, *, inside: Sequence[str] = (), **settings: Any) -> Child:
         """Start a run and wait until it is ready."""
-        run = self.launch(before=before, **settings)
+        run = self.launch(inside=inside, **settings)
 
         def ready() -> bool:
             assert run.alive, f"it ended with {run.wait()}:\n{run.complained()}"
@@ -91,7 +92,7 @@ class Orchestrator:
         assert self.process.wait() == DIED, self.process.complained()
         assert f"fault point reached: {point}\n" in self.process.complained()
 
-    def restart(self, **settings: object) -> None:
+    def restart(self, **settings: Any) -> None:
         """Kill the run and start another."""
         self.kill()
         self.start(**settings)
@@ -120,5 +121,5 @@ class Orchestrator:
         return "\n".join(f"--- {run.err.name} (process {run.pid})\n{run.complained()}" for run in self.runs)
 
 
-def _named(settings: dict[str, object]) -> dict[str, str]:
+def _named(settings: dict[str, Any]) -> dict[str, str]:
     return {f"ORCHESTRATOR_{name.upper()}": str(value) for name, value in settings.items()}

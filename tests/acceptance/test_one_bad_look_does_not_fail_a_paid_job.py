@@ -1,0 +1,39 @@
+"""A look is answered with an error, or with a bad end that the provider takes back: the job goes on."""
+
+from typing import Any
+
+import pytest
+
+from orchestrator.core.job import Updates
+from orchestrator.core.lifecycle import State
+from tests.acceptance.conftest import Begin
+from tests.acceptance.database import wanted
+from tests.acceptance.sandbox import Sandbox
+from tests.acceptance.truth import assert_delivered_once
+
+TROUBLES: dict[str, dict[str, Any]] = {
+    "the gateway's 502": {"get_502": 1},
+    "a provider's 404 inside a 502": {"get_502": 1, "get_502_status": 404},
+    "a plain text 500": {"get_500": 1},
+    "not found just after the create": {"not_found_for": 0.8},
+    "a failure that is taken back": {"live_negative": "failed", "live_negative_times": 1},
+    "an expiry that is taken back": {"live_negative": "expired", "live_negative_times": 1},
+    "no hint of when to look again": {"poll_after_seconds": "absent"},
+    "a word nobody knows": {"status_word": "pondering"},
+}
+
+
+@pytest.mark.parametrize("updates", list(Updates))
+def test_the_job_completes(updates: Updates, begin: Begin, sandbox: Sandbox) -> None:
+    orchestrator = begin(sandbox)
+    orchestrator.start()
+    database = orchestrator.database
+    jobs = database.submit(*(wanted(updates=updates, duration=1.2, **one) for one in TROUBLES.values()))
+    database.wait(jobs)
+
+    assert_delivered_once(orchestrator, sandbox, jobs)
+    for job, trouble in zip(jobs, TROUBLES, strict=True):
+        assert database.job(job).looks, f"{trouble}: it was never looked at"
+        reached = {one.to_state for one in database.timeline(job)}
+        assert reached == {State.CREATING, State.WAITING, State.COMPLETED}, trouble
+    assert len(orchestrator.events("look_failed")) >= 4
