@@ -1,0 +1,126 @@
+"""Settings: named when wrong, with what to do, and never with a secret."""
+
+import pytest
+
+from orchestrator.errors import SettingError
+from orchestrator.settings import GATEWAY, PREFIX, Settings, UncertainPolicy, load
+
+UUID = "7f9c2ba4-e88f-4f9a-8d0e-0c1b2a3d4e5f"
+
+
+def wrong(**environment: str) -> str:
+    """What the error says about an environment, its hint included."""
+    with pytest.raises(SettingError) as caught:
+        load({PREFIX + name.upper(): value for name, value in environment.items()})
+    return f"{caught.value.message} {caught.value.hint}"
+
+
+def test_nothing_needs_to_be_set() -> None:
+    assert load({}) == Settings()
+    assert load({"PATH": "/bin", "HOME": "/nowhere"}) == Settings()
+
+
+def test_the_environment_is_read_by_prefix_and_an_argument_wins() -> None:
+    environment = {"ORCHESTRATOR_PORT": "9000", "ORCHESTRATOR_HOST": "::1", "PORT": "1"}
+    settings = load(environment, port=9001, host=None)
+    assert (settings.port, settings.host) == (9001, "::1")
+
+
+def test_an_unknown_setting_is_refused_and_the_likely_one_is_named() -> None:
+    said = wrong(gatway_url="https://x/v1")
+    assert "unknown setting ORCHESTRATOR_GATWAY_URL" in said
+    assert "did you mean ORCHESTRATOR_GATEWAY_URL?" in said
+
+
+def test_every_wrong_setting_is_named_at_once() -> None:
+    said = wrong(port="many", gateway_url="gopher://x", nonsense="1", look_batch="0")
+    for name in ("PORT", "GATEWAY_URL", "NONSENSE", "LOOK_BATCH"):
+        assert PREFIX + name in said
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("api.phaseo.app/v1", "is not an http(s) URL"),
+        ("ftp://api.phaseo.app", "is not an http(s) URL"),
+        ("https://", "is not an http(s) URL"),
+        ("https://user:hunter2@api.phaseo.app/v1", "must have no user"),
+        ("https://api.phaseo.app/v1?key=hunter2", "must have no user, query"),
+        ("https://[api.phaseo.app/v1", "ORCHESTRATOR_GATEWAY_URL"),
+    ],
+)
+def test_a_url_that_cannot_be_the_gateways_is_refused_by_name(url: str, reason: str) -> None:
+    said = wrong(gateway_url=url)
+    assert "ORCHESTRATOR_GATEWAY_URL" in said
+    assert reason in said
+    assert "hunter2" not in said
+
+
+def test_the_gateway_url_loses_its_last_slash() -> None:
+    assert load({"ORCHESTRATOR_GATEWAY_URL": GATEWAY + "/"}).gateway_url == GATEWAY
+
+
+@pytest.mark.parametrize("endpoint", ["we_123", UUID[:-1], "7"])
+def test_an_endpoint_id_that_is_no_uuid_is_refused_by_name(endpoint: str) -> None:
+    said = wrong(webhook_endpoint_id=endpoint)
+    assert "ORCHESTRATOR_WEBHOOK_ENDPOINT_ID" in said
+    assert "is not a UUID" in said
+
+
+@pytest.mark.parametrize("endpoint", [UUID, UUID.upper(), UUID.replace("-", ""), f"{{{UUID}}}"])
+def test_an_endpoint_id_is_written_as_the_gateway_writes_it(endpoint: str) -> None:
+    assert load({"ORCHESTRATOR_WEBHOOK_ENDPOINT_ID": endpoint}).webhook_endpoint_id == UUID
+
+
+def test_no_endpoint_id_means_looks_only() -> None:
+    assert load({"ORCHESTRATOR_WEBHOOK_ENDPOINT_ID": ""}).webhook_endpoint_id is None
+
+
+def test_several_secrets_are_separated_by_commas() -> None:
+    settings = load({"ORCHESTRATOR_WEBHOOK_SECRETS": " whsec_old, whsec_new ,,"})
+    assert [one.get_secret_value() for one in settings.webhook_secrets] == ["whsec_old", "whsec_new"]
+
+
+def test_a_secret_is_printed_nowhere() -> None:
+    secret = "hunter2"
+    environment = {
+        "ORCHESTRATOR_GATEWAY_API_KEY": secret,
+        "ORCHESTRATOR_WEBHOOK_SECRETS": f"{secret},{secret}",
+        "ORCHESTRATOR_DATABASE_URL": f"postgresql+psycopg://me:{secret}@host/db",
+    }
+    settings = load(environment)
+    assert secret not in f"{settings!r} {settings} {settings.model_dump_json()}"
+    said = wrong(gateway_api_key=secret, webhook_secrets=secret, port="x")
+    assert secret not in said
+
+
+def test_the_database_is_a_file_in_the_data_folder_unless_said_otherwise() -> None:
+    assert load({"ORCHESTRATOR_DATA_DIR": "/d"}).resolved_database_url == "sqlite:////d/orchestrator.db"
+    elsewhere = load({"ORCHESTRATOR_DATABASE_URL": "postgresql+psycopg://h/d"})
+    assert elsewhere.resolved_database_url == "postgresql+psycopg://h/d"
+
+
+def test_the_policy_about_uncertain_creates_is_one_of_its_words() -> None:
+    found = load({"ORCHESTRATOR_UNCERTAIN_POLICY": "resubmit"}).uncertain_policy
+    assert found is UncertainPolicy.RESUBMIT
+    assert "ORCHESTRATOR_UNCERTAIN_POLICY" in wrong(uncertain_policy="hope")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", "65536"),
+        ("port", "-1"),
+        ("poll_after_seconds", "0"),
+        ("poll_after_seconds", "nan"),
+        ("deadline_seconds", "0"),
+        ("deadline_seconds", "nan"),
+        ("uncertain_wait_seconds", "-1"),
+        ("hand_off_attempts", "0"),
+        ("look_batch", "1.5"),
+        ("webhook_max_bytes", "10"),
+        ("log_level", "loud"),
+    ],
+)
+def test_a_value_out_of_range_is_refused_by_name(name: str, value: str) -> None:
+    assert PREFIX + name.upper() in wrong(**{name: value})
