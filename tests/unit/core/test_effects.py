@@ -258,11 +258,15 @@ def test_a_create_put_off_beyond_the_deadline_is_due_at_the_deadline() -> None:
 
 def test_an_uncertain_create_is_searched_for_soon() -> None:
     made = driven(a_job(State.CREATING), saw(Seen.LOST, Source.CREATE, failure=Failure("cut")))
-    assert made.job.state == "uncertain"
+    assert made.job.state is State.UNCERTAIN
     assert made.job.due_at == NOW + 5.0
     assert made.job.blame is Blame.UNCERTAIN_CREATE
-    made.apply(hooked(Seen.OPEN))
-    assert made.job.state == "waiting"
+
+
+def test_a_webhook_that_carries_its_session_resolves_an_uncertain_create() -> None:
+    lost = saw(Seen.LOST, Source.CREATE, failure=Failure("cut"))
+    made = driven(a_job(State.CREATING), lost, hooked(Seen.OPEN))
+    assert made.job.state is State.WAITING
     assert (made.job.blame, made.job.failure, made.job.gateway_id) == (None, None, "G-1")
 
 
