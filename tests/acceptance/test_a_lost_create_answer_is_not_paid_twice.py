@@ -18,7 +18,11 @@ LOSSES: dict[str, dict[str, Any]] = {
     "the gateway could not keep the job it made": {"create_error": "persistence_failed"},
     "a 502 whose provider may have it": {"create_error": "executor_throws"},
 }
-HOOKS = {"hooks": {}, "no hooks": {"updates": Updates.POLL}, "lost hooks": {"webhook_lose": "all"}}
+HOOKS: dict[str, dict[str, Any]] = {
+    "hooks": {},
+    "no hooks": {"updates": Updates.POLL},
+    "lost hooks": {"webhook_lose": "all"},
+}
 
 
 @pytest.mark.parametrize("hooks", HOOKS)

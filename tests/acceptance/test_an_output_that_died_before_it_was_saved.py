@@ -42,7 +42,8 @@ def test_what_is_gone_is_an_outcome_of_its_own(begin: Begin, sandbox: Sandbox) -
     gone, dead, copied = database.submit(
         wanted(duration=0.1, content="missing"),
         wanted(duration=0.1, content_error="fetch_failed"),
-        wanted(duration=0.1, model="fal/video", count=2),  # it makes one output, whatever index is asked for
+        # One output is made where two were asked for, no look tells so, and every index serves the first.
+        wanted(duration=0.1, count=2, outputs=1, out_of_range="first", regress="processing"),
     )
     database.wait([gone, dead, copied])
 

@@ -1,0 +1,28 @@
+"""The process that receives webhooks dies under them, twice; the gateway's retries make up for it."""
+
+from orchestrator.core.job import Source
+from tests.acceptance.conftest import SPEED, Begin
+from tests.acceptance.database import wanted
+from tests.acceptance.sandbox import Sandbox
+from tests.acceptance.truth import assert_delivered_once
+from tests.acceptance.waiting import until
+
+MANY = 40
+
+
+def test_what_was_not_acknowledged_comes_again(begin: Begin, fast_sandbox: Sandbox) -> None:
+    sandbox = fast_sandbox
+    orchestrator = begin(sandbox, poll_after_seconds=120)  # no look will help
+    orchestrator.start()
+    database = orchestrator.database
+    jobs = database.submit(*(wanted(duration=(1.0 + 0.05 * number) * SPEED) for number in range(MANY)))
+    until("all are created", lambda: all(job.gateway_id for job in database.jobs()))
+    for share in (MANY // 4, MANY // 2):
+        until("some have ended", lambda share=share: len(orchestrator.handed_off()) >= share)  # type: ignore[misc]
+        orchestrator.restart()
+    database.wait(jobs)
+
+    assert_delivered_once(orchestrator, sandbox, jobs)
+    assert {database.job(job).won_by for job in jobs} == {Source.WEBHOOK}
+    tries = [len(row["statuses"]) for row in sandbox.webhooks(type="video.completed")]
+    assert max(tries) > 1, "no webhook met a dead receiver"
