@@ -18,18 +18,35 @@ from orchestrator.engine.http_loop import HttpLoop
 from orchestrator.errors import SettingError
 from orchestrator.fault_points import FaultPoint
 from orchestrator.gateway.account import Account
-from orchestrator.gateway.client import connect
+from orchestrator.gateway.client import Gateway, connect
 from orchestrator.gateway.connection import Timeouts
-from orchestrator.settings import Settings, load
+from orchestrator.settings import PREFIX, Settings, load
+from orchestrator.sinks import Sink
 from orchestrator.sinks.folder import FolderSink
 from orchestrator.store.database import Store
 from orchestrator.store.schema import DEFAULT
 
+GATEWAY_S_OWN_KEY = "PHASEO_API_KEY"
 
-def read_settings(**overrides: Any) -> Settings:
-    """The settings of this process: the environment, with what a command line says on top."""
-    settings = load(os.environ, **overrides)
-    telemetry.configure(settings.log_level)
+
+def environment() -> dict[str, str]:
+    """What settings are read from. The API key may also come under the gateway's own name for it."""
+    found = dict(os.environ)
+    ours = f"{PREFIX}GATEWAY_API_KEY"
+    if found.get(GATEWAY_S_OWN_KEY) and not found.get(ours):
+        found[ours] = found[GATEWAY_S_OWN_KEY]
+    return found
+
+
+def read_settings(*, quiet: bool = False, **overrides: Any) -> Settings:
+    """The settings of this process: the environment, with what a command line says on top.
+
+    `quiet` logs errors only, for a command that talks to a person, unless the environment names a level.
+    """
+    found = environment()
+    settings = load(found, **overrides)
+    named = f"{PREFIX}LOG_LEVEL" in found or overrides.get("log_level")
+    telemetry.configure("error" if quiet and not named else settings.log_level)
     if settings.fault_point:
         fault_points.arm(settings.fault_point, _die)
     return settings
@@ -50,22 +67,32 @@ def open_store(settings: Settings) -> Store:
 
 def build(settings: Settings, store: Store, *, asks_gateway: bool = True) -> Context:
     """Everything the use-cases work with. Without the gateway no API key is needed."""
+    return Context(
+        settings=settings,
+        store=store,
+        http=HttpLoop(),
+        gateways={DEFAULT: gateway(settings)} if asks_gateway else {},
+        webhook_secrets={DEFAULT: settings.webhook_secrets},
+        sinks=sinks(settings),
+        worker=f"worker_{new_id()}",
+        random=random.random,
+        new_id=new_id,
+    )
+
+
+def gateway(settings: Settings) -> Gateway:
+    """The client of the default account. Raises SettingError without a key."""
     timeouts = Timeouts(
         total_create=settings.create_timeout_seconds,
         total_look=settings.look_timeout_seconds,
         read=settings.look_timeout_seconds,
     )
-    return Context(
-        settings=settings,
-        store=store,
-        http=HttpLoop(),
-        gateways={DEFAULT: connect(account(settings), timeouts)} if asks_gateway else {},
-        webhook_secrets={DEFAULT: settings.webhook_secrets},
-        sinks={"folder": FolderSink(settings.output_dir.absolute())},
-        worker=f"worker_{new_id()}",
-        random=random.random,
-        new_id=new_id,
-    )
+    return connect(account(settings), timeouts)
+
+
+def sinks(settings: Settings) -> dict[str, Sink]:
+    """The destinations by name."""
+    return {"folder": FolderSink(settings.output_dir.absolute())}
 
 
 def account(settings: Settings) -> Account:

@@ -8,7 +8,7 @@ import socket
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 import uvicorn
@@ -92,35 +92,49 @@ def _start(stack: ExitStack, context: Context, store: Store) -> Sender:
 
 
 def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
-    """Run until SIGTERM or SIGINT, then drain and raise SystemExit(0). Only for the main thread.
-
-    `on_ready` gets the receiver's base URL once everything works.
-    """
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # The web server stops first, and then raises the signal again: it must not kill what drains.
-        signal.signal(number, _leave_in_order)
-    listening = _listen(settings)
-    with listening, running(settings) as orchestrator:
-        receiver = make_receiver(orchestrator.context, orchestrator.send, wiring.wall_clock)
-        config = uvicorn.Config(
-            receiver,
-            log_level="warning",
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            timeout_graceful_shutdown=5,
-        )
-        address, port = listening.getsockname()[:2]
-        url = f"http://{address}:{port}"
+    """Run until SIGTERM or SIGINT. `on_ready` gets the receiver's base URL once everything works."""
+    # Both signals end as KeyboardInterrupt, also during the start, so that everything is drained.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with _listen(settings) as listening, running(settings) as orchestrator:
+        url = _url(listening)
         log(Event.STARTED, url=url, worker=orchestrator.context.worker)
         threading.Thread(target=on_ready, args=(url,), daemon=True).start()
-        uvicorn.Server(config).run(sockets=[listening])
+        with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
+            _server(orchestrator).run(sockets=[listening])
     log(Event.STOPPED)
 
 
-def _leave_in_order(_number: int, _frame: object) -> None:
-    raise SystemExit(0)
+@contextmanager
+def receiving(settings: Settings) -> Iterator[Running]:
+    """As `running`, with the receiver in a thread beside whatever the caller does meanwhile."""
+    with _listen(settings) as listening, running(settings) as orchestrator:
+        server = _server(orchestrator)
+        thread = threading.Thread(target=server.run, args=([listening],), name="receiver", daemon=True)
+        thread.start()
+        try:
+            yield orchestrator
+        finally:
+            server.should_exit = True
+            thread.join(timeout=10)
+
+
+def _server(orchestrator: Running) -> uvicorn.Server:
+    receiver = make_receiver(orchestrator.context, orchestrator.send, wiring.wall_clock)
+    config = uvicorn.Config(
+        receiver,
+        log_level="warning",
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    return uvicorn.Server(config)
+
+
+def _url(listening: socket.socket) -> str:
+    address, port = listening.getsockname()[:2]
+    return f"http://{address}:{port}"
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -1,13 +1,14 @@
-"""A person sends a received webhook through the machine again."""
+"""A person sends a received webhook through the machine again, or a dead hand-off on its way."""
 
 from __future__ import annotations
 
 from orchestrator.core.signatures import Refusal, verify
 from orchestrator.engine.context import Context
+from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.receive import Receipt, apply_entry, take
 from orchestrator.errors import NotAllowed, NotFound
 from orchestrator.gateway.webhooks import parse
-from orchestrator.store import inbox
+from orchestrator.store import hand_offs, inbox
 from orchestrator.store.inbox import Rejection
 
 
@@ -33,6 +34,19 @@ def replay_rejected(context: Context, rejection_id: int) -> Receipt:
         delivery = parse(rejection.body)
         inbox.drop_rejection(tx, rejection_id)
         return take(context, tx, rejection.account_id, rejection.headers, rejection.body, delivery)
+
+
+def replay_hand_off(context: Context, hand_off_id: int) -> list[FollowUp]:
+    """Try a dead hand-off again, from its first attempt on. Raises NotFound or NotAllowed."""
+    with context.store.write() as tx:
+        found = hand_offs.get(tx, hand_off_id)
+        if found is None:
+            raise NotFound(
+                f"there is no hand-off {hand_off_id}", hint="`orchestrator show JOB` lists those of a job"
+            )
+        if not hand_offs.revive(tx, hand_off_id):
+            raise NotAllowed(f"hand-off {hand_off_id} is {found.state}: only a dead one is tried again")
+    return [FollowUp(Task.HAND_OFF)]
 
 
 def _require_believable(context: Context, rejection: Rejection) -> None:

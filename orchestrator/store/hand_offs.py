@@ -95,6 +95,13 @@ def hasten(tx: Transaction, job_id: str) -> int:
     return tx.execute(update(hand_offs).where(guard).values(due_at=tx.now)).rowcount
 
 
+def revive(tx: Transaction, hand_off_id: int) -> bool:
+    """Make a dead hand-off owed again, with all its attempts before it; False when it is not dead."""
+    guard = and_(hand_offs.c.id == hand_off_id, hand_offs.c.state == HandOffState.DEAD)
+    again = {"state": HandOffState.OWED, "due_at": tx.now, "attempts": 0}
+    return tx.execute(update(hand_offs).where(guard).values(**again)).rowcount == 1
+
+
 def withdraw(tx: Transaction, job_id: str) -> int:
     """Take back what is still owed for a job: its caller cancelled."""
     guard = and_(hand_offs.c.job_id == job_id, hand_offs.c.state == HandOffState.OWED)

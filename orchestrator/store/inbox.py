@@ -89,6 +89,12 @@ def recent(tx: Transaction, *, limit: int) -> list[Entry]:
     return [_entry(row) for row in tx.execute(select(inbox).order_by(inbox.c.id.desc()).limit(limit))]
 
 
+def of_job(tx: Transaction, job_id: str) -> list[Entry]:
+    """What came in for a job, in the order of its first receipt."""
+    query = select(inbox).where(inbox.c.job_id == job_id).order_by(inbox.c.id)
+    return [_entry(row) for row in tx.execute(query)]
+
+
 def waiting_for(tx: Transaction, account_id: str, gateway_id: str, session_id: str) -> list[Entry]:
     """What came in early for a job that is only now known, oldest first."""
     query = select(inbox).where(

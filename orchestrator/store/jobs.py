@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, func, insert, not_, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, func, insert, not_, or_, select, update
 
-from orchestrator.core.job import Blame, Job, Source, Updates
-from orchestrator.core.lifecycle import Seen, State
+from orchestrator.core.job import Blame, HandOffState, Job, Source, Updates
+from orchestrator.core.lifecycle import OPEN, Seen, State
 from orchestrator.store.database import WORKER_DEAD_AFTER, Transaction
-from orchestrator.store.schema import jobs, workers
+from orchestrator.store.schema import hand_offs, jobs, workers
 
 # The states in which a due job wants a look. Settled ones are due only while a detail is missing.
 LOOKED_AT = tuple(state for state in State if state not in (State.ACCEPTED, State.CREATING))
@@ -48,6 +48,22 @@ def by_reference(tx: Transaction, tenant_id: str, reference: str) -> list[Job]:
     """The tenant's jobs with the caller's own reference, newest first."""
     where = (jobs.c.tenant_id == tenant_id, jobs.c.reference == reference)
     return _many(tx, select(jobs).where(*where).order_by(jobs.c.accepted_at.desc()))
+
+
+def matching(tx: Transaction, tenant_id: str, name: str, *, limit: int) -> list[Job]:
+    """The tenant's jobs that a person may mean: by our id or its beginning, the gateway's, or a reference."""
+    means = or_(
+        jobs.c.id.startswith(name, autoescape=True), jobs.c.gateway_id == name, jobs.c.reference == name
+    )
+    query = select(jobs).where(jobs.c.tenant_id == tenant_id, means).order_by(jobs.c.accepted_at.desc())
+    return _many(tx, query.limit(limit))
+
+
+def unfinished(tx: Transaction, *, limit: int) -> list[Job]:
+    """Jobs that are not settled, lack a detail or have something owed, oldest first."""
+    owed = exists().where(hand_offs.c.job_id == jobs.c.id, hand_offs.c.state == HandOffState.OWED)
+    going = or_(jobs.c.state.in_(OPEN), jobs.c.detail_tries > 0, owed)
+    return _many(tx, select(jobs).where(going).order_by(jobs.c.accepted_at, jobs.c.id).limit(limit))
 
 
 def recent(tx: Transaction, *, limit: int, states: Iterable[State] | None = None) -> list[Job]:

@@ -1,0 +1,145 @@
+"""Every check: what it looks at, whether that would work, and what to do if not."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from dataclasses import dataclass
+
+from orchestrator import wiring
+from orchestrator.errors import OrchestratorError, SettingError
+from orchestrator.settings import Settings
+from orchestrator.store import migrate
+from orchestrator.store.database import Store, sqlite_path
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was checked. `status` is ok, warn or fail."""
+
+    status: str
+    what: str
+    found: str
+    hint: str = ""
+
+
+def every_check() -> list[Finding]:
+    """All checks in order; when the settings cannot be read there is nothing further to check."""
+    try:
+        settings = wiring.read_settings(quiet=True)
+    except SettingError as error:
+        return [Finding("fail", "settings", error.message, error.hint)]
+    return [
+        Finding("ok", "settings", "all known and readable"),
+        _database(settings),
+        _output_folder(settings),
+        _gateway(settings),
+        _webhooks(settings),
+        _port(settings),
+    ]
+
+
+def print_findings(findings: list[Finding]) -> None:
+    """One line for each, and what to do below those that are not ok."""
+    from orchestrator.cli.screen import STYLES, console
+
+    out = console()
+    for one in findings:
+        out.print(f"{one.status:<6}", style=STYLES[one.status], end="")
+        out.print(f"{one.what:<15}{one.found}", soft_wrap=True)
+        if one.hint and one.status != "ok":
+            out.print(f"{'':<21}{one.hint}", soft_wrap=True)
+
+
+def _database(settings: Settings) -> Finding:
+    try:
+        path = sqlite_path(settings.resolved_database_url)
+        if path is not None and not path.exists():
+            return _no_database_yet(settings)
+        store = wiring.open_store(settings)
+        try:
+            return _version(store, str(path or "the configured one"))
+        finally:
+            store.close()
+    except OrchestratorError as error:
+        return Finding("fail", "database", error.message, error.hint)
+
+
+def _no_database_yet(settings: Settings) -> Finding:
+    path = sqlite_path(settings.resolved_database_url)
+    assert path is not None  # only a file can be absent
+    folder = next(one for one in path.parents if one.exists())
+    if os.access(folder, os.W_OK | os.X_OK):
+        return Finding("ok", "database", f"{path} is made at the first start")
+    hint = "point ORCHESTRATOR_DATA_DIR at a folder that this user may write"
+    return Finding("fail", "database", f"{path} cannot be made: {folder} is not writable", hint)
+
+
+def _version(store: Store, name: str) -> Finding:
+    at = migrate.version(store)
+    if not at.current:
+        found = f"{name} is at revision {at.found or 'none'}, this program needs {at.wanted}"
+        return Finding("warn", "database", found, "`orchestrator up` or `orchestrator migrate` upgrades it")
+    with store.write():  # takes the lock that a writer needs, and writes nothing
+        return Finding("ok", "database", f"{name}, revision {at.found}")
+
+
+def _output_folder(settings: Settings) -> Finding:
+    context_sinks = wiring.sinks(settings)
+    try:
+        for sink in context_sinks.values():
+            sink.check()
+    except OrchestratorError as error:
+        return Finding("fail", "output folder", error.message, error.hint)
+    return Finding("ok", "output folder", str(settings.output_dir.absolute()))
+
+
+def _gateway(settings: Settings) -> Finding:
+    if not settings.gateway_api_key.get_secret_value():
+        found = f"not asked: there is no key for {settings.gateway_url}"
+        return Finding(
+            "warn", "gateway", found, "set ORCHESTRATOR_GATEWAY_API_KEY; `orchestrator demo` needs none"
+        )
+    try:
+        _ask_once(settings)
+    except OrchestratorError as error:
+        return Finding("fail", "gateway", f"{settings.gateway_url}: {error.message}", error.hint)
+    return Finding("ok", "gateway", f"{settings.gateway_url} answers and takes the key")
+
+
+def _ask_once(settings: Settings) -> None:
+    async def ask() -> None:
+        async with wiring.gateway(settings) as gateway:
+            await gateway.list_recent(limit=1)
+
+    asyncio.run(ask())
+
+
+def _webhooks(settings: Settings) -> Finding:
+    there = (bool(settings.webhook_endpoint_id), bool(settings.webhook_secrets))
+    if there == (True, True):
+        count = len(settings.webhook_secrets)
+        secrets = "1 secret" if count == 1 else f"{count} secrets"
+        return Finding("ok", "webhooks", f"endpoint {settings.webhook_endpoint_id}, {secrets}")
+    if there == (True, False):
+        hint = "set ORCHESTRATOR_WEBHOOK_SECRETS to the endpoint's signing secret"
+        return Finding(
+            "fail", "webhooks", "an endpoint without a secret: every webhook would be rejected", hint
+        )
+    hint = "set ORCHESTRATOR_WEBHOOK_ENDPOINT_ID and ORCHESTRATOR_WEBHOOK_SECRETS to be called instead"
+    if there == (False, True):
+        return Finding(
+            "warn", "webhooks", "secrets without an endpoint: the gateway is not asked to call", hint
+        )
+    return Finding("warn", "webhooks", "none configured: jobs are followed by looks alone", hint)
+
+
+def _port(settings: Settings) -> Finding:
+    where = f"{settings.host}:{settings.port}"
+    try:
+        socket.create_server((settings.host, settings.port)).close()
+    except OSError as error:
+        hint = "a running `orchestrator up` has it, or set ORCHESTRATOR_PORT to a free one (0 takes one)"
+        return Finding("fail", "port", f"cannot listen on {where}: {error.strerror}", hint)
+    return Finding("ok", "port", f"{where} is free")

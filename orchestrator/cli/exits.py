@@ -1,0 +1,54 @@
+"""Exit codes, and how an error reaches a person."""
+
+from __future__ import annotations
+
+import sys
+from enum import IntEnum
+
+from orchestrator.errors import (
+    ContentError,
+    DestinationError,
+    GatewayError,
+    NotAllowed,
+    NotFound,
+    OrchestratorError,
+    RequestError,
+    SettingError,
+    StoreError,
+)
+
+
+class Exit(IntEnum):
+    """What an exit code means."""
+
+    OK = 0  # done; where jobs were followed: all completed and handed off
+    OTHERWISE = 1  # a job ended otherwise, a check failed, or the demo did not go as it must
+    USAGE = 2  # a bad option, setting or request: nothing was started
+    REFUSED = 3  # there is no such job or entry, or it is not in a state where this makes sense
+    STORE = 4  # the database cannot be used
+    GATEWAY = 5  # the gateway gave no answer
+    INTERRUPTED = 130  # Ctrl-C
+
+
+# The first row that fits counts.
+_CODES = (
+    (NotFound, Exit.REFUSED),
+    (NotAllowed, Exit.REFUSED),
+    (RequestError, Exit.USAGE),
+    (SettingError, Exit.USAGE),
+    (DestinationError, Exit.USAGE),
+    (StoreError, Exit.STORE),
+    (GatewayError, Exit.GATEWAY),
+    (ContentError, Exit.GATEWAY),
+)
+
+
+def code_of(error: OrchestratorError) -> Exit:
+    """The exit code for an error that ended a command."""
+    return next((code for kind, code in _CODES if isinstance(error, kind)), Exit.OTHERWISE)
+
+
+def explain(error: OrchestratorError) -> None:
+    """Say on stderr what happened and what to do."""
+    hint = f"\n  {error.hint}" if error.hint else ""
+    sys.stderr.write(f"error: {error.message}{hint}\n")

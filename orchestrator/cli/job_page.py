@@ -1,0 +1,133 @@
+"""A job as a page of text, or as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from orchestrator.cli.screen import ago, moment, print_table
+from orchestrator.cli.words import WAYS_OUT, doing, next_look
+from orchestrator.core.job import HandOff, Job
+from orchestrator.core.lifecycle import SETTLED
+from orchestrator.engine.standing import Standing
+from orchestrator.store.observations import Recorded
+
+
+def as_document(found: Standing, timeline: Sequence[Recorded], *, raw: bool) -> dict[str, Any]:
+    """Everything, for programs."""
+    rows = [asdict(one) for one in timeline]
+    for row in rows:
+        if not raw:
+            del row["raw"]
+    return {
+        "job": asdict(found.job),
+        "over": found.over,
+        "timeline": rows,
+        "outputs": [asdict(one) for one in found.outputs],
+        "hand_offs": [asdict(one) for one in found.hand_offs],
+    }
+
+
+def print_page(found: Standing, timeline: Sequence[Recorded], *, raw: bool) -> None:
+    """Everything, for people."""
+    job = found.job
+    won = f", won by {job.won_by}" if job.won_by else ""
+    print(f"{job.id}  {job.state}{won}\n{doing(found)}\n")
+    facts = [(name, value) for name, value in _facts(found) if value not in (None, "")]
+    for name, value in facts:
+        print(f"  {name:<16}{value}")
+    if job.needs_person:
+        _print_ways_out(job)
+    _print_timeline(job, timeline, raw=raw)
+    _print_outputs(found)
+    for one in found.hand_offs:
+        _print_hand_off(one)
+
+
+def _facts(found: Standing) -> Iterator[tuple[str, Any]]:
+    job = found.job
+    yield "reference", job.reference
+    yield "metadata", job.metadata or None
+    yield "prompt", job.request.get("prompt")
+    yield (
+        "model",
+        f"{job.model or job.request.get('model')}" + (f" at {job.provider}" if job.provider else ""),
+    )
+    yield "gateway id", job.gateway_id
+    yield "gateway says", job.gateway_status
+    yield "request id", job.request_id
+    yield "session id", job.session_id
+    yield "accepted", f"{moment(job.accepted_at)} ({ago(found.now - job.accepted_at)} ago)"
+    yield "settled", job.settled_at and f"{job.settled_at - job.accepted_at:.1f} s later"
+    yield "deadline", None if job.state in SETTLED else f"in {ago(job.deadline_at - found.now)}"
+    yield "next", None if found.over else next_look(found)
+    yield "progress", None if job.state in SETTLED else f"{job.progress} %"
+    yield "error", job.failure and job.failure["message"]
+    yield "error code", job.failure and job.failure.get("code")
+    yield "blame", job.blame
+    yield "create calls", job.attempts
+    yield "looks", job.looks
+    yield (
+        "look errors",
+        f"{job.look_errors} in a row, the last: {job.look_error}" if job.look_errors else None,
+    )
+    yield (
+        "webhooks",
+        f"{job.webhooks}" + (" (the gateway refused our endpoint)" if job.without_webhook else ""),
+    )
+    yield "clashes", job.clashes or None
+    yield "cost", None if job.cost_usd is None else f"${job.cost_usd:.4f}"
+    yield "cancelled", job.cancel_requested_at and "by you: nothing more is handed off, the gateway bills it"
+
+
+def _print_ways_out(job: Job) -> None:
+    print("\nA person must decide. The create call was sent and its answer lost; three ways out:")
+    for option, meaning in WAYS_OUT:
+        print(f"  orchestrator resolve {job.id} {option}\n      {meaning}")
+
+
+def _print_timeline(job: Job, timeline: Sequence[Recorded], *, raw: bool) -> None:
+    print("\ntimeline")
+    rows = [
+        (f"+{one.at - job.accepted_at:.2f} s", one.source, one.seen, one.verdict, one.to_state, _details(one))
+        for one in timeline
+    ]
+    print_table(("time", "source", "seen", "verdict", "state", "details"), rows, right=("time",))
+    for one in timeline if raw else ():
+        if one.raw:
+            print(f"\nraw of {one.seq} ({one.source}, {one.seen})\n{one.raw}")
+
+
+def _details(one: Recorded) -> str:
+    said = [
+        one.status and f"says {one.status}",
+        one.failure and str(one.failure["message"]),
+        one.note,
+        one.request_id and f"request {one.request_id}",
+        one.inbox_id and f"inbox {one.inbox_id}",
+    ]
+    return ", ".join(part for part in said if part)
+
+
+def _print_outputs(found: Standing) -> None:
+    if not found.outputs:
+        return
+    print("\noutputs")
+    rows = [
+        (one.index, "missing" if one.missing else one.mime_type, one.bytes, one.sha256)
+        for one in found.outputs
+    ]
+    print_table(("index", "type", "bytes", "sha256"), rows, right=("index", "bytes"))
+
+
+def _print_hand_off(one: HandOff) -> None:
+    what = f"output {one.output_index}" if one.output_index is not None else f"outcome {one.outcome}"
+    tries = "1 attempt" if one.attempts == 1 else f"{one.attempts} attempts"
+    print(f"\nhand-off {one.id}: {what} to {one.destination}, {one.state} after {tries}")
+    if one.location:
+        print(f"  {one.location}")
+    if one.last_error:
+        print(f"  last error: {one.last_error}")
+    if one.state == "dead":
+        print(f"  try again: orchestrator replay --hand-off {one.id}")

@@ -1,0 +1,59 @@
+"""`run`: an orchestrator for one job, in this process."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from orchestrator import wiring
+from orchestrator.cli.following import follow
+from orchestrator.cli.job_page import as_document
+from orchestrator.cli.progress import display
+from orchestrator.cli.screen import print_json
+from orchestrator.cli.words import WAYS_OUT, doing
+from orchestrator.embedded.up import Running, receiving, running
+from orchestrator.engine.standing import Standing
+from orchestrator.engine.submit import Submission, submit
+from orchestrator.settings import Settings
+from orchestrator.store import observations
+
+
+def make(settings: Settings, request: dict[str, Any], *, as_json: bool) -> bool:
+    """Make one video and show how it goes. Returns whether it is there."""
+    hooked = settings.webhook_endpoint_id and settings.webhook_secrets
+    with (receiving if hooked else running)(settings) as orchestrator:
+        ended = _follow(orchestrator, request, as_json=as_json)
+        if as_json:
+            with orchestrator.context.store.read() as tx:
+                timeline = observations.of_job(tx, ended.job.id)
+            print_json(as_document(ended, timeline, raw=False), lines=True)
+        else:
+            _tell(ended)
+    return ended.well
+
+
+def _follow(orchestrator: Running, request: dict[str, Any], *, as_json: bool) -> Standing:
+    jobs, follow_ups = submit(orchestrator.context, [Submission(request)])
+    orchestrator.send(follow_ups)
+    job = jobs[0]
+    try:
+        with display(as_json=as_json, clock=wiring.monotonic) as shown:
+            return follow(orchestrator.context.store, [job.id], shown)[0]
+    except KeyboardInterrupt:
+        sys.stderr.write(
+            f"\n{job.id} is kept: `orchestrator up` continues it, `orchestrator watch {job.id}` shows it\n"
+        )
+        raise
+
+
+def _tell(ended: Standing) -> None:
+    for one in ended.hand_offs:
+        if one.location:
+            print(one.location)
+    job = ended.job
+    if not ended.well:
+        asked = f" (gateway request {job.request_id})" if job.request_id else ""
+        sys.stderr.write(f"{job.id} is {job.state}: {doing(ended)}{asked}\n")
+    if job.needs_person:
+        for option, meaning in WAYS_OUT:
+            sys.stderr.write(f"  orchestrator resolve {job.id} {option}\n      {meaning}\n")

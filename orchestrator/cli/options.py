@@ -1,0 +1,22 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+JobName = Annotated[
+    str,
+    typer.Argument(
+        metavar="JOB", help="A job: its id or the beginning of it, your reference, or the gateway's id."
+    ),
+]
+DataDir = Annotated[
+    Path | None, typer.Option(help="Folder for the database. [ORCHESTRATOR_DATA_DIR]", show_default=False)
+]
+OutputDir = Annotated[
+    Path | None, typer.Option(help="Folder for the results. [ORCHESTRATOR_OUTPUT_DIR]", show_default=False)
+]

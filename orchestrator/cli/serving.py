@@ -1,0 +1,93 @@
+"""Commands that run the orchestrator, or prepare its database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.cli.options import AsJson, DataDir, OutputDir
+
+if TYPE_CHECKING:
+    from orchestrator.settings import Settings
+
+WEBHOOK_PATH = "/webhooks/gateway/default"
+
+
+def up(
+    port: Annotated[
+        int | None,
+        typer.Option(
+            help="Port of the receiver; 0 takes a free one. [ORCHESTRATOR_PORT]", show_default=False
+        ),
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address of the receiver. [ORCHESTRATOR_HOST]", show_default=False)
+    ] = None,
+    data_dir: DataDir = None,
+    output_dir: OutputDir = None,
+    gateway_url: Annotated[
+        str | None,
+        typer.Option(help="Base URL of the gateway. [ORCHESTRATOR_GATEWAY_URL]", show_default=False),
+    ] = None,
+    log_level: Annotated[
+        str | None,
+        typer.Option(help="debug, info, warning or error. [ORCHESTRATOR_LOG_LEVEL]", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run everything in one process: receiver, workers and timers, until SIGTERM or Ctrl-C.
+
+    Every option is also a setting, named in brackets; `orchestrator check` lists them all.
+    """
+    from orchestrator import wiring
+    from orchestrator.embedded.up import serve
+
+    settings = wiring.read_settings(
+        port=port,
+        host=host,
+        data_dir=data_dir,
+        output_dir=output_dir,
+        gateway_url=gateway_url,
+        log_level=log_level,
+    )
+    try:
+        serve(settings, lambda url: _announce(settings, url, as_json=as_json))
+    except KeyboardInterrupt:
+        return  # during the start: nothing was under way
+
+
+def _announce(settings: Settings, url: str, *, as_json: bool) -> None:
+    from orchestrator.cli.screen import print_json
+    from orchestrator.store.database import sqlite_path
+
+    database, outputs = sqlite_path(settings.resolved_database_url), settings.output_dir.absolute()
+    if as_json:
+        print_json(
+            {"webhook_url": url + WEBHOOK_PATH, "url": url, "database": database, "output_dir": outputs},
+            lines=True,
+        )
+    else:
+        print(
+            f"ready: webhooks at {url}{WEBHOOK_PATH}, database {database}, outputs in {outputs}", flush=True
+        )
+
+
+def migrate(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Bring the database to the version of this program; does nothing when it is there."""
+    from orchestrator import wiring
+    from orchestrator.cli.screen import print_json
+    from orchestrator.store import migrate as migrations
+
+    settings = wiring.read_settings(quiet=True, data_dir=data_dir)
+    store = wiring.open_store(settings)
+    try:
+        before = migrations.migrate(store)
+    finally:
+        store.close()
+    if as_json:
+        print_json({"from": before.found, "to": before.wanted, "changed": not before.current})
+    elif before.current:
+        print(f"the database is at revision {before.wanted} already")
+    else:
+        print(f"the database went from {before.found or 'nothing'} to revision {before.wanted}")

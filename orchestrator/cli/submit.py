@@ -1,0 +1,149 @@
+"""Keeping jobs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator.cli.options import AsJson, DataDir
+from orchestrator.core.job import Updates
+from orchestrator.errors import RequestError
+
+Prompt = Annotated[
+    str | None, typer.Argument(metavar="PROMPT", help="What the video shows.", show_default=False)
+]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", "-m", help="Such as google/veo-3.1-lite.", show_default=False),
+]
+Fields = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A further field of the request, in JSON or a word: duration=8. "
+        "Dots lead inside: provider_params.seed=7.",
+        show_default=False,
+    ),
+]
+
+
+def submit(
+    prompt: Prompt = None,
+    model: Model = None,
+    fields: Fields = None,
+    request: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|-|JSON",
+            help="The whole gateway request as it is, in place of the above: a file, standard input, or JSON.",
+            show_default=False,
+        ),
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="Your own name for the job.", show_default=False)
+    ] = None,
+    metadata: Annotated[
+        str, typer.Option(metavar="JSON", help="An object that is kept with the job.")
+    ] = "{}",
+    updates: Annotated[
+        Updates, typer.Option(help="hybrid: webhooks and looks; poll: looks only.")
+    ] = Updates.HYBRID,
+    deadline: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="When to give up waiting. [ORCHESTRATOR_DEADLINE_SECONDS]",
+            show_default=False,
+        ),
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, max=10_000, help="How many such jobs.")] = 1,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Keep a job; from here on it cannot be lost. A running `orchestrator up` starts on it at once.
+
+    Without one it waits for the next. Prints the job's id.
+    """
+    from orchestrator import wiring
+    from orchestrator.cli.database import opened
+    from orchestrator.cli.screen import print_json
+    from orchestrator.engine.submit import Submission
+    from orchestrator.engine.submit import submit as keep
+
+    wanted = Submission(
+        request=whole_request(request, prompt, model, fields),
+        reference=reference,
+        metadata=_object(metadata, "--metadata"),
+        updates=updates,
+        deadline_seconds=deadline,
+    )
+    settings = wiring.read_settings(quiet=True, data_dir=data_dir)
+    with opened(settings, create=True) as context:
+        jobs, _ = keep(context, [wanted] * count)  # `up` notices the commit; there is nobody to send to here
+    if as_json:
+        print_json([{"id": job.id, "state": job.state, "reference": job.reference} for job in jobs])
+    else:
+        print("\n".join(job.id for job in jobs))
+
+
+def whole_request(
+    verbatim: str | None, prompt: str | None, model: str | None, fields: list[str] | None
+) -> dict[str, Any]:
+    """The gateway request, either as it was given or put together from its parts. Raises RequestError."""
+    if verbatim is not None:
+        if prompt or model or fields:
+            raise RequestError(
+                "--request is the whole request", hint="leave out the prompt, --model and --set"
+            )
+        return _object(_read(verbatim), "--request")
+    if not prompt or not model:
+        missing = "prompt" if not prompt else "--model"
+        raise RequestError(
+            f"there is no {missing}", hint='orchestrator submit "a red fox" --model google/veo-3.1-lite'
+        )
+    made: dict[str, Any] = {"model": model, "prompt": prompt}
+    for one in fields or ():
+        _put(made, one)
+    return made
+
+
+def _put(made: dict[str, Any], assignment: str) -> None:
+    name, found, value = assignment.partition("=")
+    *outer, last = name.split(".")
+    if not found or not last or not all(outer):
+        raise RequestError(f"--set {assignment} is not NAME=VALUE", hint="such as --set duration=8")
+    inside = made
+    for step in outer:
+        inside = inside.setdefault(step, {})
+        if not isinstance(inside, dict):
+            raise RequestError(f"--set {assignment}: {step} is no object")
+    try:
+        inside[last] = json.loads(value)
+    except ValueError:
+        inside[last] = value
+
+
+def _read(given: str) -> str:
+    if given == "-":
+        return sys.stdin.read()
+    if given.lstrip().startswith("{"):
+        return given
+    try:
+        return Path(given).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RequestError(f"--request {given} cannot be read: {error}") from error
+
+
+def _object(text: str, option: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise RequestError(f"{option} is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise RequestError(f"{option} is not a JSON object")
+    return value

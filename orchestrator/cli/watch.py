@@ -1,0 +1,55 @@
+"""Following jobs from anywhere."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.exits import Exit
+from orchestrator.cli.options import AsJson, DataDir
+
+MOST = 1000
+
+
+def watch(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="JOB...",
+            help="Jobs: their ids or the beginnings of them, your references, or the gateway's ids.",
+            show_default=False,
+        ),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All jobs that are not over yet.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show jobs live until each has ended and what is owed for it was handed off.
+
+    Exit code 0 if all completed and were handed off, 1 if some ended otherwise or need a person. Ctrl-C stops
+    the watching only: the jobs go on.
+    """
+    from orchestrator import wiring
+    from orchestrator.cli.database import opened
+    from orchestrator.cli.following import follow
+    from orchestrator.cli.progress import display
+    from orchestrator.engine import standing
+    from orchestrator.store import jobs
+
+    if bool(names) == every:
+        raise typer.BadParameter("name jobs, or say --all")
+    with opened(wiring.read_settings(quiet=True, data_dir=data_dir)) as context:
+        with context.store.read() as tx:
+            found = (
+                jobs.unfinished(tx, limit=MOST)
+                if every
+                else [standing.find(tx, name) for name in names or ()]
+            )
+        ids = list(dict.fromkeys(job.id for job in found))
+        if not ids and not as_json:
+            print("no job is open")
+        with display(as_json=as_json, clock=wiring.monotonic) as shown:
+            ended = follow(context.store, ids, shown)
+    if not all(one.well for one in ended):
+        raise typer.Exit(Exit.OTHERWISE)

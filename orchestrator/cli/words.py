@@ -1,0 +1,77 @@
+"""What a job's rows mean, in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from orchestrator.cli.screen import ago
+from orchestrator.core.job import HandOffState, Job
+from orchestrator.core.lifecycle import State
+from orchestrator.engine.standing import Standing
+
+WAYS_OUT = (
+    ("--adopt GATEWAY_ID", "the gateway's own list shows which job it made; costs nothing more"),
+    ("--resubmit", "ask again: if the first call did make a job, both are paid"),
+    ("--give-up", "stop waiting; if a webhook still tells how it ended, that counts"),
+)
+
+
+def doing(standing: Standing) -> str:
+    """What happens with a job now, or how it ended."""
+    job = standing.job
+    if job.needs_person:
+        return "nobody can tell whether the gateway made it: `orchestrator resolve`"
+    if job.state is State.ACCEPTED:
+        return "kept, waits for its turn" if not job.attempts else f"is asked for again ({_reason(job)})"
+    if job.state is State.CREATING:
+        return "the gateway is being asked for it"
+    if job.state is State.UNCERTAIN:
+        return "the answer was lost: finding out whether the gateway made it"
+    if job.state is State.WAITING:
+        return _waiting(standing)
+    return _ended(standing)
+
+
+def next_look(standing: Standing) -> str:
+    """When the job is looked at next, unless a webhook comes first."""
+    due = standing.job.due_at
+    if due is None:
+        return ""
+    return "looking now" if due <= standing.now else f"next look in {ago(due - standing.now)}"
+
+
+def _waiting(standing: Standing) -> str:
+    job = standing.job
+    said = [f"the gateway says {job.gateway_status}" if job.gateway_status else "the gateway has it"]
+    if job.suspicion:
+        said.append("making sure")
+    if job.look_errors:
+        said.append(f"the last look failed: {job.look_error}")
+    return ", ".join(said)
+
+
+def _ended(standing: Standing) -> str:
+    job = standing.job
+    if job.state is State.COMPLETED:
+        return _handed_off(standing) or "finding out what was made"
+    reason = _reason(job)
+    handed = _handed_off(standing)
+    return f"{reason}; {handed}" if handed else reason
+
+
+def _handed_off(standing: Standing) -> str:
+    states = Counter(one.state for one in standing.hand_offs)
+    if not states:
+        return ""
+    if list(states) == [HandOffState.DONE]:
+        return "handed off" if standing.job.state is State.COMPLETED else "outcome handed off"
+    told = [f"{count} {state}" for state, count in sorted(states.items())]
+    error = next((one.last_error for one in standing.hand_offs if one.last_error), None)
+    return "hand-offs: " + ", ".join(told) + (f" ({error})" if error else "")
+
+
+def _reason(job: Job) -> str:
+    if job.failure:
+        code = job.failure.get("code")
+        return f"{job.failure['message']} [{code}]" if code else str(job.failure["message"])
+    return f"no reason given; the blame is on: {job.blame}" if job.blame else "no reason given"

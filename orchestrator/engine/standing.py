@@ -1,0 +1,77 @@
+"""Where jobs stand, for whoever watches them: the row together with what is owed for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.core.job import HandOff, HandOffState, Job, Output
+from orchestrator.core.lifecycle import SETTLED, State
+from orchestrator.errors import NotAllowed, NotFound
+from orchestrator.store import hand_offs, jobs, outputs
+from orchestrator.store.database import Transaction
+from orchestrator.store.schema import DEFAULT
+
+SHOWN_WHEN_UNCLEAR = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One job with its outputs and hand-offs, read in one transaction at `now`."""
+
+    job: Job
+    outputs: tuple[Output, ...]
+    hand_offs: tuple[HandOff, ...]
+    now: float
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will happen by itself; a job that waits for a person is over too."""
+        if self.job.needs_person:
+            return True
+        owed = any(one.state is HandOffState.OWED for one in self.hand_offs)
+        return self.job.state in SETTLED and not self.job.detail_tries and not owed
+
+    @property
+    def well(self) -> bool:
+        """Whether it completed and every destination has everything."""
+        return (
+            self.over
+            and self.job.state is State.COMPLETED
+            and not self.job.cancel_requested_at
+            and all(one.state is HandOffState.DONE for one in self.hand_offs)
+        )
+
+
+def read(tx: Transaction, job_ids: Sequence[str]) -> list[Standing]:
+    """Where these jobs stand, in the order given. Raises NotFound."""
+    return [_standing(tx, _job(tx, job_id)) for job_id in job_ids]
+
+
+def find(tx: Transaction, name: str) -> Job:
+    """The job that a person means: by its id, a unique beginning of it, the gateway's id or a reference.
+
+    Raises NotFound, or NotAllowed where several are meant.
+    """
+    exact = jobs.get(tx, name)
+    if exact is not None:
+        return exact
+    found = jobs.matching(tx, DEFAULT, name, limit=SHOWN_WHEN_UNCLEAR + 1) if name else []
+    if not found:
+        raise NotFound(f"there is no job {name}", hint="`orchestrator jobs` lists them")
+    if len(found) > 1:
+        ids = ", ".join(job.id for job in found[:SHOWN_WHEN_UNCLEAR])
+        more = " and more" if len(found) > SHOWN_WHEN_UNCLEAR else ""
+        raise NotAllowed(f"{name} could be several jobs", hint=f"name one of {ids}{more}")
+    return found[0]
+
+
+def _standing(tx: Transaction, job: Job) -> Standing:
+    return Standing(job, tuple(outputs.of_job(tx, job.id)), tuple(hand_offs.of_job(tx, job.id)), tx.now)
+
+
+def _job(tx: Transaction, job_id: str) -> Job:
+    job = jobs.get(tx, job_id)
+    if job is None:
+        raise NotFound(f"there is no job {job_id}", hint="`orchestrator jobs` lists them")
+    return job
