@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 from dataclasses import dataclass
 
 from orchestrator import wiring
-from orchestrator.errors import OrchestratorError, SettingError
+from orchestrator.errors import OrchestratorError, SettingError, StoreError
 from orchestrator.settings import Settings
-from orchestrator.store import migrate
+from orchestrator.store import migrate, workers
 from orchestrator.store.database import Store, sqlite_path
 
 
@@ -140,6 +141,31 @@ def _port(settings: Settings) -> Finding:
     try:
         socket.create_server((settings.host, settings.port)).close()
     except OSError as error:
-        hint = "a running `orchestrator up` has it, or set ORCHESTRATOR_PORT to a free one (0 takes one)"
-        return Finding("fail", "port", f"cannot listen on {where}: {error.strerror}", hint)
+        running = _running(settings)
+        if error.errno == errno.EADDRINUSE and running:
+            return Finding(
+                "warn", "port", f"{where} is taken", f"an orchestrator runs (process {running[0]})"
+            )
+        hint = "stop what uses it, or set ORCHESTRATOR_PORT to a free port (0 takes one)"
+        return Finding("fail", "port", f"cannot listen on {where}: {_why(error)}", hint)
     return Finding("ok", "port", f"{where} is free")
+
+
+def _why(error: OSError) -> str:
+    # Python adds the address to the reason a second time.
+    return (error.strerror or str(error)).partition(" (while")[0]
+
+
+def _running(settings: Settings) -> list[int]:
+    """The processes that work on the database."""
+    path = sqlite_path(settings.resolved_database_url)
+    if path is not None and not path.exists():
+        return []
+    store = wiring.open_store(settings)
+    try:
+        with store.read() as tx:
+            return workers.alive(tx)
+    except StoreError:
+        return []  # said by the check of the database
+    finally:
+        store.close()

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.cli.options import AsJson, DataDir, JobName
+from orchestrator.core.job import HandOffState
+from orchestrator.core.lifecycle import SETTLED
 from orchestrator.errors import NotAllowed
 
 
@@ -91,5 +93,8 @@ def _print_state(context: Any, job_id: str, as_json: bool) -> None:
         )
         return
     print(f"{job.id} is {job.state}: {doing(found)}")
-    if job.cancel_requested_at is not None:
-        print("nothing more of it is handed off; the gateway cannot cancel it and bills it")
+    if job.cancel_requested_at is not None and job.state not in SETTLED:
+        print("it runs on at the gateway, which cannot cancel and bills it; nothing of it is handed off")
+    elif job.cancel_requested_at is not None:
+        done = sum(one.state is HandOffState.DONE for one in found.hand_offs)
+        print(f"too late to cancel: it had ended; {done} of {len(found.hand_offs)} hand-offs were done")

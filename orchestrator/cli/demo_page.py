@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.cli.screen import STYLES, console, print_json
+from orchestrator.cli.words import doing
 from orchestrator.core.job import HandOffKind
+from orchestrator.core.lifecycle import State
 from orchestrator.demo.play import Verdict
 
 COLUMNS = f"{'case':<24}{'outcome':<11}{'won by':<9}{'looks':>5}{'webhooks':>10}"
@@ -43,11 +45,9 @@ def print_verdicts(verdicts: Sequence[Verdict], *, as_json: bool) -> None:
 def _details(one: Verdict) -> Iterator[str]:
     standing = one.evidence.standing
     job = standing.job
-    if job.failure or not standing.hand_offs:
-        reason = job.failure["message"] if job.failure else "nothing is owed for it"
-        yield f"{job.id}: {reason} (gateway request {job.request_id or 'unknown'})"
-    elif job.blame:
-        yield f"{job.id}: no reason given, the blame is on: {job.blame} (gateway request {job.request_id})"
+    if job.state is not State.COMPLETED or not standing.hand_offs:
+        yield f"{job.id}: {doing(standing)}"
+        yield f"gateway request {job.request_id or 'unknown'}"
     for owed in standing.hand_offs:
         if owed.location and owed.kind is HandOffKind.OUTPUT:
             yield f"{Path(owed.location).name}  {owed.bytes} bytes  sha256 {str(owed.sha256)[:12]}"

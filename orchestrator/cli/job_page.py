@@ -90,21 +90,28 @@ def _print_ways_out(job: Job) -> None:
 def _print_timeline(job: Job, timeline: Sequence[Recorded], *, raw: bool) -> None:
     print("\ntimeline")
     rows = [
-        (f"+{one.at - job.accepted_at:.2f} s", one.source, one.seen, one.verdict, one.to_state, _details(one))
+        (
+            f"+{one.at - job.accepted_at:.2f} s",
+            one.source,
+            one.seen,
+            one.verdict,
+            one.to_state,
+            _details(one, job),
+        )
         for one in timeline
     ]
-    print_table(("time", "source", "seen", "verdict", "state", "details"), rows, right=("time",))
+    print_table(("time", "source", "seen", "verdict", "state", "details"), rows, right=("time",), fold=True)
     for one in timeline if raw else ():
         if one.raw:
             print(f"\nraw of {one.seq} ({one.source}, {one.seen})\n{one.raw}")
 
 
-def _details(one: Recorded) -> str:
+def _details(one: Recorded, job: Job) -> str:
     said = [
         one.status and f"says {one.status}",
         one.failure and str(one.failure["message"]),
         one.note,
-        one.request_id and f"request {one.request_id}",
+        f"request {one.request_id}" if one.request_id not in (None, job.request_id) else None,
         one.inbox_id and f"inbox {one.inbox_id}",
     ]
     return ", ".join(part for part in said if part)
@@ -114,11 +121,11 @@ def _print_outputs(found: Standing) -> None:
     if not found.outputs:
         return
     print("\noutputs")
-    rows = [
-        (one.index, "missing" if one.missing else one.mime_type, one.bytes, one.sha256)
-        for one in found.outputs
-    ]
-    print_table(("index", "type", "bytes", "sha256"), rows, right=("index", "bytes"))
+    for one in found.outputs:
+        size = "not fetched yet" if one.bytes is None else f"{one.bytes} bytes"
+        print(f"  {one.index}  {one.mime_type or 'type unknown'}, {'missing' if one.missing else size}")
+        if one.sha256:
+            print(f"     sha256 {one.sha256}")
 
 
 def _print_hand_off(one: HandOff) -> None:

@@ -79,6 +79,9 @@ class Bars:
         look = "" if one.over else next_look(one)
         self._progress.update(
             known,
+            total=100
+            if job.progress or one.over
+            else None,  # no number yet: the bar only shows that it lives
             completed=100 if one.over else min(job.progress, 99),
             state=f"[{STYLES.get(job.state, 'default')}]{job.state}",
             detail=(doing(one) + (f"; {look}" if look else "")).replace("[", "\\["),
@@ -111,7 +114,7 @@ class Lines:
                 self._print(f"{self.names.get(one.job.id, one.job.id)}  {line}")
         going = [one for one in standings if not one.over]
         if going and self._clock() - self._last >= QUIET_AFTER:
-            self._print(_waited_for(going, self.names))
+            self._print(_waited_for(going))
 
     def _print(self, line: str) -> None:
         self._last = self._clock()
@@ -145,12 +148,12 @@ def _sentence(one: Standing) -> str:
     return f"{one.job.state}{progress}: {doing(one)}"
 
 
-def _waited_for(going: Sequence[Standing], names: Mapping[str, str]) -> str:
-    """Which of several is due first, and when."""
+def _waited_for(going: Sequence[Standing]) -> str:
+    """What could come next, and when."""
     first = min(going, key=lambda one: one.job.due_at or one.now)
-    name, look = names.get(first.job.id, first.job.id), next_look(first)
-    jobs = "1 job" if len(going) == 1 else f"{len(going)} jobs"
-    return f"… {jobs} open, waiting for webhooks" + (f" or the guided look ({name}: {look})" if look else "")
+    look, jobs = next_look(first), "1 job" if len(going) == 1 else f"{len(going)} jobs"
+    waited_for = f"a webhook, or the gateway's guidance: {look}" if look else "a webhook"
+    return f"… {jobs} open, waiting for {waited_for}"
 
 
 def _document(one: Standing) -> dict[str, Any]:

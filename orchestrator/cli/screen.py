@@ -45,15 +45,17 @@ def print_json(value: Any, *, lines: bool = False) -> None:
     print(json.dumps(value, default=_plain, ensure_ascii=False, indent=None if lines else 2), flush=True)
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
-    """An aligned table. The last column is cut where the screen ends, the others never are."""
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[str] = (), fold: bool = False
+) -> None:
+    """An aligned table. Where the screen ends the last column is cut, or with `fold` goes on below."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
     for number, name in enumerate(columns):
         last = number == len(columns) - 1
         table.add_column(
             name,
-            no_wrap=True,
-            overflow="ellipsis",
+            no_wrap=not (last and fold),
+            overflow="fold" if fold else "ellipsis",
             justify="right" if name in right else "left",
             min_width=None if last else max([len(name), *(len(text(row[number])) for row in rows)]),
         )
@@ -75,8 +77,8 @@ def ago(seconds: float) -> str:
     """A span of time in its largest unit."""
     for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
         if seconds >= length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{max(seconds, 0):.0f} s"
+            return f"{seconds / length:.0f}{unit}"
+    return f"{max(seconds, 0):.0f}s"
 
 
 def moment(at: float | None) -> str:

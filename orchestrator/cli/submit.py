@@ -40,7 +40,7 @@ def submit(
         str | None,
         typer.Option(
             metavar="FILE|-|JSON",
-            help="The whole gateway request as it is, in place of the above: a file, standard input, or JSON.",
+            help="The whole gateway request as it is: a file, standard input, or JSON.",
             show_default=False,
         ),
     ] = None,

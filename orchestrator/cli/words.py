@@ -37,12 +37,12 @@ def next_look(standing: Standing) -> str:
     due = standing.job.due_at
     if due is None:
         return ""
-    return "looking now" if due <= standing.now else f"next look in {ago(due - standing.now)}"
+    return "looking now" if due <= standing.now else f"look in {ago(due - standing.now)}"
 
 
 def _waiting(standing: Standing) -> str:
     job = standing.job
-    said = [f"the gateway says {job.gateway_status}" if job.gateway_status else "the gateway has it"]
+    said = [job.gateway_status or "the gateway has it"]
     if job.suspicion:
         said.append("making sure")
     if job.look_errors:

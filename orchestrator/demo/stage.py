@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from orchestrator import wiring
+from orchestrator.core.cadence import GUIDANCE_WHEN_ABSENT
 from orchestrator.demo.processes import Child
 from orchestrator.errors import OrchestratorError, SettingError
 from orchestrator.sandbox.config import API_KEY, ENDPOINT_ID, MANAGEMENT_KEY
@@ -82,6 +83,9 @@ def _environment(folder: Path, out: Path, url: str, secret: str) -> dict[str, st
         "WEBHOOK_SECRETS": secret,
         "HOST": "127.0.0.1",
         "PORT": "0",
+        # The cases declare how many looks there may be.
+        "POLL_AFTER_SECONDS": str(GUIDANCE_WHEN_ABSENT),
+        "DEADLINE_SECONDS": "3600",
     }
     theirs = wiring.environment()
     theirs.pop(wiring.GATEWAY_S_OWN_KEY, None)

@@ -146,9 +146,14 @@ def _listen(settings: Settings) -> socket.socket:
         return listening
     except OSError as error:
         raise SettingError(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}",
+            f"cannot listen on {settings.host}:{settings.port}: {_why(error)}",
             hint="stop what uses it, or set ORCHESTRATOR_PORT to a free port (0 takes one)",
         ) from error
+
+
+def _why(error: OSError) -> str:
+    # Python adds the address to the reason a second time.
+    return (error.strerror or str(error)).partition(" (while")[0]
 
 
 def _threads(settings: Settings) -> dict[str, int]:

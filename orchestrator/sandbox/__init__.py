@@ -2,9 +2,3 @@
 
 A program of its own, which shares no code with the product that is tested against it.
 """
-
-from orchestrator.sandbox.app import create_app
-from orchestrator.sandbox.config import SandboxConfig
-from orchestrator.sandbox.server import serve
-
-__all__ = ["SandboxConfig", "create_app", "serve"]

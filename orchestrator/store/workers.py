@@ -28,6 +28,12 @@ def leave_all(tx: Transaction) -> None:
     tx.execute(delete(workers))
 
 
+def alive(tx: Transaction) -> list[int]:
+    """The process ids of the workers that beat, oldest first."""
+    query = select(workers.c.pid).where(workers.c.beaten_at > tx.now - WORKER_DEAD_AFTER)
+    return [row.pid for row in tx.execute(query.order_by(workers.c.started_at))]
+
+
 def bury_dead(tx: Transaction) -> int:
     """Forget workers that stopped beating long ago; their leases were void already."""
     dead = workers.c.beaten_at < tx.now - 10 * WORKER_DEAD_AFTER
