@@ -19,7 +19,8 @@ LOOKED_AT = tuple(state for state in State if state not in (State.ACCEPTED, Stat
 
 def add(tx: Transaction, new: Sequence[Job]) -> None:
     """Keep new jobs."""
-    tx.execute(insert(jobs), [_row(job) for job in new])
+    if new:
+        tx.execute(insert(jobs), [_row(job) for job in new])
 
 
 def get(tx: Transaction, job_id: str) -> Job | None:
