@@ -1,22 +1,16 @@
 """`up` as a process that can be killed, stopped and started again on the same data."""
 
-import signal
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.acceptance.database import Database
-from tests.acceptance.processes import DIED, Child, clean_environment, free_port, python
+from tests.acceptance.processes import DIED, Child, clean_environment, free_port, program
 from tests.acceptance.sandbox import API_KEY, ENDPOINT_ID, HINT, SECRET
 from tests.acceptance.waiting import until
 
-_SERVE = """
-from orchestrator import wiring
-from orchestrator.embedded.up import serve
-serve(wiring.read_settings(), lambda url: print(url, flush=True))
-"""
-UP = python("-c", _SERVE)
+UP = program("up")
 
 
 class Orchestrator:
@@ -82,10 +76,8 @@ class Orchestrator:
 
     def stop(self) -> None:
         """End the run in order."""
-        code = self.process.terminate()
-        # Once everything is closed the server lets the signal do what it does by default.
-        assert code in (0, -signal.SIGTERM), self.process.complained()
-        assert self.process.events()[-1]["event"] in ("stopped", "started"), self.process.complained()
+        assert self.process.terminate() == 0, self.process.complained()
+        assert self.process.events()[-1]["event"] == "stopped", self.process.complained()
 
     def dies_at(self, point: str) -> None:
         """Wait until the run has killed itself at a fault point."""

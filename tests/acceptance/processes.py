@@ -13,15 +13,14 @@ from tests.acceptance.waiting import until
 
 ROOT = Path(__file__).parents[2]
 DIED = -9  # the return code after SIGKILL
-_next_port = iter(range(400))
+_next_port = iter(range(200))
 
 
 def free_port() -> int:
-    """A port nobody uses, below those the system gives to clients; each test process has its own range."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw40").removeprefix("gw"))
+    """A port nobody uses, below those the system gives to clients; tests side by side try different ones."""
     for number in _next_port:
         with socket.socket() as probe:
-            port = 12_000 + 400 * worker + number
+            port = 12_000 + 200 * (os.getpid() % 100) + number
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
@@ -109,5 +108,11 @@ class Child:
         return str(until(f"{words!r} on standard output", line, seconds))
 
 
-def python(*arguments: str) -> list[str]:
-    return [sys.executable, *arguments]
+def program(*arguments: str) -> list[str]:
+    """Our own command line."""
+    return [str(Path(sys.executable).with_name("orchestrator")), *arguments]
+
+
+def module(name: str, *arguments: str) -> list[str]:
+    """A module run as a program."""
+    return [sys.executable, "-m", name, *arguments]

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from tests.acceptance.processes import Child, clean_environment, free_port, python
+from tests.acceptance.processes import Child, clean_environment, free_port, module
 
 API_KEY, MANAGEMENT_KEY = "phaseo_v1_sk_sandbox_localonly", "phaseo_v1_mk_sandbox_localonly"
 ENDPOINT_ID = "7f9c2ba4-e88f-4f9a-8d0e-0c1b2a3d4e5f"
@@ -19,7 +19,7 @@ class Sandbox:
     def __init__(self, folder: Path, name: str, *options: str) -> None:
         nowhere = "http://127.0.0.1:9/webhooks/gateway/default"
         ours = ("--port", str(free_port()), "--poll-after-seconds", str(HINT), "--webhook-url", nowhere)
-        command = python("-m", "orchestrator.sandbox", *ours, *options)
+        command = module("orchestrator.sandbox", *ours, *options)
         self.process = Child(command, folder, name, clean_environment())
         self.url = self.process.until_said("listening on").split()[-1]
         self._control = self._client(self.url.removesuffix("/v1") + "/_sandbox", None)

@@ -2,9 +2,10 @@
 
 from orchestrator.core.job import Blame, Source
 from orchestrator.core.lifecycle import State
-from orchestrator.engine.resolve import adopt, give_up, resubmit
 from tests.acceptance.conftest import Begin
 from tests.acceptance.database import wanted
+from tests.acceptance.orchestrator import Orchestrator
+from tests.acceptance.processes import Child, clean_environment, program
 from tests.acceptance.sandbox import Sandbox
 from tests.acceptance.truth import assert_delivered_once, assert_nothing_else, assert_whole, outcome_of
 
@@ -14,7 +15,7 @@ WAIT = 1.0
 def test_it_is_not_repeated_unasked_and_each_decision_is_carried_out(begin: Begin, sandbox: Sandbox) -> None:
     orchestrator = begin(sandbox, uncertain_wait_seconds=WAIT)
     orchestrator.start()
-    database, context = orchestrator.database, orchestrator.database.context
+    database = orchestrator.database
     sandbox.faults(create_error="cut")
     again, given, given_up = database.submit(*(wanted(duration=0.2) for _ in range(3)))
     for job in (again, given, given_up):
@@ -27,9 +28,10 @@ def test_it_is_not_repeated_unasked_and_each_decision_is_carried_out(begin: Begi
     assert len(sandbox.requests("POST", path="/v1/videos")) == 3, "one create each, and not again unasked"
 
     sandbox.heal()
-    resubmit(context, again)
-    adopt(context, given, stranger := sandbox.create(duration=0.2))
-    give_up(context, given_up)
+    stranger = sandbox.create(duration=0.2)
+    _resolve(orchestrator, again, "--resubmit", "--yes")
+    _resolve(orchestrator, given, "--adopt", stranger)
+    _resolve(orchestrator, given_up, "--give-up")
     database.wait([again, given, given_up])
 
     (made,) = sandbox.truth(again)
@@ -53,3 +55,10 @@ def test_an_operator_may_choose_to_pay_twice_rather_than_wait(begin: Begin, sand
     assert_delivered_once(orchestrator, sandbox, [job])
     notes = [one.note for one in orchestrator.database.timeline(job) if one.source is Source.CLOCK]
     assert any("both are paid" in (note or "") for note in notes)
+
+
+def _resolve(orchestrator: Orchestrator, job: str, *decision: str) -> None:
+    """A person decides, in another terminal."""
+    environment = clean_environment(**orchestrator.settings)
+    person = Child(program("resolve", job, *decision), orchestrator.folder, f"resolve{job}", environment)
+    assert person.wait() == 0, person.complained()

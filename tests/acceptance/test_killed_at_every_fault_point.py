@@ -9,20 +9,11 @@ from orchestrator.fault_points import FaultPoint
 from tests.acceptance.conftest import Begin
 from tests.acceptance.database import wanted
 from tests.acceptance.orchestrator import Orchestrator
-from tests.acceptance.processes import DIED, Child, clean_environment, python
+from tests.acceptance.processes import DIED, Child, clean_environment, program
 from tests.acceptance.sandbox import Sandbox
 from tests.acceptance.truth import assert_delivered_once, assert_made_once, assert_nothing_else, outcome_of
 
-SUBMIT = """
-from orchestrator import wiring
-from orchestrator.engine.submit import Submission, submit
-from orchestrator.store.migrate import migrate
-settings = wiring.read_settings()
-store = wiring.open_store(settings)
-migrate(store)
-request = {"model": "google/veo", "prompt": "p", "provider_params": {"sandbox": {"duration": 0.3}}}
-submit(wiring.build(settings, store, asks_gateway=False), [Submission(request)])
-"""
+REQUEST = '{"model": "google/veo", "prompt": "p", "provider_params": {"sandbox": {"duration": 0.3}}}'
 
 # A move is made by the attempt, the create's answer, a webhook and a look; a death in each is worth a run.
 LATER = ["observe.moved:2", "observe.moved:4", "observe.moved:6", "receive.applied:4", "create.answered:3"]
@@ -64,7 +55,7 @@ def test_a_submit_that_dies_after_its_commit_was_a_submit(begin: Begin, sandbox:
     orchestrator = begin(sandbox)
     orchestrator.start()
     environment = clean_environment(**orchestrator.settings, ORCHESTRATOR_FAULT_POINT="submit.committed")
-    submitter = Child(python("-c", SUBMIT), orchestrator.folder, "submit", environment)
+    submitter = Child(program("submit", "--request", REQUEST), orchestrator.folder, "submit", environment)
     assert submitter.wait() == DIED
     assert "fault point reached: submit.committed\n" in submitter.complained()
 

@@ -1,0 +1,97 @@
+"""How long it takes from a webhook's arrival to the file in its folder, everything in one process.
+
+python tests/benchmarks/hook_to_file.py --jobs 300 --per-second 10
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from orchestrator.core.job import Source
+from tests.acceptance.database import wanted
+from tests.acceptance.orchestrator import Orchestrator
+from tests.acceptance.sandbox import Sandbox
+from tests.acceptance.waiting import until
+
+CREATES_PER_SECOND = 40.0  # slow enough that all creates are over before the first job ends
+
+
+def measure(folder: Path, jobs: int, per_second: float) -> dict[str, list[float]]:
+    """Milliseconds of each step, one number a job; the jobs end at an even pace."""
+    sandbox = Sandbox(folder, "sandbox", "--poll-after-seconds", "600")
+    orchestrator = Orchestrator(folder, sandbox.url, poll_after_seconds=600)
+    sandbox.call(orchestrator.receiver)
+    try:
+        orchestrator.start()
+        database = orchestrator.database
+        first = 3.0 + jobs / CREATES_PER_SECOND
+        ids = database.submit(*(wanted(duration=first + number / per_second) for number in range(jobs)))
+        database.wait(ids, first + jobs / per_second + 60)
+        until(
+            "every webhook is answered", lambda: {row["state"] for row in sandbox.webhooks()} == {"delivered"}
+        )
+        return _steps(orchestrator, sandbox, ids)
+    finally:
+        orchestrator.end()
+        sandbox.end()
+
+
+def _steps(orchestrator: Orchestrator, sandbox: Sandbox, ids: Sequence[str]) -> dict[str, list[float]]:
+    attempts = {
+        row["session_id"].rpartition(".")[0]: row["attempts"][0]
+        for row in sandbox.webhooks(type="video.completed")
+    }
+    received = {
+        entry.job_id: entry.received_at
+        for entry in orchestrator.database.inbox()
+        if entry.type == "video.completed"
+    }
+    owed = orchestrator.database.everything_owed()
+    by_hook = [one for one in ids if orchestrator.database.job(one).won_by is Source.WEBHOOK]
+    steps: dict[str, list[float]] = {
+        "webhook received → file shown": [],
+        "webhook received → hand-off done": [],
+        "webhook sent → file shown": [],
+        "webhook sent → answered": [],
+    }
+    for job in by_hook:
+        sent, answered = (_moment(attempts[job], name) for name in ("tried_at", "delivered_at"))
+        file = Path(str(owed[job][0].location))
+        shown, done = file.stat().st_ctime, owed[job][0].done_at  # the last change is that of its name
+        assert done is not None
+        durations = (shown - received[job], done - received[job], shown - sent, answered - sent)
+        for step, seconds in zip(steps.values(), durations, strict=True):
+            step.append(seconds * 1000)
+    return steps
+
+
+def _moment(attempt: dict[str, Any], name: str) -> float:
+    return datetime.fromisoformat(attempt[name]).timestamp()
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value that this share of the values does not exceed."""
+    return sorted(values)[max(0, round(share * len(values)) - 1)]
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--jobs", type=int, default=300)
+    parser.add_argument("--per-second", type=float, default=10.0, help="how many jobs end in a second")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        steps = measure(Path(folder), options.jobs, options.per_second)
+    print(f"{'ms':<36}{'jobs':>6}{'p50':>8}{'p90':>8}{'p99':>8}{'most':>8}")
+    for step, values in steps.items():
+        numbers = "".join(f"{percentile(values, share):>8.1f}" for share in (0.5, 0.9, 0.99, 1.0))
+        print(f"{step:<36}{len(values):>6}{numbers}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
