@@ -157,12 +157,14 @@ def load(environment: Mapping[str, str], **overrides: Any) -> Settings:
 
 
 def _unknown(environment: Mapping[str, str]) -> list[str]:
-    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    known = [name.upper() for name in Settings.model_fields]
     found = []
     for name in sorted(environment):
-        if name.startswith(PREFIX) and name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            found.append(f"unknown setting {name}" + (f" (did you mean {close[0]}?)" if close else ""))
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in known:
+            close = difflib.get_close_matches(name.removeprefix(PREFIX), known, n=1)
+            found.append(
+                f"unknown setting {name}" + (f" (did you mean {PREFIX}{close[0]}?)" if close else "")
+            )
     return found
 
 

@@ -9,7 +9,7 @@ import typer
 
 from orchestrator.cli.options import AsJson, DataDir, JobName
 from orchestrator.core.job import HandOffState
-from orchestrator.core.lifecycle import SETTLED
+from orchestrator.core.lifecycle import SETTLED, State
 from orchestrator.errors import NotAllowed
 
 
@@ -43,7 +43,8 @@ def resolve(
         if adopt is not None:
             engine.adopt(context, job.id, adopt)
         elif resubmit:
-            _accept_the_risk(job.id, yes)
+            if job.state is State.UNCERTAIN:  # else it is refused anyway
+                _accept_the_risk(job.id, yes)
             engine.resubmit(context, job.id)
         else:
             engine.give_up(context, job.id)

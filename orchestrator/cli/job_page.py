@@ -78,7 +78,7 @@ def _facts(found: Standing) -> Iterator[tuple[str, Any]]:
     )
     yield "clashes", job.clashes or None
     yield "cost", None if job.cost_usd is None else f"${job.cost_usd:.4f}"
-    yield "cancelled", job.cancel_requested_at and "by you: nothing more is handed off, the gateway bills it"
+    yield "cancelled", job.cancel_requested_at and "asked for by you: what was not handed off by then is not"
 
 
 def _print_ways_out(job: Job) -> None:

@@ -40,9 +40,7 @@ def _follow(orchestrator: Running, request: dict[str, Any], *, as_json: bool) ->
         with display(as_json=as_json, clock=wiring.monotonic) as shown:
             return follow(orchestrator.context.store, [job.id], shown)[0]
     except KeyboardInterrupt:
-        sys.stderr.write(
-            f"\n{job.id} is kept: `orchestrator up` continues it, `orchestrator watch {job.id}` shows it\n"
-        )
+        sys.stderr.write(f"\n{job.id} is kept.\n`orchestrator up` continues it; `watch` and `show` tell of it.\n")
         raise
 
 

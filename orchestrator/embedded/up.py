@@ -145,10 +145,19 @@ def _listen(settings: Settings) -> socket.socket:
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listening
     except OSError as error:
+        _require_alone(settings)
         raise SettingError(
             f"cannot listen on {settings.host}:{settings.port}: {_why(error)}",
             hint="stop what uses it, or set ORCHESTRATOR_PORT to a free port (0 takes one)",
         ) from error
+
+
+def _require_alone(settings: Settings) -> None:
+    """Raise StoreError if another orchestrator runs here: that is why the port is taken."""
+    database = sqlite_path(settings.resolved_database_url)
+    if database is not None and database.exists():
+        with exclusive(database):
+            pass
 
 
 def _why(error: OSError) -> str:
