@@ -9,11 +9,11 @@ import difflib
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from orchestrator.errors import SettingError
 
@@ -132,6 +132,15 @@ class Settings(BaseModel):
             raise ValueError("must have no user, query or fragment; the key has a setting of its own")
         return value.rstrip("/")
 
+    @model_validator(mode="after")
+    def _secret_for_endpoint(self) -> Self:
+        if self.webhook_endpoint_id and not self.webhook_secrets:
+            raise ValueError(
+                f"{PREFIX}WEBHOOK_ENDPOINT_ID is set and {PREFIX}WEBHOOK_SECRETS is empty: "
+                "every webhook would be refused"
+            )
+        return self
+
     @property
     def resolved_database_url(self) -> str:
         """The database URL, with the default filled in."""
@@ -169,5 +178,5 @@ def _unknown(environment: Mapping[str, str]) -> list[str]:
 
 
 def _explained(error: Any) -> str:
-    name = PREFIX + str(error["loc"][0]).upper() if error["loc"] else "settings"
-    return f"{name}: {error['msg'].removeprefix('Value error, ')}"
+    words = str(error["msg"]).removeprefix("Value error, ")
+    return f"{PREFIX}{str(error['loc'][0]).upper()}: {words}" if error["loc"] else words
