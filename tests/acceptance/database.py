@@ -68,7 +68,7 @@ class Database:
         """All hand-offs by job."""
         found: dict[str, list[HandOff]] = defaultdict(list)
         with self.store.read() as tx:
-            for row in tx.execute(select(schema.hand_offs)):
+            for row in tx.execute(select(schema.hand_offs).order_by(schema.hand_offs.c.id)):
                 values = dict(row._mapping)
                 enums = {"kind": HandOffKind(values["kind"]), "state": HandOffState(values["state"])}
                 found[row.job_id].append(HandOff(**values | enums))
