@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,8 @@ class Store:
         self.engine = _engine(url)
         self._clock = clock
         # SQLite has one writer: threads queue here in turn instead of polling its busy handler.
-        self._writer = threading.Lock() if self.engine.dialect.name == "sqlite" else None
+        one_writer = self.engine.dialect.name == "sqlite"
+        self._writer: AbstractContextManager[object] = threading.Lock() if one_writer else nullcontext()
 
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[Transaction]:
@@ -68,19 +69,17 @@ class Store:
         One that only takes or renews leases need not be `durable`: a power cut voids leases anyway, and
         not waiting for the disk is felt in every hand-off. A process that dies loses neither kind.
         """
-        mode = "write" if durable else "lease"
-        if self._writer is None:
-            with self._begin(mode) as tx:
-                yield tx
-            return
-        with self._writer, self._begin(mode) as tx:
+        with self._writer, self._begin("write" if durable else "lease") as tx:
             yield tx
+        # Not in the writer's turn: what follows may be slow, such as a log line, or may write itself.
+        _follow(tx)
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """A consistent view; nothing in it may write."""
         with self._begin("read") as tx:
             yield tx
+        _follow(tx)
 
     @contextmanager
     def _begin(self, mode: str) -> Iterator[Transaction]:
@@ -92,8 +91,6 @@ class Store:
             raise _translated(error.orig or error) from error
         except sqlite3.Error as error:  # raised while a connection was being prepared
             raise _translated(error) from error
-        for act in tx.after_commit:
-            act()
 
     def _now(self, connection: Connection) -> float:
         if self._clock is not None:
@@ -103,6 +100,11 @@ class Store:
     def close(self) -> None:
         """Give every pooled connection back."""
         self.engine.dispose()
+
+
+def _follow(tx: Transaction) -> None:
+    for act in tx.after_commit:
+        act()
 
 
 def sqlite_path(url: str) -> Path | None:
