@@ -69,7 +69,8 @@ def test_an_endpoint_id_that_is_no_uuid_is_refused_by_name(endpoint: str) -> Non
 
 @pytest.mark.parametrize("endpoint", [UUID, UUID.upper(), UUID.replace("-", ""), f"{{{UUID}}}"])
 def test_an_endpoint_id_is_written_as_the_gateway_writes_it(endpoint: str) -> None:
-    assert load({"ORCHESTRATOR_WEBHOOK_ENDPOINT_ID": endpoint}).webhook_endpoint_id == UUID
+    given = {"ORCHESTRATOR_WEBHOOK_ENDPOINT_ID": endpoint, "ORCHESTRATOR_WEBHOOK_SECRETS": "whsec_a"}
+    assert load(given).webhook_endpoint_id == UUID
 
 
 def test_no_endpoint_id_means_looks_only() -> None:
@@ -124,3 +125,8 @@ def test_the_policy_about_uncertain_creates_is_one_of_its_words() -> None:
 )
 def test_a_value_out_of_range_is_refused_by_name(name: str, value: str) -> None:
     assert PREFIX + name.upper() in wrong(**{name: value})
+
+
+def test_an_endpoint_without_a_secret_is_refused() -> None:
+    with pytest.raises(SettingError, match="WEBHOOK_SECRETS is empty"):
+        load({"ORCHESTRATOR_WEBHOOK_ENDPOINT_ID": UUID})
