@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from orchestrator import wiring
 from orchestrator.engine.context import Context
@@ -25,11 +25,12 @@ def opened(settings: Settings, *, create: bool = False) -> Iterator[Context]:
             f"there is no database at {path}",
             hint="submit a job, start `orchestrator up`, or name its folder in ORCHESTRATOR_DATA_DIR",
         )
-    store = wiring.open_store(settings)
-    try:
+    with ExitStack() as stack:
+        store = wiring.open_store(settings)
+        stack.callback(store.close)
         if create and version(store).found is None:
             migrate(store)
         require_current(store)
-        yield wiring.build(settings, store, asks_gateway=False)
-    finally:
-        store.close()
+        context = wiring.build(settings, store, asks_gateway=False)
+        stack.callback(context.http.stop)
+        yield context

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from enum import IntEnum
 
@@ -27,7 +28,7 @@ class Exit(IntEnum):
     REFUSED = 3  # there is no such job or entry, or it is not in a state where this makes sense
     STORE = 4  # the database cannot be used
     GATEWAY = 5  # the gateway gave no answer
-    INTERRUPTED = 130  # Ctrl-C
+    INTERRUPTED = 130  # Ctrl-C, or SIGTERM
 
 
 # The first row that fits counts.
@@ -46,6 +47,11 @@ _CODES = (
 def code_of(error: OrchestratorError) -> Exit:
     """The exit code for an error that ended a command."""
     return next((code for kind, code in _CODES if isinstance(error, kind)), Exit.OTHERWISE)
+
+
+def stop_on_sigterm() -> None:
+    """Let SIGTERM end a command as Ctrl-C does: whatever it started is stopped in order."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def explain(error: OrchestratorError) -> None:

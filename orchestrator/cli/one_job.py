@@ -20,8 +20,7 @@ from orchestrator.store import observations
 
 def make(settings: Settings, request: dict[str, Any], *, as_json: bool) -> bool:
     """Make one video and show how it goes. Returns whether it is there."""
-    hooked = settings.webhook_endpoint_id and settings.webhook_secrets
-    with (receiving if hooked else running)(settings) as orchestrator:
+    with (receiving if settings.webhook_endpoint_id else running)(settings) as orchestrator:
         ended = _follow(orchestrator, request, as_json=as_json)
         if as_json:
             with orchestrator.context.store.read() as tx:
@@ -40,7 +39,9 @@ def _follow(orchestrator: Running, request: dict[str, Any], *, as_json: bool) ->
         with display(as_json=as_json, clock=wiring.monotonic) as shown:
             return follow(orchestrator.context.store, [job.id], shown)[0]
     except KeyboardInterrupt:
-        sys.stderr.write(f"\n{job.id} is kept.\n`orchestrator up` continues it; `watch` and `show` tell of it.\n")
+        sys.stderr.write(
+            f"\n{job.id} is kept.\n`orchestrator up` continues it; `watch` and `show` tell of it.\n"
+        )
         raise
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.exits import Exit
+from orchestrator.cli.exits import Exit, stop_on_sigterm
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.submit import Fields, Model, Prompt
 
@@ -37,6 +37,7 @@ def demo(
     from orchestrator.demo.stage import stage
 
     cases = choose(case or [])
+    stop_on_sigterm()
     with stage(out, keep=keep) as on:
         store = wiring.open_store(on.settings)
         with display(as_json=as_json, clock=wiring.monotonic) as shown:
@@ -72,5 +73,6 @@ def run(
 
     request = whole_request(None, prompt, model, fields)
     settings = wiring.read_settings(quiet=True, output_dir=out, data_dir=data_dir)
+    stop_on_sigterm()
     if not make(settings, request, as_json=as_json):
         raise typer.Exit(Exit.OTHERWISE)

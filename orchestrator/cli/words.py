@@ -53,6 +53,8 @@ def _waiting(standing: Standing) -> str:
 def _ended(standing: Standing) -> str:
     job = standing.job
     if job.state is State.COMPLETED:
+        if job.cancel_requested_at and not standing.hand_offs:
+            return "cancelled by you before it was handed off"
         return _handed_off(standing) or "finding out what was made"
     reason = _reason(job)
     handed = _handed_off(standing)

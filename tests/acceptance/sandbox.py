@@ -16,11 +16,11 @@ HINT = 0.5  # seconds between looks that it asks for
 class Sandbox:
     """A running sandbox. It is reset, not restarted, between tests."""
 
-    def __init__(self, folder: Path, name: str, *options: str) -> None:
+    def __init__(self, folder: Path, name: str, *options: str, command: list[str] | None = None) -> None:
         nowhere = "http://127.0.0.1:9/webhooks/gateway/default"
         ours = ("--port", str(free_port()), "--poll-after-seconds", str(HINT), "--webhook-url", nowhere)
-        command = module("orchestrator.sandbox", *ours, *options)
-        self.process = Child(command, folder, name, clean_environment())
+        program = command or module("orchestrator.sandbox")
+        self.process = Child([*program, *ours, *options], folder, name, clean_environment())
         self.url = self.process.until_said("listening on").split()[-1]
         self._control = self._client(self.url.removesuffix("/v1") + "/_sandbox", None)
         self._api = self._client(self.url, API_KEY)

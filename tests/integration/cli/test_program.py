@@ -1,0 +1,127 @@
+"""The program as a whole: help, versions, exit codes, and what happens to errors."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from orchestrator import __version__, errors
+from orchestrator.cli.exits import Exit, code_of
+from tests.acceptance.processes import clean_environment, program
+from tests.integration.cli.conftest import KEY, Rows, Run
+
+HEAVY = {"sqlalchemy", "pydantic", "celery", "httpx", "uvicorn", "rich", "aiohttp", "alembic"}
+_DAILY = ["demo", "run", "up", "submit", "watch", "jobs", "show", "inbox", "replay"]
+COMMANDS = [*_DAILY, "resolve", "cancel", "check", "migrate", "sandbox"]  # in the order of the help
+
+
+def test_the_help_lists_every_command_in_the_order_of_their_use(run: Run) -> None:
+    said = run("--help")
+    listed = [line.split()[0] for line in said.out.partition("Commands:")[2].splitlines() if line.strip()]
+    assert (said.code, listed) == (Exit.OK, COMMANDS)
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "sandbox trigger"])
+def test_every_command_explains_itself(run: Run, command: str) -> None:
+    said = run(*command.split(), "--help")
+    assert said.code == Exit.OK
+    assert f"Usage: orchestrator {command} " in said.out
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = "import sys, orchestrator.cli.program; print(*{name.partition('.')[0] for name in sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout
+    assert not HEAVY & set(loaded.split())
+
+
+def test_the_version_is_the_package_s(run: Run) -> None:
+    assert run("--version").out == f"orchestrator {__version__}\n"
+
+
+def test_a_command_or_option_that_does_not_exist_is_bad_usage(run: Run) -> None:
+    assert run("sumbit").code == Exit.USAGE
+    assert run("jobs", "--colour").code == Exit.USAGE
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.SettingError, Exit.USAGE),
+        (errors.RequestError, Exit.USAGE),
+        (errors.DestinationError, Exit.USAGE),
+        (errors.NotFound, Exit.REFUSED),
+        (errors.NotAllowed, Exit.REFUSED),
+        (errors.StoreError, Exit.STORE),
+        (errors.Unreachable, Exit.GATEWAY),
+        (errors.ContentMissing, Exit.GATEWAY),
+        (errors.OrchestratorError, Exit.OTHERWISE),
+    ],
+)
+def test_every_kind_of_error_has_its_exit_code(error: type[errors.OrchestratorError], code: Exit) -> None:
+    assert code_of(error("it happened")) is code
+
+
+def test_an_error_says_what_happened_and_what_to_do(run: Run) -> None:
+    said = run("show", "nothing")
+    assert said.code == Exit.STORE
+    assert said.err.startswith("error: there is no database at ")
+    assert said.err.splitlines()[1].startswith("  submit a job, start `orchestrator up`")
+    assert not said.out
+
+
+def test_a_bug_shows_its_traceback_and_no_values(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = (
+        "import sys, orchestrator.cli.jobs as jobs\n"
+        "from orchestrator.store import jobs as rows\n"
+        "def broken(tx, **_):\n    key = '"
+        + KEY[:12]
+        + "' + '"
+        + KEY[12:]
+        + "'\n    raise KeyError('a bug')\n"
+        "rows.recent = broken\n"
+        "from orchestrator.cli import main\nsys.argv = ['orchestrator', 'jobs']\nmain()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "KeyError: 'a bug'" in done.stderr
+    assert KEY not in done.stdout + done.stderr
+
+
+def test_a_reader_that_goes_away_hears_no_complaint(rows: Rows) -> None:
+    for _ in range(3):
+        rows.submit(reference="r")
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(
+            program("jobs"), stdout=write, stderr=subprocess.PIPE, text=True, env=os.environ, check=False
+        )
+    finally:
+        os.close(write)
+    assert not done.stderr
+
+
+@pytest.mark.parametrize("command", ["jobs", "inbox", "inbox --rejected", "check", "check --settings"])
+def test_json_is_all_there_is_on_standard_output(run: Run, rows: Rows, command: str) -> None:
+    assert isinstance(json.loads(run(*command.split(), "--json").out), list)
+
+
+def test_no_output_holds_a_secret(run: Run, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_GATEWAY_API_KEY", KEY)
+    monkeypatch.setenv("ORCHESTRATOR_WEBHOOK_SECRETS", f"whsec_{KEY}")
+    monkeypatch.setenv("ORCHESTRATOR_GATEWAY_URL", "http://127.0.0.1:9/v1")
+    job = rows.submit()
+    for command in ("check", "check --settings", "check --json", f"show {job} --raw", f"show {job} --json"):
+        said = run(*command.split())
+        assert KEY not in said.out + said.err
+
+
+def test_a_wrong_setting_is_refused_by_name_before_anything_is_made(run: Run) -> None:
+    environment = clean_environment(ORCHESTRATOR_DATA_DIR="new", ORCHESTRATOR_POTR="1")
+    done = subprocess.run(
+        program("submit", "waves", "-m", "m"), capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == Exit.USAGE
+    assert "unknown setting ORCHESTRATOR_POTR (did you mean ORCHESTRATOR_PORT?)" in done.stderr
