@@ -51,7 +51,7 @@ class OrchestratorError(Exception):
 class SettingError(OrchestratorError):
     """A setting is missing, unknown or wrong."""
 
-    default_hint = "run `orchestrator check` to see every setting and what is wrong with it"
+    default_hint = "`orchestrator check --settings` lists every setting"
 
 
 class RequestError(OrchestratorError):

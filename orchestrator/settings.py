@@ -84,7 +84,7 @@ class Settings(BaseModel):
     )
     look_timeout_seconds: float = Field(30.0, gt=0, le=300, description="Seconds for one look.")
     hand_off_attempts: int = Field(
-        16, ge=1, le=100, description="Attempts at one hand-off before it is dead; 16 take about a day."
+        18, ge=1, le=100, description="Attempts at one hand-off before it is dead; 18 take about a day."
     )
     hand_off_first_retry_seconds: float = Field(
         5.0, gt=0, le=3600, description="Seconds to the second attempt; doubles up to three hours."

@@ -166,7 +166,8 @@ def _moved(job: Job, seen: Observation, taken: Step, now: float, jitter: float, 
         first = cadence.next_look(
             now=now, guidance=guidance, deadline=job.deadline_at, jitter=jitter, when_absent=policy.poll_after
         )
-        changes |= {"created_at": now, "due_at": now if taken.confirm else first}
+        at_once = taken.confirm or seen.seen is Seen.ADOPT  # an adopted job may have ended long ago
+        changes |= {"created_at": now, "due_at": now if at_once else first}
         changes |= {"blame": None, "settled_at": None, "won_by": None}  # of an end that a person undid
         if not (taken.confirm and seen.failure):
             changes["failure"] = None  # of an earlier create attempt

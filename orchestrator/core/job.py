@@ -35,7 +35,6 @@ class Blame(StrEnum):
 
     PROVIDER = "provider"  # the provider failed, cancelled or expired the job
     REQUEST = "request"  # the gateway or every provider refused the request
-    GATEWAY = "gateway"  # the gateway itself could not do it
     DEADLINE = "deadline"  # nobody said how it ended before our deadline
     UNCERTAIN_CREATE = "uncertain_create"  # nobody could say whether the create made a job
     CALLER = "caller"  # the caller cancelled it

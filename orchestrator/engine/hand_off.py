@@ -12,8 +12,14 @@ from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Job, Outpu
 from orchestrator.engine.context import Context
 from orchestrator.engine.fetching import LEASE, Fetched, fetch
 from orchestrator.engine.follow_up import FollowUp, Task
-from orchestrator.engine.outcome import document
-from orchestrator.errors import ContentDuplicate, ContentMissing, DestinationError, OrchestratorError
+from orchestrator.engine.outcome import OUTPUT_MISSING, document
+from orchestrator.errors import (
+    ContentDuplicate,
+    ContentError,
+    ContentMissing,
+    DestinationError,
+    OrchestratorError,
+)
 from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.sinks import Delivered, Sink
 from orchestrator.store import hand_offs, jobs, observations, outputs
@@ -22,7 +28,6 @@ from orchestrator.telemetry import Event, log
 
 LONGEST_PAUSE = 10_800.0
 MISSING_ATTEMPTS = 4  # content can appear a little late, but not for a day
-OUTPUT_MISSING = "output_missing"
 
 _SUFFIXES = {
     "video/mp4": "mp4",
@@ -102,7 +107,8 @@ def _deliver_outcome(context: Context, sink: Sink, claimed: HandOff, job: Job) -
         return there
     with context.store.read() as tx:
         timeline = observations.of_job(tx, job.id)
-    body = json.dumps(document(job, claimed, timeline), indent=2, ensure_ascii=False)
+        others = hand_offs.of_job(tx, job.id)
+    body = json.dumps(document(job, claimed, others, timeline), indent=2, ensure_ascii=False)
     staging = sink.stage(name, claimed.fence)
     staging.write(body.encode())
     reach(FaultPoint.HAND_OFF_STAGED)
@@ -140,6 +146,7 @@ def _failed(context: Context, claimed: HandOff, job: Job, error: OrchestratorErr
     gone = isinstance(error, ContentDuplicate) or (
         isinstance(error, ContentMissing) and claimed.attempts >= MISSING_ATTEMPTS
     )
+    unavailable = isinstance(error, ContentError)
     dead = claimed.attempts >= context.settings.hand_off_attempts or not error.retry.again
     first = context.settings.hand_off_first_retry_seconds
     pause = max(
@@ -157,13 +164,14 @@ def _failed(context: Context, claimed: HandOff, job: Job, error: OrchestratorErr
         if not hand_offs.finish_if_ours(tx, claimed, changes):
             return []
         _announce(tx, claimed, error, ended=gone or dead)
-        if gone:
-            return _missing(tx, claimed, job) + _unblocked(tx, claimed)
-        return _unblocked(tx, claimed) if dead else [FollowUp(Task.HAND_OFF, pause)]
+        if not (gone or dead):
+            return [FollowUp(Task.HAND_OFF, pause)]
+        told = _missing(tx, claimed, job) if unavailable and claimed.output_index is not None else []
+        return told + _unblocked(tx, claimed)
 
 
 def _missing(tx: Transaction, claimed: HandOff, job: Job) -> list[FollowUp]:
-    """A completed job without this output: an outcome of its own, handed off as such."""
+    """A completed job whose output stays unavailable: an outcome of its own, handed off as such."""
     assert claimed.output_index is not None  # only outputs are fetched
     outputs.note(tx, job.id, claimed.output_index, {"missing": True})
     outcome = f"{OUTPUT_MISSING}-{claimed.output_index}"

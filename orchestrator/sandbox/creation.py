@@ -102,8 +102,8 @@ async def _read(request: Request, gateway: Gateway) -> Order:
     switches = _switches(gateway, body, request_id)
     session = request.headers.get("x-session-id") or request.headers.get("x-phaseo-session-id")
     own = body.get("provider_params", {}).get("sandbox", {})
-    # A repeated create is known by its session id, else by its bytes; a default counts over all creates.
-    origin = f"create:{session or hashlib.sha256(raw).hexdigest()}" if "create_error" in own else ALL_CREATES
+    # A repeated create is known by its bytes: clients use a new session id for each attempt, or none at all.
+    origin = f"create:{hashlib.sha256(raw).hexdigest()}" if "create_error" in own else ALL_CREATES
     webhook = _webhook(gateway, body.get("webhook"), request_id)
     return Order(body, switches, session[:128] if session else None, webhook, origin)
 

@@ -76,7 +76,7 @@ class JobSwitches:
         None, "Create answers with the error of this name; see the create errors."
     )
     create_error_times: int = switch(
-        0, "How many creates (of this session id or body, or of all when a default) meet it; 0 is all."
+        0, "How many creates (of this body, or of all when a default) meet it; 0 is all."
     )
     create_failed_statuses: tuple[int, ...] = switch((503,), "`failed_statuses` of create_error `upstream`.")
     create_leaves_job: bool | None = switch(
@@ -194,7 +194,7 @@ def apply(current: Switches, given: Mapping[str, Any]) -> Switches:
 def _unknown(name: str, hints: Mapping[str, Any]) -> str:
     close = get_close_matches(name, hints, n=1)
     meant = f"; did you mean {close[0]!r}?" if close else ""
-    return f"unknown sandbox switch {name!r}{meant} GET /_sandbox/switches lists them all."
+    return f"unknown sandbox switch {name!r}{meant}. GET /_sandbox/switches lists them all."
 
 
 def _checked(name: str, hint: Any, value: Any) -> Any:

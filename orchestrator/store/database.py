@@ -126,7 +126,7 @@ def _engine(url: str) -> Engine:
             f"the database {backend!r} is not supported", hint="use sqlite:/// or postgresql+psycopg://"
         )
     if backend == "sqlite":
-        engine = create_engine(url, pool_size=20, max_overflow=20, connect_args={"timeout": 30})
+        engine = create_engine(url, pool_size=20, max_overflow=20, connect_args={"timeout": 10})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -136,7 +136,8 @@ def _engine(url: str) -> Engine:
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # The driver must not open transactions by itself: _begin_sqlite says which kind.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+    # The gateway waits 30 s for an answer to a webhook: a 503 must come before that.
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -47,6 +47,8 @@ def make_receiver(context: Context, send: Send, clock: Clock) -> Starlette:
 
     routes = [
         Route("/webhooks/gateway/{account}", webhook, methods=["POST"]),
+        # The gateway follows no redirect, so a URL with a slash at its end is answered as well.
+        Route("/webhooks/gateway/{account}/", webhook, methods=["POST"]),
         Route("/healthz", healthy),
         Route("/readyz", ready),
     ]

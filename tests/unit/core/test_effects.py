@@ -194,7 +194,7 @@ def test_a_late_webhook_does_not_reopen_a_failed_job() -> None:
     ("job", "seen", "blame"),
     [
         (a_job(State.CREATING), saw(Seen.REFUSED, Source.CREATE), Blame.REQUEST),
-        (a_job(State.CREATING), saw(Seen.REFUSED, Source.CREATE, blame=Blame.GATEWAY), Blame.GATEWAY),
+        (a_job(State.CREATING), saw(Seen.REFUSED, Source.CREATE, blame=Blame.PROVIDER), Blame.PROVIDER),
         (a_job(State.WAITING), saw(Seen.DEADLINE, Source.CLOCK), Blame.DEADLINE),
         (a_job(State.UNCERTAIN), saw(Seen.DEADLINE, Source.CLOCK), Blame.UNCERTAIN_CREATE),
         (a_job(State.UNCERTAIN), saw(Seen.GIVE_UP, Source.OPERATOR), Blame.UNCERTAIN_CREATE),
