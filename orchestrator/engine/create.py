@@ -48,14 +48,21 @@ def _claim(context: Context) -> tuple[Job | None, list[FollowUp] | None]:
         if not claimed:
             return None, None
         job = claimed[0]
-        late = tx.now >= job.deadline_at
-        seen = Observation(Source.CLOCK, Seen.DEADLINE) if late else Observation(Source.CREATE, Seen.ATTEMPT)
-        follow_ups = observe(context, tx, job.id, seen)
+        follow_ups = observe(context, tx, job.id, _attempt(job, tx.now))
         moved = jobs.get(tx, job.id)
         if moved is None or moved.state is not State.CREATING:
             jobs.release_if_ours(tx, job, {})
             return None, follow_ups
         return moved, follow_ups
+
+
+def _attempt(job: Job, now: float) -> Observation:
+    """That an attempt begins, or why there will be no further one."""
+    if job.cancel_requested_at is not None:  # while an attempt was under way that made nothing
+        return Observation(Source.OPERATOR, Seen.CANCEL)
+    if now >= job.deadline_at:
+        return Observation(Source.CLOCK, Seen.DEADLINE)
+    return Observation(Source.CREATE, Seen.ATTEMPT)
 
 
 def _keep(context: Context, job: Job, answer: CreateAnswer) -> list[FollowUp]:

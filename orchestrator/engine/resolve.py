@@ -26,6 +26,8 @@ def adopt(context: Context, job_id: str, gateway_id: str) -> list[FollowUp]:
         owner = jobs.by_gateway_id(tx, job.account_id, gateway_id)
         if owner is not None and owner.id != job_id:
             raise NotAllowed(f"the gateway job {gateway_id} already belongs to {owner.id}")
+        if job.gateway_id not in (None, gateway_id):
+            raise NotAllowed(f"{job.id} already has the gateway job {job.gateway_id}")
         return _decide(context, tx, job, Seen.ADOPT, gateway_id)
 
 
