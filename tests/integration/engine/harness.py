@@ -1,0 +1,131 @@
+"""The use-cases of one process against a real store and a real sandbox; the test tells the time."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from orchestrator import wiring
+from orchestrator.core.job import HandOff, HandOffState, Job, Output
+from orchestrator.engine.create import create
+from orchestrator.engine.follow_up import FollowUp
+from orchestrator.engine.hand_off import hand_off
+from orchestrator.engine.look import look
+from orchestrator.engine.receive import Receipt, receive
+from orchestrator.engine.submit import Submission, submit
+from orchestrator.engine.sweep import sweep
+from orchestrator.settings import load
+from orchestrator.store import hand_offs, jobs, observations, outputs, workers
+from orchestrator.store.database import Store
+from orchestrator.store.migrate import migrate
+from orchestrator.store.observations import Recorded
+from tests.sandbox.harness import KEY, Hook
+
+MODEL = "google/veo-3.1-lite"
+
+
+class Engine:
+    """One process's worth of orchestrator. Time stands still until `later`."""
+
+    def __init__(self, folder: Path, gateway_url: str, **settings: Any) -> None:
+        self.folder = folder / "out"
+        self.now = time.time()
+        given = {"data_dir": folder, "output_dir": self.folder, "gateway_url": gateway_url}
+        self.settings = load({}, gateway_api_key=KEY, **given | settings)
+        self.store = Store(f"sqlite:///{folder / 'orchestrator.db'}", clock=lambda: self.now)
+        migrate(self.store)
+        self.context = wiring.build(self.settings, self.store)
+        self.context.random = lambda: 0.0
+        with self.store.write() as tx:
+            workers.join(tx, self.context.worker, host="here", pid=1)
+
+    def close(self) -> None:
+        for gateway in self.context.gateways.values():
+            self.context.http.run(gateway.aclose())
+        self.context.http.stop()
+        self.store.close()
+
+    def later(self, seconds: float) -> None:
+        """Let time pass; the worker has beaten meanwhile."""
+        self.now += seconds
+        with self.store.write() as tx:
+            workers.beat(tx, self.context.worker)
+
+    # use-cases
+
+    def submit(self, request: dict[str, Any] | None = None, **wanted: Any) -> str:
+        """Keep a job; what is no field of a submission is a switch of the sandbox."""
+        names = Submission.__slots__
+        fields = {name: value for name, value in wanted.items() if name in names}
+        switches = {name: value for name, value in wanted.items() if name not in names}
+        asked = {"model": MODEL, "prompt": "p", "provider_params": {"sandbox": {"duration": 0, **switches}}}
+        (job,), _ = submit(self.context, [Submission(asked | (request or {}), **fields)])
+        return job.id
+
+    def created(self, request: dict[str, Any] | None = None, **wanted: Any) -> str:
+        """The id of a job that the gateway was asked to make."""
+        job_id = self.submit(request, **wanted)
+        assert self.create() is not None
+        return job_id
+
+    def create(self) -> list[FollowUp] | None:
+        return create(self.context)
+
+    def look(self) -> list[FollowUp] | None:
+        return look(self.context)
+
+    def sweep(self) -> list[FollowUp]:
+        return sweep(self.context)
+
+    def hand_off(self) -> list[FollowUp] | None:
+        return hand_off(self.context)
+
+    def hand_off_all(self) -> int:
+        """Do all that is due; how many attempts that took."""
+        attempts = 0
+        while self.hand_off() is not None:
+            attempts += 1
+        return attempts
+
+    def look_when_due(self, job_id: str) -> Job:
+        """Let time pass to the job's next look, and look."""
+        due_at = self.job(job_id).due_at
+        assert due_at is not None
+        self.later(max(0.0, due_at - self.now))
+        assert self.look() is not None
+        return self.job(job_id)
+
+    def receive(self, hook: Hook) -> Receipt:
+        return receive(self.context, "default", hook.headers, hook.raw, hook.at)
+
+    # what is there
+
+    def job(self, job_id: str) -> Job:
+        with self.store.read() as tx:
+            found = jobs.get(tx, job_id)
+        assert found is not None
+        return found
+
+    def timeline(self, job_id: str) -> list[Recorded]:
+        with self.store.read() as tx:
+            return observations.of_job(tx, job_id)
+
+    def owed(self, job_id: str) -> list[HandOff]:
+        with self.store.read() as tx:
+            return hand_offs.of_job(tx, job_id)
+
+    def states(self, job_id: str) -> list[HandOffState]:
+        return [one.state for one in self.owed(job_id)]
+
+    def outputs(self, job_id: str) -> list[Output]:
+        with self.store.read() as tx:
+            return outputs.of_job(tx, job_id)
+
+    def files(self) -> dict[str, bytes]:
+        with suppress(FileNotFoundError):
+            return {file.name: file.read_bytes() for file in sorted(self.folder.iterdir())}
+        return {}
+
+
+NewEngine = Callable[..., Engine]

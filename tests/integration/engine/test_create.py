@@ -1,0 +1,380 @@
+"""Creating: five classes of answers, and never a second job that nobody asked for."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from orchestrator.core.job import Blame, Source, Updates
+from orchestrator.core.lifecycle import Seen, State, Verdict
+from orchestrator.engine.create import EVENTS
+from orchestrator.engine.follow_up import FollowUp, Task
+from orchestrator.engine.resolve import adopt, cancel, give_up, resubmit
+from orchestrator.engine.submit import Submission, submit
+from orchestrator.errors import NotAllowed, NotFound, RequestError
+from orchestrator.store import workers
+from orchestrator.store.database import WORKER_DEAD_AFTER
+from tests.integration.engine.harness import MODEL, Engine, NewEngine
+from tests.sandbox.harness import Receiver, Sandbox, until
+
+
+def posts(sandbox: Sandbox) -> int:
+    """How many creates the gateway was asked for."""
+    rows = sandbox.control.get("/requests", params={"method": "POST", "path": "/v1/videos"}).json()
+    return int(rows["count"])
+
+
+# the five classes
+
+
+def test_a_created_job_waits_for_its_first_look(engine: Engine, sandbox: Sandbox) -> None:
+    job_id = engine.submit()
+    assert engine.create() == [FollowUp(Task.LOOK, 20.0)]
+    job = engine.job(job_id)
+    assert (job.state, job.session_id, job.attempts) == (State.WAITING, f"{job_id}.1", 1)
+    (truth,) = sandbox.truth()
+    assert (job.gateway_id, job.provider) == (truth["id"], "google-ai-studio")
+    assert truth["session_id"] == job.session_id
+    assert job.leased_by is None
+    assert engine.create() is None
+
+
+@pytest.mark.parametrize(
+    ("error", "blame"),
+    [("unsupported_model", Blame.REQUEST), ("upstream_400", Blame.REQUEST), ("payload_too_large", None)],
+)
+def test_a_refused_job_is_rejected_in_the_gateways_words(
+    engine: Engine, sandbox: Sandbox, error: str, blame: Blame | None
+) -> None:
+    job_id = engine.created(create_error=error)
+    job = engine.job(job_id)
+    assert job.state is State.REJECTED
+    assert job.failure
+    assert job.failure["message"]
+    assert job.request_id
+    assert blame in (None, job.blame)
+    assert [one.key for one in engine.owed(job_id)] == [f"{job_id}/rejected/folder"]
+    assert engine.create() is None
+    assert posts(sandbox) == 1
+
+
+@pytest.mark.parametrize(
+    "error", ["key_limit", "feature_gate", "db_error", "upstream_429", "provider_payment_required"]
+)
+def test_what_surely_made_no_job_is_asked_again_later(engine: Engine, sandbox: Sandbox, error: str) -> None:
+    job_id = engine.created(create_error=error, create_error_times=1)
+    job = engine.job(job_id)
+    assert (job.state, job.due_at) == (State.ACCEPTED, engine.now + 2.0)
+    assert engine.create() is None, "not yet"
+    engine.later(2)
+    assert engine.create() is not None
+    job = engine.job(job_id)
+    assert (job.state, job.session_id) == (State.WAITING, f"{job_id}.2")
+    assert job.failure is None
+    assert len(sandbox.truth()) == 1
+
+
+def test_a_gateway_that_cannot_be_reached_was_surely_not_asked(new_engine: NewEngine) -> None:
+    engine = new_engine(gateway_url="http://127.0.0.1:1/v1")
+    job_id = engine.created()
+    assert engine.job(job_id).state is State.ACCEPTED
+    assert [one.seen for one in engine.timeline(job_id)] == [Seen.ATTEMPT, Seen.NO_JOB]
+
+
+@pytest.mark.parametrize("error", ["cut", "cut_after", "text_500", "text_500_after", "persistence_failed"])
+def test_what_may_have_made_a_job_is_uncertain_and_never_asked_again(
+    engine: Engine, sandbox: Sandbox, error: str
+) -> None:
+    job_id = engine.created(create_error=error, duration=600)
+    assert engine.job(job_id).state is State.UNCERTAIN
+    for _ in range(4):
+        engine.later(5)
+        engine.look()
+        engine.create()
+    assert posts(sandbox) == 1
+
+
+def test_an_answer_that_takes_too_long_is_uncertain(new_engine: NewEngine) -> None:
+    engine = new_engine(create_timeout_seconds=0.3)
+    job_id = engine.created(create_delay=2.0, duration=600)
+    assert engine.job(job_id).state is State.UNCERTAIN
+    engine.later(5)
+    engine.look()
+    assert engine.job(job_id).state is State.WAITING, "found by its session all the same"
+
+
+# webhooks of a create
+
+
+def test_an_endpoint_is_asked_to_call_for_everything_that_settles_a_job(
+    hooked: Engine, hooks: Receiver
+) -> None:
+    hooked.created()
+    hooks.wait(2)
+    assert {hook.body["type"] for hook in hooks.hooks} <= set(EVENTS)
+
+
+def test_a_job_followed_by_looks_alone_asks_for_no_webhook(hooked: Engine, sandbox: Sandbox) -> None:
+    hooked.created(updates=Updates.POLL)
+    assert sandbox.owed() == []
+
+
+def test_an_endpoint_that_the_gateway_refuses_is_left_out_once_and_for_all(
+    hooked: Engine, sandbox: Sandbox
+) -> None:
+    job_id = hooked.created(create_error="webhook_refused")
+    job = hooked.job(job_id)
+    assert (job.state, job.without_webhook) == (State.WAITING, True)
+    assert posts(sandbox) == 2
+    assert len(sandbox.truth()) == 1
+    assert sandbox.owed() == []
+    assert "without" in (hooked.timeline(job_id)[-1].note or "")
+
+
+def test_a_hook_before_the_create_call_has_returned_finds_its_job(hooked: Engine, hooks: Receiver) -> None:
+    job_id = hooked.submit(webhook_early=True, create_delay=0.3)
+    creating = threading.Thread(target=hooked.create)
+    creating.start()
+    for hook in hooks.wait(2):
+        hooked.receive(hook)
+    early = hooked.job(job_id)
+    assert early.state is State.COMPLETED
+    assert early.won_by is Source.WEBHOOK
+    creating.join()
+    after = hooked.job(job_id)
+    assert (after.state, after.clashes) == (State.COMPLETED, 0)
+    assert hooked.timeline(job_id)[-1].verdict is Verdict.LATE
+    assert len(hooked.owed(job_id)) == 1
+
+
+# finding out
+
+
+@pytest.mark.parametrize("error", ["cut_after", "text_500_after", "persistence_failed"])
+def test_an_uncertain_create_is_found_by_its_session_in_the_list(
+    engine: Engine, sandbox: Sandbox, error: str
+) -> None:
+    sandbox.create(duration=600)  # of another program
+    sandbox.create(session="job_of_somebody_else.1", duration=600)
+    job_id = engine.created(create_error=error, duration=600)
+    assert engine.look() is None, "a little later only"
+    job = engine.look_when_due(job_id)
+    mine = next(row for row in sandbox.truth() if row["session_id"] == f"{job_id}.1")
+    assert (job.state, job.gateway_id) == (State.WAITING, mine["id"])
+    assert job.blame is None
+
+
+def test_an_uncertain_create_that_ended_meanwhile_is_found_ended(engine: Engine) -> None:
+    job_id = engine.created(create_error="cut_after")
+    job = engine.look_when_due(job_id)
+    assert job.state is State.COMPLETED
+    assert job.won_by is Source.LIST
+    assert engine.hand_off_all() == 1
+    assert len(engine.files()) == 1
+
+
+def test_an_uncertain_create_is_found_by_a_webhook_that_carries_its_session(
+    hooked: Engine, hooks: Receiver
+) -> None:
+    job_id = hooked.created(create_error="cut_after", duration=600)
+    (hook,) = hooks.wait(1, "video.created")
+    hooked.receive(hook)
+    assert hooked.job(job_id).state is State.WAITING
+    assert hooked.job(job_id).gateway_id == hook.body["data"]["id"]
+
+
+def test_a_search_that_fails_goes_on_a_little_later(engine: Engine, sandbox: Sandbox) -> None:
+    job_id = engine.created(create_error="cut_after", duration=600)
+    sandbox.faults(down="gets")
+    for _ in range(3):
+        assert engine.look_when_due(job_id).state is State.UNCERTAIN
+    sandbox.faults(down="none")
+    assert engine.look_when_due(job_id).state is State.WAITING
+
+
+def test_after_a_while_a_person_is_asked_and_a_webhook_may_still_tell(
+    hooked: Engine, hooks: Receiver, sandbox: Sandbox
+) -> None:
+    job_id = hooked.created(create_error="cut_after", duration=600)
+    sandbox.faults(down="gets")
+    hooked.later(hooked.settings.uncertain_wait_seconds)
+    hooked.look()
+    job = hooked.job(job_id)
+    assert (job.state, job.needs_person, job.due_at) == (State.UNCERTAIN, True, job.deadline_at)
+    hooked.receive(hooks.wait(1, "video.created")[0])
+    assert hooked.job(job_id).state is State.WAITING
+    assert not hooked.job(job_id).needs_person
+
+
+def test_what_nobody_decides_times_out_at_the_deadline(engine: Engine) -> None:
+    job_id = engine.created(create_error="cut", deadline_seconds=2_000)
+    engine.later(900)
+    engine.look()
+    job = engine.look_when_due(job_id)
+    assert (job.state, job.blame) == (State.TIMED_OUT, Blame.UNCERTAIN_CREATE)
+    assert [one.outcome for one in engine.owed(job_id)] == ["timed_out"]
+
+
+def test_an_operator_may_choose_to_risk_another_job(new_engine: NewEngine, sandbox: Sandbox) -> None:
+    engine = new_engine(uncertain_policy="resubmit", uncertain_wait_seconds=0)
+    job_id = engine.created(create_error="cut", create_error_times=1)
+    assert engine.look_when_due(job_id).state is State.ACCEPTED
+    engine.create()
+    assert engine.job(job_id).state is State.WAITING
+    assert "both are paid" in (engine.timeline(job_id)[2].note or "")
+
+
+@pytest.mark.parametrize("error", ["key_limit", "cut"])
+def test_a_job_cancelled_while_a_create_made_nothing_is_not_asked_again(
+    new_engine: NewEngine, sandbox: Sandbox, error: str
+) -> None:
+    engine = new_engine(uncertain_policy="resubmit", uncertain_wait_seconds=0)
+    job_id = engine.submit(create_error=error, create_delay=0.3)
+    creating = threading.Thread(target=engine.create)
+    creating.start()
+    until(lambda: engine.job(job_id).state is State.CREATING)
+    cancel(engine.context, job_id)
+    creating.join()
+    engine.later(10)
+    engine.look()
+    engine.create()
+    assert engine.job(job_id).state is State.CANCELLED
+    assert engine.job(job_id).blame is Blame.CALLER
+    assert posts(sandbox) == 1
+    assert engine.owed(job_id) == []
+
+
+# what a person decides
+
+
+def test_a_person_adopts_the_job_they_recognise(engine: Engine, sandbox: Sandbox) -> None:
+    job_id = engine.created(create_error="cut")
+    made = sandbox.create(duration=0)
+    adopt(engine.context, job_id, made)
+    assert engine.job(job_id).gateway_id == made
+    assert engine.look_when_due(job_id).state is State.COMPLETED
+
+
+def test_a_gateway_job_that_has_an_owner_cannot_be_adopted(engine: Engine) -> None:
+    owner = engine.created(duration=600)
+    taken = engine.job(owner).gateway_id
+    assert taken
+    other = engine.created(create_error="cut")
+    with pytest.raises(NotAllowed, match=f"already belongs to {owner}"):
+        adopt(engine.context, other, taken)
+
+
+def test_a_job_that_has_a_gateway_job_cannot_be_given_another(engine: Engine, sandbox: Sandbox) -> None:
+    job_id = engine.created(duration=600, deadline_seconds=10)
+    engine.later(20)
+    engine.look()
+    assert engine.job(job_id).state is State.TIMED_OUT
+    with pytest.raises(NotAllowed, match="already has the gateway job"):
+        adopt(engine.context, job_id, sandbox.create())
+
+
+def test_a_person_resubmits_or_gives_up(engine: Engine) -> None:
+    again, over = engine.created(create_error="cut", create_error_times=1), engine.submit(create_error="cut")
+    engine.create()
+    resubmit(engine.context, again)
+    engine.create()
+    assert engine.job(again).state is State.WAITING
+    assert give_up(engine.context, over) == [FollowUp(Task.HAND_OFF)]
+    assert engine.job(over).state is State.TIMED_OUT
+
+
+@pytest.mark.parametrize("decide", [resubmit, give_up])
+def test_only_an_uncertain_create_is_for_a_person_to_decide(
+    engine: Engine, decide: Callable[..., object]
+) -> None:
+    job_id = engine.created(duration=600)
+    with pytest.raises(NotAllowed, match="waiting"):
+        decide(engine.context, job_id)
+    with pytest.raises(NotFound):
+        decide(engine.context, "job_nope")
+
+
+# cancel and deadline
+
+
+def test_a_job_cancelled_before_its_create_is_never_asked_of_the_gateway(
+    engine: Engine, sandbox: Sandbox
+) -> None:
+    job_id = engine.submit()
+    job, _ = cancel(engine.context, job_id)
+    assert (job.state, job.blame) == (State.CANCELLED, Blame.CALLER)
+    assert engine.create() is None
+    assert posts(sandbox) == 0
+
+
+def test_a_job_cancelled_after_its_create_runs_on_and_is_not_handed_off(engine: Engine) -> None:
+    job_id = engine.created()
+    job, _ = cancel(engine.context, job_id)
+    assert job.state is State.WAITING
+    assert engine.look_when_due(job_id).state is State.COMPLETED
+    assert engine.hand_off() is None
+    assert engine.owed(job_id) == []
+
+
+def test_a_cancel_takes_back_what_is_still_owed(engine: Engine) -> None:
+    job_id = engine.created()
+    engine.look_when_due(job_id)
+    cancel(engine.context, job_id)
+    assert [one.state for one in engine.owed(job_id)] == ["withdrawn"]
+    assert engine.hand_off() is None
+
+
+def test_a_job_whose_deadline_passed_before_its_create_is_not_made(engine: Engine, sandbox: Sandbox) -> None:
+    job_id = engine.submit(deadline_seconds=5)
+    engine.later(5)
+    engine.create()
+    assert engine.job(job_id).state is State.TIMED_OUT
+    assert posts(sandbox) == 0
+    assert engine.job(job_id).leased_by is None
+
+
+# workers that die
+
+
+def test_a_create_whose_worker_died_becomes_uncertain_and_is_found(engine: Engine, sandbox: Sandbox) -> None:
+    job_id = engine.submit(duration=600, create_delay=0.4)
+    creating = threading.Thread(target=engine.create)
+    creating.start()
+    until(sandbox.truth)
+    engine.now += WORKER_DEAD_AFTER  # nobody has beaten
+    engine.sweep()
+    assert engine.job(job_id).state is State.UNCERTAIN
+    creating.join()  # it was not dead after all
+    assert engine.job(job_id).state == "waiting"
+    assert len(sandbox.truth()) == 1
+
+
+def test_a_worker_back_from_the_dead_does_not_take_an_attempt_from_the_living(engine: Engine) -> None:
+    job_id = engine.submit()
+    with engine.store.write() as tx:
+        workers.leave_all(tx)
+    engine.create()
+    assert engine.job(job_id).state is State.WAITING, "its own observation counts, lease or not"
+
+
+# requests that could never be made
+
+
+@pytest.mark.parametrize(
+    ("wanted", "why"),
+    [
+        (Submission({"model": MODEL, "webhook": {}}), "webhook"),
+        (Submission({"prompt": "p"}), "model"),
+        (Submission({"model": MODEL}, reference=""), "reference"),
+        (Submission({"model": MODEL}, reference="r" * 201), "reference"),
+        (Submission({"model": MODEL}, deadline_seconds=0), "deadline"),
+        (Submission({"model": MODEL}, deadline_seconds=float("nan")), "deadline"),
+        (Submission({"model": MODEL}, destinations=("bucket",)), "bucket"),
+    ],
+)
+def test_a_job_that_could_never_be_made_is_refused_with_all_that_came_with_it(
+    engine: Engine, wanted: Submission, why: str
+) -> None:
+    with pytest.raises(RequestError, match=why):
+        submit(engine.context, [Submission({"model": MODEL}), wanted])
+    assert engine.create() is None
