@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from orchestrator.cli.screen import STYLES, console, print_json
 from orchestrator.cli.words import doing
 from orchestrator.core.job import HandOffKind
@@ -26,27 +28,31 @@ def print_verdicts(verdicts: Sequence[Verdict], *, as_json: bool) -> None:
     out = console()
     out.print(f"\n{COLUMNS}", style="bold")
     for one in verdicts:
-        job = one.evidence.standing.job
-        out.print(f"{one.case.title:<24}", end="")
-        out.print(f"{job.state:<11}", style=STYLES.get(job.state), end="")
-        out.print(f"{job.won_by or '-':<9}{job.looks:>5}{job.webhooks:>10}")
-        for line in _details(one):
-            out.print(f"  {line}", soft_wrap=True)
+        _print_case(out, one)
     wrong = [one for one in verdicts if one.problems]
     out.print()
     for one in wrong:
-        out.print(f"{one.case.title}: {'; '.join(one.problems)}", style="red", soft_wrap=True)
+        out.print(f"{one.case.title}: {'; '.join(one.problems)}", style="red")
     if wrong:
         out.print(f"{len(wrong)} of {len(verdicts)} did not go as they must", style="bold red")
     else:
         out.print(f"all {len(verdicts)} ended as they must, by the path they must", style="bold green")
 
 
+def _print_case(out: Console, one: Verdict) -> None:
+    job = one.evidence.standing.job
+    out.print(f"{one.case.title:<24}", end="")
+    out.print(f"{job.state:<11}", style=STYLES.get(job.state), end="")
+    out.print(f"{job.won_by or '-':<9}{job.looks:>5}{job.webhooks:>10}")
+    for line in _details(one):
+        out.print(f"  {line}")
+
+
 def _details(one: Verdict) -> Iterator[str]:
     standing = one.evidence.standing
     job = standing.job
     if job.state is not State.COMPLETED or not standing.hand_offs:
-        yield f"{job.id}: {doing(standing)}"
+        yield f"{job.id}: {job.failure['message'] if job.failure else doing(standing)}"
         yield f"gateway request {job.request_id or 'unknown'}"
     for owed in standing.hand_offs:
         if owed.location and owed.kind is HandOffKind.OUTPUT:

@@ -43,6 +43,8 @@ def jobs(
         print(f"{len(found)} of {there}; --limit shows more")
     elif not found:
         print("no jobs")
+    if any(job.needs_person for job in found):
+        print("* needs a person: `orchestrator show JOB` tells the ways out")
 
 
 def _row(job: Job, now: float) -> tuple[Any, ...]:

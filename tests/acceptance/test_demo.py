@@ -89,7 +89,7 @@ def test_in_a_pipe_it_tells_what_happens_in_lines_and_ends_with_a_table(demo: De
     assert re.search(r"^case +outcome +won by +looks +webhooks$", said, re.MULTILINE)
     assert re.search(r"^webhook healthy +completed +webhook +0 +2$", said, re.MULTILINE)
     assert re.search(r"^  job_\w+-0\.mp4  \d+ bytes  sha256 [0-9a-f]{12}$", said, re.MULTILINE)
-    assert re.search(r"^  job_\w+: The prompt violates policy\.; outcome handed off$", said, re.MULTILINE)
+    assert re.search(r"^  job_\w+: The prompt violates policy\.$", said, re.MULTILINE)
     assert re.search(r"^  gateway request \S+$", said, re.MULTILINE)
     assert said.endswith("all 2 ended as they must, by the path they must\n")
     assert "\x1b" not in said

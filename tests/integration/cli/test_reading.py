@@ -86,6 +86,15 @@ def test_a_job_that_needs_a_person_shows_the_three_ways_out(run: Run, rows: Rows
     assert "both are paid" in page
 
 
+def test_a_job_that_needs_a_person_is_marked_and_not_watched_for_ever(run: Run, rows: Rows) -> None:
+    job = rows.left_to_a_person()
+    listed = run("jobs").out
+    assert f"{job}  uncertain *" in listed
+    assert "* needs a person" in listed
+    said = run("watch", job)
+    assert (said.code, "`orchestrator resolve`" in said.out) == (Exit.OTHERWISE, True)
+
+
 def test_a_dead_hand_off_shows_its_error_and_how_to_try_again(run: Run, rows: Rows) -> None:
     job, hand_off = rows.dead_hand_off("G-1")
     page = run("show", job).out
