@@ -94,6 +94,15 @@ class Orchestrator:
         lines = [line for run in self.runs for line in run.events() if line["event"] == name]
         return [line for line in lines if all(line.get(key) == value for key, value in facts.items())]
 
+    def told(self, name: str, count: int = 1, **facts: object) -> list[dict[str, Any]]:
+        """The same, once there are so many: a line is written a moment after the commit that it tells of."""
+
+        def enough() -> list[dict[str, Any]]:
+            lines = self.events(name, **facts)
+            return lines if len(lines) >= count else []
+
+        return until(f"{count} log lines {name!r} {facts}", enough, seconds=10)
+
     def handed_off(self) -> Counter[str]:
         """How often each hand-off was said to be done, over all runs."""
         return Counter(line["key"] for line in self.events("handed_off"))

@@ -70,5 +70,5 @@ def _fails(orchestrator: Orchestrator, job: str, why: str) -> None:
     assert owed is not None
     assert owed.state is HandOffState.OWED
     assert why in (owed.last_error or "")
-    assert why in orchestrator.events("hand_off_failed", job=job)[0]["error"]
+    assert why in orchestrator.told("hand_off_failed", job=job)[0]["error"]
     assert orchestrator.database.job(job).state is State.COMPLETED

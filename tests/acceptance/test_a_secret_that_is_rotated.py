@@ -19,7 +19,7 @@ def test_both_secrets_are_believed_and_what_came_between_is_not_lost(begin: Begi
     (between,) = database.submit(wanted(duration=0.1))
     database.wait([between])
     assert database.job(between).won_by is Source.POLL
-    assert {event["reason"] for event in orchestrator.events("webhook_rejected")} == {"forged"}
+    assert {event["reason"] for event in orchestrator.told("webhook_rejected")} == {"forged"}
 
     orchestrator.stop()
     orchestrator.settings["ORCHESTRATOR_WEBHOOK_SECRETS"] = f"{new},{SECRET}"

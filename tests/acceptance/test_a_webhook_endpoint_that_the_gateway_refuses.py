@@ -18,7 +18,7 @@ def test_jobs_are_made_without_it_and_finished_by_looks(begin: Begin, sandbox: S
     for job in jobs:
         assert database.job(job).without_webhook
         assert database.job(job).won_by is Source.POLL
-        assert len(orchestrator.events("webhook_refused", job=job)) == 1
+        assert len(orchestrator.told("webhook_refused", job=job)) == 1
         notes = [one.note for one in database.timeline(job) if one.note]
         assert any("refused our webhook endpoint" in note for note in notes)
     creates = sandbox.requests("POST", path="/v1/videos")

@@ -50,11 +50,12 @@ def test_what_is_gone_is_an_outcome_of_its_own(begin: Begin, sandbox: Sandbox) -
     assert database.job(gone).state is State.COMPLETED
     assert outcome_of(orchestrator, gone)["outcome"] == "output_missing-0"
     assert outcome_of(orchestrator, gone)["blame"] == Blame.OUTPUT_MISSING
-    (owed,) = database.owed(dead)
-    assert owed.state is HandOffState.DEAD
-    assert owed.attempts == 5
-    assert "fetch_failed" in (owed.last_error or "")
-    assert len(orchestrator.events("hand_off_dead", job=dead)) == 1
+    assert "missing_video_uri" in outcome_of(orchestrator, gone)["error"]["message"]
+    output = database.owed(dead)[0]
+    assert output.state is HandOffState.DEAD
+    assert output.attempts == 5
+    assert "fetch_failed" in outcome_of(orchestrator, dead)["error"]["message"]
+    assert len(orchestrator.told("hand_off_dead", job=dead)) == 1
     assert_whole(database.owed(copied)[0])
     assert outcome_of(orchestrator, copied)["outcome"] == "output_missing-1"
     assert_nothing_else(orchestrator)

@@ -22,7 +22,7 @@ def test_it_is_not_repeated_unasked_and_each_decision_is_carried_out(begin: Begi
         left = database.wait_for(job, "it is left to a person", lambda job: job.needs_person)
         assert left.state is State.UNCERTAIN
         assert left.blame is Blame.UNCERTAIN_CREATE
-        (event,) = orchestrator.events("needs_person", job=job)
+        (event,) = orchestrator.told("needs_person", job=job)
         assert event["session"] == left.session_id
     assert sandbox.truth() == []
     assert len(sandbox.requests("POST", path="/v1/videos")) == 3, "one create each, and not again unasked"

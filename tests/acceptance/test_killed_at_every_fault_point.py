@@ -16,7 +16,7 @@ from tests.acceptance.truth import assert_delivered_once, assert_made_once, asse
 REQUEST = '{"model": "google/veo", "prompt": "p", "provider_params": {"sandbox": {"duration": 0.3}}}'
 
 # A move is made by the attempt, the create's answer, a webhook and a look; a death in each is worth a run.
-LATER = ["observe.moved:2", "observe.moved:4", "observe.moved:6", "receive.applied:4", "create.answered:3"]
+LATER = ["observe.moved:4", "receive.applied:4", "create.answered:3"]
 IN_UP = [str(point) for point in FaultPoint if point is not FaultPoint.SUBMIT_COMMITTED]
 
 

@@ -15,7 +15,7 @@ TROUBLES: dict[str, dict[str, Any]] = {
     "the gateway's 502": {"get_502": 1},
     "a provider's 404 inside a 502": {"get_502": 1, "get_502_status": 404},
     "a plain text 500": {"get_500": 1},
-    "not found just after the create": {"not_found_for": 0.8},
+    "not found just after the create": {"not_found_for": 1.5},
     "a failure that is taken back": {"live_negative": "failed", "live_negative_times": 1},
     "an expiry that is taken back": {"live_negative": "expired", "live_negative_times": 1},
     "no hint of when to look again": {"poll_after_seconds": "absent"},
@@ -36,4 +36,4 @@ def test_the_job_completes(updates: Updates, begin: Begin, sandbox: Sandbox) -> 
         assert database.job(job).looks, f"{trouble}: it was never looked at"
         reached = {one.to_state for one in database.timeline(job)}
         assert reached == {State.CREATING, State.WAITING, State.COMPLETED}, trouble
-    assert len(orchestrator.events("look_failed")) >= 4
+    assert len(orchestrator.told("look_failed", 4)) >= 4

@@ -8,7 +8,7 @@ Found = TypeVar("Found")
 LONG = 30.0  # seconds; what takes longer has gone wrong
 
 
-def until(what: str, look: Callable[[], Found], seconds: float = LONG, every: float = 0.02) -> Found:
+def until(what: str, look: Callable[[], Found], seconds: float = LONG, every: float = 0.04) -> Found:
     """The first true thing that `look` sees."""
     end = time.monotonic() + seconds
     while True:

@@ -102,7 +102,7 @@ def run(folder: Path, *, jobs: int, kills: int, seed: int) -> Report:
     began = time.monotonic()
     sandbox = Sandbox(folder, "sandbox", "--time-scale", str(SPEED), "--seed", str(seed))
     orchestrator = Orchestrator(
-        folder, sandbox.url, uncertain_wait_seconds=6, create_timeout_seconds=5, look_timeout_seconds=5
+        folder, sandbox.url, uncertain_wait_seconds=4, create_timeout_seconds=5, look_timeout_seconds=5
     )
     sandbox.call(orchestrator.receiver)
     try:
