@@ -52,7 +52,8 @@ async def ask_all(context: Context, jobs: Sequence[Job], now: float) -> dict[str
 
 
 async def _get(context: Context, job: Job, answer: Answer, now: float) -> None:
-    whole, provider = (job.account_id, None), (job.account_id, job.provider)
+    # Not None where no provider is known: that names the whole gateway.
+    whole, provider = (job.account_id, None), (job.account_id, job.provider or "unknown")
     if not (context.breakers.allows(whole, now) and context.breakers.allows(provider, now)):
         answer.error = GatewayError("not asked: too many looks failed just before", hint="it is tried later")
         return
@@ -72,12 +73,15 @@ def _count_failure(
     breakers: Breakers,
     error: GatewayError,
     whole: tuple[str, None],
-    provider: tuple[str, str | None],
+    provider: tuple[str, str],
     now: float,
 ) -> None:
     if error.whole_gateway:
         breakers.failed(whole, now)
-    elif error.status is None or error.status >= 500:
+        return
+    if error.status is not None:
+        breakers.worked(whole)  # an answer in the gateway's own words, whatever it says of the provider
+    if error.status is None or error.status >= 500:
         breakers.failed(provider, now)
 
 
