@@ -11,7 +11,8 @@ from orchestrator.cli.job_page import as_document
 from orchestrator.cli.progress import display
 from orchestrator.cli.screen import print_json
 from orchestrator.cli.words import WAYS_OUT, doing
-from orchestrator.embedded.up import Running, receiving, running
+from orchestrator.embedded.process import Running, running
+from orchestrator.embedded.up import receiving
 from orchestrator.engine.standing import Standing
 from orchestrator.engine.submit import Submission, submit
 from orchestrator.settings import Settings

@@ -1,0 +1,128 @@
+"""The parts of one process, started in order and stopped in the other order."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+
+from orchestrator import wiring
+from orchestrator.celery_app import EMBEDDED, make_app
+from orchestrator.embedded import timers
+from orchestrator.embedded.lock import exclusive
+from orchestrator.embedded.workers import EmbeddedWorkers
+from orchestrator.engine.context import Context
+from orchestrator.engine.follow_up import FollowUp, Task
+from orchestrator.errors import OrchestratorError, SettingError
+from orchestrator.settings import Settings
+from orchestrator.store import workers
+from orchestrator.store.database import sqlite_path
+from orchestrator.store.migrate import migrate
+from orchestrator.tasks.sending import Sender
+from orchestrator.tasks.work import register
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An orchestrator whose workers run messages."""
+
+    context: Context
+    send: Sender
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[Running]:
+    """Everything but the receiver, ready when entered, drained when left. Raises as `opened` does."""
+    with opened(settings) as context, working(context) as orchestrator:
+        yield orchestrator
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Context]:
+    """The database, held for this process alone and up to date, and everything checked that can be.
+
+    Raises StoreError when another process holds the database or a newer program wrote it, and
+    SettingError or DestinationError when a setting or a destination does not work.
+    """
+    with closing(wiring.open_store(settings)) as store:
+        database = sqlite_path(store.url)
+        if database is None:
+            raise SettingError(
+                "`up` keeps everything in one process and needs a SQLite file",
+                hint="leave ORCHESTRATOR_DATABASE_URL empty, or give it a sqlite:/// URL",
+            )
+        with exclusive(database), ExitStack() as stack:
+            migrate(store)
+            context = wiring.build(settings, store)
+            stack.callback(_close, context)
+            for sink in context.sinks.values():
+                sink.check()
+            yield context
+
+
+@contextmanager
+def working(context: Context) -> Iterator[Running]:
+    """Workers and timers, ready when entered, drained when left."""
+    with ExitStack() as stack:
+        host, pid = wiring.whoami()
+        with context.store.write() as tx:
+            workers.leave_all(tx)  # the lock is ours: whoever had leases is dead
+            workers.join(tx, context.worker, host=host, pid=pid)
+        stack.callback(_leave, context)
+        send = Sender(make_app(EMBEDDED), wiring.monotonic)
+        embedded = EmbeddedWorkers(
+            lambda: register(make_app(EMBEDDED), context, send), _threads(context.settings), context.worker
+        )
+        stack.callback(embedded.stop)
+        embedded.start()
+        watching = stack.enter_context(closing(_watching(context)))
+        for timer in (
+            timers.heartbeat(context, host, pid),
+            timers.sweeper(send),
+            timers.glance(context, send, watching),
+        ):
+            timer.start()
+            stack.callback(timer.stop)
+        _see_a_message_run(context, send)
+        yield Running(context, send)
+
+
+def _watching(context: Context) -> sqlite3.Connection:
+    database = sqlite_path(context.store.url)
+    assert database is not None  # `opened` made sure
+    return sqlite3.connect(database, check_same_thread=False)
+
+
+def _threads(settings: Settings) -> dict[str, int]:
+    return {
+        Task.CREATE: settings.create_threads,
+        Task.LOOK: settings.look_threads,
+        Task.HAND_OFF: settings.hand_off_threads,
+        Task.SWEEP: 1,
+    }
+
+
+def _see_a_message_run(context: Context, send: Sender) -> None:
+    """Rebuild the messages from the rows by a first sweep: ready means that messages run."""
+    with context.store.read() as tx:
+        before = workers.last_pulse(tx, "sweep")
+    send([FollowUp(Task.SWEEP)])
+    for _ in range(1000):
+        with context.store.read() as tx:
+            if workers.last_pulse(tx, "sweep") != before:
+                return
+        threading.Event().wait(0.01)
+    raise OrchestratorError("the workers took no message within 10 s of their start")
+
+
+def _leave(context: Context) -> None:
+    with context.store.write() as tx:
+        workers.leave(tx, context.worker)
+
+
+def _close(context: Context) -> None:
+    for gateway in context.gateways.values():
+        context.http.run(gateway.aclose())
+    context.http.stop()
