@@ -133,7 +133,7 @@ def _done(context: Context, claimed: HandOff, delivered: Delivered, facts: dict[
         if not hand_offs.finish_if_ours(tx, claimed, changes):
             return []  # a newer attempt has it, and found what we published
         if claimed.output_index is not None:
-            outputs.note(tx, claimed.job_id, claimed.output_index, facts)
+            outputs.note(tx, claimed.job_id, claimed.output_index, facts | {"missing": False})
         tx.after_commit.append(
             lambda: log(
                 Event.HANDED_OFF, job=claimed.job_id, destination=claimed.destination, key=claimed.key
