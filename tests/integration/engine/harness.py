@@ -52,6 +52,13 @@ class Engine:
         with self.store.write() as tx:
             workers.beat(tx, self.context.worker)
 
+    def die_and_start_again(self) -> None:
+        """What a new process does that finds the database for itself alone."""
+        self.context.worker = wiring.new_id()
+        with self.store.write() as tx:
+            workers.leave_all(tx)
+            workers.join(tx, self.context.worker, host="here", pid=2)
+
     # use-cases
 
     def submit(self, request: dict[str, Any] | None = None, **wanted: Any) -> str:
