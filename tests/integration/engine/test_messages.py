@@ -1,0 +1,205 @@
+"""Messages: one a slot of time, never an error of the caller's, and every queue is consumed."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from orchestrator.celery_app import EMBEDDED, QUEUES, make_app
+from orchestrator.embedded.workers import EmbeddedWorkers
+from orchestrator.engine.follow_up import FollowUp, Task
+from orchestrator.engine.sweep import HORIZON, sweep
+from orchestrator.store import workers
+from orchestrator.tasks import work
+from orchestrator.tasks.sending import SLOT, Sender
+from orchestrator.tasks.work import AT_A_TIME, register
+from tests.integration.engine.harness import Engine
+from tests.sandbox.harness import until
+
+
+class Post:
+    """Stands where the broker is: keeps what was sent, or refuses."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, float | None]] = []
+        self.error: Exception | None = None
+
+    def send_task(self, name: str, countdown: float | None = None) -> None:
+        if self.error is not None:
+            raise self.error
+        self.sent.append((name, countdown))
+
+
+class Seconds:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def post() -> Post:
+    return Post()
+
+
+@pytest.fixture
+def seconds() -> Seconds:
+    return Seconds()
+
+
+@pytest.fixture
+def send(post: Post, seconds: Seconds) -> Sender:
+    return Sender(post, seconds)  # type: ignore[arg-type]
+
+
+def looks(*delays: float) -> list[FollowUp]:
+    return [FollowUp(Task.LOOK, delay) for delay in delays]
+
+
+def test_a_slot_of_time_gets_one_message(send: Sender, post: Post) -> None:
+    send(looks(*[10.0 + SLOT * part / 100 for part in range(1, 100)]))
+    send(looks(10.0 + SLOT / 2))
+    assert post.sent == [("look", 10.0 + SLOT)]
+
+
+def test_the_message_of_a_slot_comes_when_everything_in_it_is_due(
+    send: Sender, post: Post, seconds: Seconds
+) -> None:
+    for delay in (0.01, 0.2, 7.77, 20.0, HORIZON):
+        send(looks(delay))
+        assert post.sent[-1][1] is not None
+        assert delay <= post.sent[-1][1] < delay + SLOT
+        seconds.now += 100
+
+
+def test_every_kind_of_work_has_slots_of_its_own(send: Sender, post: Post) -> None:
+    send([FollowUp(task, 5.1) for task in Task])
+    assert {name for name, _ in post.sent} == set(Task)
+
+
+def test_what_is_due_now_is_sent_each_time(send: Sender, post: Post) -> None:
+    send(looks(0, -3, 0))
+    assert post.sent == [("look", None)] * 3
+
+
+def test_what_lies_beyond_the_horizon_is_not_armed(send: Sender, post: Post) -> None:
+    send(looks(HORIZON + 0.01, 1e9, float("inf")))
+    assert post.sent == []
+
+
+def test_a_slot_that_has_fired_is_armed_again_for_the_next_time(
+    send: Sender, post: Post, seconds: Seconds
+) -> None:
+    for _ in range(3):
+        send(looks(5.0))
+        seconds.now += 5.0
+    assert len(post.sent) == 3
+
+
+def test_slots_that_have_fired_are_forgotten(send: Sender, seconds: Seconds) -> None:
+    for _ in range(2_000):
+        send(looks(1.0, 29.0))
+        seconds.now += 1.0
+    assert len(send._armed) < 4 * HORIZON
+
+
+def test_a_broker_that_is_away_is_logged_and_swallowed(
+    send: Sender, post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    for error in (OperationalError("no"), ConnectionRefusedError("no")):
+        post.error = error
+        send(looks(0, 3))
+    post.error = None
+    send(looks(0))
+    assert post.sent == [("look", None)]
+    assert {record.message for record in caplog.records} == {"send_failed"}
+
+
+# tasks
+
+
+def test_a_task_goes_on_until_nothing_is_due_and_sends_what_follows_each_time(
+    send: Sender, post: Post
+) -> None:
+    rounds: list[list[FollowUp] | None] = [looks(0), [], None, looks(0)]
+    work._until_nothing_is_due(Task.LOOK, lambda _: rounds.pop(0), None, send)  # type: ignore[arg-type]
+    assert (len(rounds), len(post.sent)) == (1, 1)
+
+
+def test_a_task_with_no_end_gives_way_and_sends_itself(send: Sender, post: Post) -> None:
+    done: list[int] = []
+
+    def endless(_: object) -> list[FollowUp]:
+        done.append(1)
+        return []
+
+    work._until_nothing_is_due(Task.CREATE, endless, None, send)  # type: ignore[arg-type]
+    assert (len(done), post.sent) == (AT_A_TIME, [("create", None)])
+
+
+# workers
+
+
+@pytest.fixture
+def many_workers() -> Iterator[dict[str, threading.Event]]:
+    """Embedded workers for each queue; the events tell which tasks ran."""
+    ran = {queue: threading.Event() for queue in QUEUES}
+
+    def app() -> Celery:
+        made = make_app(EMBEDDED)
+        for queue, event in ran.items():
+            made.task(name=queue, shared=False)(event.set)
+        return made
+
+    running = EmbeddedWorkers(app, dict.fromkeys(QUEUES, 1), "test")
+    running.start()
+    yield ran
+    running.stop()
+
+
+def test_every_queue_is_consumed_and_its_messages_run(many_workers: dict[str, threading.Event]) -> None:
+    send = Sender(make_app(EMBEDDED), lambda: 0.0)
+    send([FollowUp(task) for task in Task])
+    for queue, ran in many_workers.items():
+        assert ran.wait(5), f"no message of {queue} ran"
+
+
+def test_a_countdown_runs_when_it_is_due(many_workers: dict[str, threading.Event]) -> None:
+    import time
+
+    send = Sender(make_app(EMBEDDED), time.monotonic)
+    began = time.monotonic()
+    send(looks(0.3))
+    assert many_workers["look"].wait(5)
+    assert 0.3 <= time.monotonic() - began < 2
+
+
+def test_a_swept_message_runs_the_sweep_of_its_own_process(engine: Engine) -> None:
+    send = Sender(make_app(EMBEDDED), lambda: 0.0)
+    running = EmbeddedWorkers(
+        lambda: register(make_app(EMBEDDED), engine.context, send), {Task.SWEEP: 1}, "test"
+    )
+    running.start()
+    send([FollowUp(Task.SWEEP)])
+
+    def pulsed() -> Any:
+        with engine.store.read() as tx:
+            return workers.last_pulse(tx, "sweep")
+
+    assert until(pulsed) == engine.now
+    running.stop()
+
+
+def test_a_store_that_is_away_does_not_end_a_task(
+    engine: Engine, send: Sender, caplog: pytest.LogCaptureFixture
+) -> None:
+    with engine.store.write() as tx:
+        tx.connection.exec_driver_sql("DROP TABLE hand_offs")
+    caplog.set_level(logging.ERROR, "orchestrator")
+    assert not work._once(sweep, engine.context, send)
+    assert [record.message for record in caplog.records] == ["store_failed"]
