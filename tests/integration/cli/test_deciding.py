@@ -93,11 +93,18 @@ def test_resubmitting_names_the_money_at_risk_and_wants_a_yes(run: Run, rows: Ro
     assert state_of(run, job) == State.ACCEPTED
 
 
-@pytest.mark.parametrize("way", ["--adopt G-9", "--resubmit", "--give-up"])
-def test_a_job_that_is_not_uncertain_is_not_resolved(run: Run, rows: Rows, way: str) -> None:
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        ("--adopt G-9", "already has the gateway job G-1"),
+        ("--resubmit", "is waiting: only an uncertain create"),
+        ("--give-up", "is waiting: only an uncertain create"),
+    ],
+)
+def test_a_job_that_is_not_uncertain_is_not_resolved(run: Run, rows: Rows, way: str, words: str) -> None:
     said = run("resolve", rows.created("G-1"), *way.split())
     assert said.code == Exit.REFUSED
-    assert "is waiting: only an uncertain" in said.err
+    assert words in said.err
 
 
 @pytest.mark.parametrize("ways", ["", "--give-up --resubmit", "--adopt G-1 --give-up"])

@@ -22,7 +22,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     folder = tmp_path_factory.mktemp("sandbox")
     made = Sandbox(folder, "sandbox", command=program("sandbox"))
     yield made
-    assert made.process.terminate() == Exit.OK
+    made.end()
 
 
 @pytest.fixture
@@ -69,13 +69,16 @@ def test_every_change_is_one_json_object(run: Run, up: Orchestrator) -> None:
     assert not [one for one in told[:-1] if one["over"]]
 
 
-def test_ctrl_c_ends_the_watching_and_not_the_job(run: Run, up: Orchestrator, folder: Path) -> None:
-    job = submit(run, duration=2)
+def test_ctrl_c_ends_the_watching_and_not_the_job(
+    run: Run, up: Orchestrator, sandbox: Sandbox, folder: Path
+) -> None:
+    job = submit(run, duration=600)
     watching = Child(program("watch", job), folder, "watch", os.environ)
     watching.until_said("waiting")
     os.kill(watching.pid, signal.SIGINT)
     assert watching.wait() == Exit.INTERRUPTED
     assert not watching.complained()
+    sandbox.trigger(str(up.database.job(job).gateway_id), "video.completed")
     up.database.wait([job])
 
 
