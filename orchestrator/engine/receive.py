@@ -17,7 +17,7 @@ from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.gateway.webhooks import BadDelivery, Delivery, parse
 from orchestrator.store import inbox, jobs
 from orchestrator.store.database import Transaction
-from orchestrator.store.inbox import EntryState
+from orchestrator.store.inbox import Entry, EntryState
 from orchestrator.telemetry import Event, log
 
 KEPT_BYTES = 8 * 1024  # of a rejected body
@@ -61,23 +61,6 @@ def receive(context: Context, account: str, headers: Mapping[str, str], body: by
     return receipt
 
 
-def apply_entry(
-    context: Context, tx: Transaction, account: str, entry_id: int, delivery: Delivery, *, first: bool
-) -> Receipt:
-    """Bring a remembered delivery to its job, if there is one."""
-    seen = delivery.observation
-    if seen is None:
-        inbox.settle(tx, entry_id, EntryState.IGNORED)
-        return Receipt(Fate.IGNORED, entry_id=entry_id)
-    job = _job_of(tx, account, delivery)
-    if job is None:
-        return Receipt(Fate.WAITING, entry_id=entry_id)
-    inbox.settle(tx, entry_id, EntryState.APPLIED, job.id)
-    seen = replace(seen, gateway_id=delivery.gateway_id, inbox_id=entry_id, repeated=not first)
-    follow_ups = observe(context, tx, job.id, seen)
-    return Receipt(Fate.APPLIED, tuple(follow_ups), entry_id=entry_id)
-
-
 def take(
     context: Context,
     tx: Transaction,
@@ -87,6 +70,7 @@ def take(
     delivery: Delivery,
 ) -> Receipt:
     """Remember a believed delivery, once by its event, and bring it to its job."""
+    job = _job_of(tx, account, delivery)
     entry_id, first = inbox.remember_once(
         tx,
         {
@@ -95,15 +79,41 @@ def take(
             "type": delivery.type[:100],
             "gateway_id": delivery.gateway_id,
             "session_id": delivery.session_id,
-            "state": EntryState.WAITING,
+            "state": _state(delivery, job),
+            "job_id": job.id if job else None,
             "headers": _kept(headers),
             "body": body,
         },
     )
-    receipt = apply_entry(context, tx, account, entry_id, delivery, first=first)
+    receipt = _bring(context, tx, entry_id, delivery, job, first=first)
     facts: dict[str, Any] = {"type": delivery.type, "fate": receipt.fate, "entry": entry_id, "first": first}
     tx.after_commit.append(lambda: log(Event.WEBHOOK_RECEIVED, gateway_id=delivery.gateway_id, **facts))
     return receipt
+
+
+def take_again(context: Context, tx: Transaction, entry: Entry) -> Receipt:
+    """Bring an entry that was remembered before to its job, if that is known by now."""
+    delivery = parse(entry.body)
+    job = _job_of(tx, entry.account_id, delivery)
+    inbox.settle(tx, entry.id, _state(delivery, job), job.id if job else None)
+    return _bring(context, tx, entry.id, delivery, job, first=False)
+
+
+def _bring(
+    context: Context, tx: Transaction, entry_id: int, delivery: Delivery, job: Job | None, *, first: bool
+) -> Receipt:
+    if delivery.observation is None or job is None:
+        return Receipt(Fate(_state(delivery, job)), entry_id=entry_id)
+    seen = replace(
+        delivery.observation, gateway_id=delivery.gateway_id, inbox_id=entry_id, repeated=not first
+    )
+    return Receipt(Fate.APPLIED, tuple(observe(context, tx, job.id, seen)), entry_id=entry_id)
+
+
+def _state(delivery: Delivery, job: Job | None) -> EntryState:
+    if delivery.observation is None:
+        return EntryState.IGNORED
+    return EntryState.WAITING if job is None else EntryState.APPLIED
 
 
 def _job_of(tx: Transaction, account: str, delivery: Delivery) -> Job | None:

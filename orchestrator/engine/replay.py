@@ -5,7 +5,7 @@ from __future__ import annotations
 from orchestrator.core.signatures import Refusal, verify
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
-from orchestrator.engine.receive import Receipt, apply_entry, take
+from orchestrator.engine.receive import Receipt, take, take_again
 from orchestrator.errors import NotAllowed, NotFound
 from orchestrator.gateway.webhooks import parse
 from orchestrator.store import hand_offs, inbox
@@ -18,7 +18,7 @@ def replay(context: Context, entry_id: int) -> Receipt:
         entry = inbox.get(tx, entry_id)
         if entry is None:
             raise NotFound(f"there is no inbox entry {entry_id}", hint="`orchestrator inbox` lists them")
-        return apply_entry(context, tx, entry.account_id, entry.id, parse(entry.body), first=False)
+        return take_again(context, tx, entry)
 
 
 def replay_rejected(context: Context, rejection_id: int) -> Receipt:

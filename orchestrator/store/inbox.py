@@ -65,6 +65,8 @@ def remember_once(tx: Transaction, entry: Mapping[str, Any]) -> tuple[int, bool]
         set_={
             "deliveries": inbox.c.deliveries + 1,
             "last_received_at": tx.now,
+            "state": statement.excluded.state,
+            "job_id": statement.excluded.job_id,
             "headers": statement.excluded.headers,
             "body": statement.excluded.body,
         },
