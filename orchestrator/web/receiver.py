@@ -33,9 +33,14 @@ def make_receiver(context: Context, send: Send, clock: Clock) -> Starlette:
             return _problem(404, "unknown_account", "there is no such account")
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             return _problem(415, "unsupported_media_type", "webhooks are application/json")
-        body = await _body(request, context.settings.webhook_max_bytes)
+        try:
+            body = await _body(request, context.settings.webhook_max_bytes)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody waits for it
         if body is None:
-            return _problem(413, "too_large", "the body is larger than any webhook of the gateway")
+            # Without hanging up, the rest would be read, however much there is.
+            headers = {"Connection": "close"}
+            return _problem(413, "too_large", "the body is larger than any webhook of the gateway", headers)
         headers = {name.lower(): value for name, value in request.headers.items()}
         return await run_in_threadpool(_take, context, send, account, headers, body, clock())
 
@@ -86,13 +91,10 @@ def _ready(context: Context) -> Response:
 async def _body(request: Request, limit: int) -> bytes | None:
     """The raw bytes, or None beyond the limit; no more than the limit is ever held."""
     body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > limit:
-                return None
-    except ClientDisconnect:
-        return b""  # nobody waits for the answer
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            return None
     return bytes(body)
 
 

@@ -1,0 +1,407 @@
+"""Every kind of delivery has a defined answer, and a 2xx says that it is committed."""
+
+import asyncio
+import sqlite3
+import threading
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from freezegun import freeze_time
+from pydantic import SecretStr
+
+from orchestrator import fault_points, wiring
+from orchestrator.core.job import Observation, Source
+from orchestrator.core.lifecycle import Seen, State, Verdict
+from orchestrator.engine.follow_up import FollowUp, Task
+from orchestrator.engine.observe import observe
+from orchestrator.fault_points import FaultPoint
+from orchestrator.store.database import sqlite_path
+from orchestrator.store.inbox import EntryState
+from orchestrator.web.receiver import make_receiver
+from tests.integration.receiver.door import EXAMPLES, GATEWAY_ID, OTHER_SECRET, Door, example
+
+
+def about(name: str, **data: Any) -> dict[str, Any]:
+    """One of the gateway's payloads with some of its data changed."""
+    payload = example(name)
+    payload["data"] |= data
+    return payload
+
+
+# believed
+
+
+def test_a_completed_webhook_completes_its_job_and_owes_its_output(door: Door) -> None:
+    door.knows()
+    answer = door.post(example("video.completed"))
+    assert (answer.status_code, answer.json()) == (200, {"status": "applied"})
+    assert door.job().state is State.COMPLETED
+    assert [one.key for one in door.engine.owed("job_1")] == ["job_1/0/folder"]
+    assert door.sent == [FollowUp(Task.HAND_OFF)]
+
+
+@pytest.mark.parametrize("name", [one["example"] for one in EXAMPLES["examples"]])
+def test_every_delivery_of_the_gateways_is_taken(door: Door, name: str) -> None:
+    door.knows()
+    assert door.post(example(name)).status_code == 200
+    ends = {"video.completed", "video.failed", "video.cancelled", "video.expired"}
+    kind = name.split(maxsplit=1)[0]
+    wanted = kind.removeprefix("video.") if kind in ends else "waiting"
+    assert door.job().state == wanted
+    (entry,) = door.inbox
+    assert (entry.state, entry.job_id, entry.type) == (EntryState.APPLIED, "job_1", kind)
+
+
+def test_a_2xx_says_that_everything_is_committed(door: Door) -> None:
+    door.knows()
+    path = sqlite_path(door.engine.store.url)
+    assert path is not None
+    other = sqlite3.connect(path)
+    assert door.post(example("video.completed")).status_code == 200
+    assert other.execute("SELECT state FROM jobs").fetchall() == [("completed",)]
+    assert other.execute("SELECT count(*) FROM inbox").fetchone() == (1,)
+    assert other.execute("SELECT count(*) FROM hand_offs").fetchone() == (1,)
+    other.close()
+
+
+def test_nothing_is_acknowledged_before_the_commit(door: Door) -> None:
+    door.knows()
+    seen: list[str] = []
+    path = sqlite_path(door.engine.store.url)
+
+    def look(point: FaultPoint) -> None:
+        other = sqlite3.connect(str(path))
+        seen.append(other.execute("SELECT state FROM jobs").fetchone()[0])
+        other.close()
+        if point is FaultPoint.RECEIVE_APPLIED:
+            raise RuntimeError("died")
+
+    fault_points.arm(FaultPoint.RECEIVE_APPLIED, look)
+    assert door.post(example("video.completed")).status_code == 500
+    assert (door.inbox, door.job().state, door.sent) == ([], State.WAITING, [])
+    fault_points.arm(FaultPoint.RECEIVE_COMMITTED, look)
+    assert door.post(example("video.completed")).status_code == 200
+    assert seen == ["waiting", "completed"]
+
+
+def test_a_webhook_for_a_job_nobody_knows_is_remembered_never_dropped(door: Door) -> None:
+    answer = door.post(example("video.completed"))
+    assert (answer.status_code, answer.json()) == (202, {"status": "waiting"})
+    (entry,) = door.inbox
+    assert (entry.state, entry.gateway_id, entry.job_id) == (EntryState.WAITING, GATEWAY_ID, None)
+
+
+def test_an_early_webhook_is_applied_once_the_create_call_tells_the_id(door: Door) -> None:
+    door.knows(gateway_id=None, state=State.CREATING)
+    assert door.post(example("video.completed")).status_code == 202
+    created = Observation(Source.CREATE, Seen.OPEN, gateway_id=GATEWAY_ID, attempt_id="job_1.1")
+    with door.engine.store.write() as tx:
+        follow_ups = observe(door.context, tx, "job_1", created)
+    assert door.job().state is State.COMPLETED
+    assert FollowUp(Task.HAND_OFF) in follow_ups
+    assert door.inbox[0].state is EntryState.APPLIED
+    assert [one.note for one in door.engine.timeline("job_1")] == [None, "it had come in early"]
+
+
+def test_an_early_webhook_that_carries_the_session_is_applied_at_once(door: Door) -> None:
+    door.knows(gateway_id=None, state=State.UNCERTAIN)
+    assert door.post(about("video.created", session_id="job_1.1")).status_code == 200
+    assert (door.job().state, door.job().gateway_id) == (State.WAITING, GATEWAY_ID)
+
+
+def test_a_repeated_event_is_kept_once_and_counted(door: Door) -> None:
+    door.knows()
+    for _ in range(3):
+        assert door.post(example("video.completed")).status_code == 200
+    rebuilt = example("video.completed (attempt 2")
+    assert door.post(rebuilt).status_code == 200
+    (entry,) = door.inbox
+    assert entry.deliveries == 4
+    assert b'"attempt": 2' in entry.body
+    assert [one.verdict for one in door.engine.timeline("job_1")] == [Verdict.MOVED]
+    assert len(door.engine.owed("job_1")) == 1
+    assert door.job().webhooks == 4
+
+
+def test_deliveries_at_the_same_moment_have_one_effect(door: Door) -> None:
+    door.knows()
+    answers: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(door.post(example("video.completed")).status_code))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [200] * 8
+    assert len(door.engine.owed("job_1")) == 1
+    assert len(door.engine.timeline("job_1")) == 1
+
+
+def test_events_out_of_order_end_as_they_should(door: Door) -> None:
+    door.knows()
+    for name in ("video.completed", "video.progress", "video.status_changed", "video.created"):
+        assert door.post(example(name)).status_code == 200
+    assert door.job().state is State.COMPLETED
+    assert door.job().clashes == 0
+    assert [one.verdict for one in door.engine.timeline("job_1")] == ["moved", "late", "late", "late"]
+
+
+def test_what_contradicts_a_settled_job_is_taken_and_shown_as_a_clash(door: Door) -> None:
+    door.knows()
+    door.post(example("video.completed"))
+    assert door.post(example("video.failed")).status_code == 200
+    assert (door.job().state, door.job().clashes) == (State.COMPLETED, 1)
+    assert door.engine.timeline("job_1")[-1].verdict is Verdict.CLASH
+
+
+def test_a_hook_moves_only_jobs_of_the_account_whose_secret_signed_it(door: Door) -> None:
+    door.knows()
+    answer = door.post(example("video.completed"), account="other", secret=OTHER_SECRET)
+    assert answer.status_code == 202
+    assert door.job().state is State.WAITING
+    assert door.post(example("video.completed"), account="other").status_code == 401
+    assert door.post(example("video.completed"), secret=OTHER_SECRET).status_code == 401
+    assert door.job().state is State.WAITING
+
+
+def test_the_older_headers_and_a_payload_without_an_id_are_taken(door: Door) -> None:
+    door.knows()
+    payload = example("video.completed")
+    del payload["id"], payload["delivery"]
+    for _ in range(2):
+        assert door.post(payload, family="x-ai-stats").status_code == 200
+    (entry,) = door.inbox
+    assert (entry.event_key, entry.deliveries) == (f"{GATEWAY_ID}:video.completed", 2)
+    assert door.job().state is State.COMPLETED
+
+
+@pytest.mark.parametrize("kind", ["batch.completed", "music.completed", "completed", ""])
+def test_what_is_not_about_a_video_is_remembered_and_ignored(door: Door, kind: str) -> None:
+    door.knows()
+    answer = door.post(example("video.completed") | {"type": kind})
+    assert (answer.status_code, answer.json()) == (200, {"status": "ignored"})
+    assert door.inbox[0].state is EntryState.IGNORED
+    assert door.job().state is State.WAITING
+
+
+def test_a_type_nobody_knows_is_read_by_its_data(door: Door) -> None:
+    door.knows()
+    assert door.post(about("video.completed") | {"type": "video.remixed"}).status_code == 200
+    assert door.job().state is State.COMPLETED
+
+
+def test_header_names_may_be_of_any_case(door: Door) -> None:
+    door.knows()
+    delivery = door.delivery(example("video.completed"))
+    headers = {name.title(): value for name, value in delivery.headers.items()}
+    answer = door.http.post("/webhooks/gateway/default/", content=delivery.body, headers=headers)
+    assert answer.status_code == 200
+
+
+# not believed
+
+
+def test_a_forged_delivery_is_refused_and_kept_for_a_person_to_see(door: Door) -> None:
+    door.knows()
+    answer = door.post(example("video.completed"), secret="whsec_guess")
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == "forged"
+    assert (door.job().state, door.inbox) == (State.WAITING, [])
+    (kept,) = door.ring
+    assert (kept.reason, kept.account_id, kept.truncated) == ("forged", "default", False)
+
+
+@pytest.mark.parametrize(("age", "status"), [(300, 200), (301, 401), (-300, 200), (-301, 401)])
+def test_a_delivery_signed_too_long_ago_or_in_the_future_is_refused(
+    door: Door, age: float, status: int
+) -> None:
+    door.engine.now = float(int(door.engine.now))
+    door.knows()
+    answer = door.post(example("video.completed"), at=door.engine.now - age)
+    assert answer.status_code == status
+    if status == 401:
+        assert answer.json()["code"] == "stale"
+
+
+async def ask(door: Door, body: bytes, headers: dict[str, str]) -> int:
+    """The status that a receiver with the real wall clock answers, without a wire."""
+    app = make_receiver(door.context, lambda _: None, wiring.wall_clock)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
+        return (await client.post("/webhooks/gateway/default", content=body, headers=headers)).status_code
+
+
+@pytest.mark.parametrize(("late", "status"), [(-301, 401), (-300, 200), (300, 200), (301, 401)])
+def test_the_tolerance_is_judged_by_the_wall_clock(closed_door: Door, late: int, status: int) -> None:
+    closed_door.knows()
+    closed_door.context.webhook_secrets = {"default": (SecretStr(EXAMPLES["secret"]),)}
+    sent = EXAMPLES["examples"][0]
+    moment = datetime.fromtimestamp(int(sent["headers"]["x-phaseo-timestamp"]) + late, UTC)
+    with freeze_time(moment, real_asyncio=True):
+        assert asyncio.run(ask(closed_door, sent["raw_body"].encode(), sent["headers"])) == status
+
+
+@pytest.mark.parametrize("missing", ["x-phaseo-signature", "x-phaseo-timestamp"])
+def test_a_delivery_without_its_headers_is_refused(door: Door, missing: str) -> None:
+    delivery = door.delivery(example("video.completed"))
+    headers = {name: value for name, value in delivery.headers.items() if name != missing}
+    answer = door.http.post("/webhooks/gateway/default", content=delivery.body, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, "no_signature")
+
+
+def test_a_signature_header_of_other_bytes_than_ascii_is_refused(door: Door) -> None:
+    body = b"{}"
+    request = (
+        b"POST /webhooks/gateway/default HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"x-phaseo-timestamp: 1787220300\r\nx-phaseo-signature: \xc3\xa9\xff" + b"0" * 62 + b"\r\n"
+        b"Connection: close\r\nContent-Length: 2\r\n\r\n" + body
+    )
+    assert door.raw(request).startswith(b"HTTP/1.1 401 ")
+    assert door.ring[0].reason == "forged"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"data": []}',
+        b'{"data": {}}',
+        b'{"data": {"id": 7}}',
+        b'{"data": {"id": "../../etc"}}',
+        b'\xff\xfe{"data": {"id": "G-1"}}',
+        b'\xef\xbb\xbf{"data": {"id": "G-1"}}',
+        b"[" * 30_000 + b"]" * 30_000,
+        b'{"data":' * 5_000 + b"1" + b"}" * 5_000,
+        b'{"data": {"id": "' + b"G" * 200 + b'"}}',
+    ],
+    ids=lambda body: repr(body[:24]),
+)
+def test_a_signed_body_that_is_no_webhook_is_a_clean_400(door: Door, body: bytes) -> None:
+    answer = door.post(body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "unreadable")
+    assert door.inbox == []
+    assert door.ring[0].reason == "unreadable"
+
+
+def test_hostile_values_in_a_signed_body_do_no_harm(door: Door) -> None:
+    door.knows()
+    odd = b'{"id":"\\u0000\\ud800","type":"video.\\u0000","data":{"id":"%s","status":{"a":[1e999]},' % (
+        GATEWAY_ID.encode()
+    )
+    odd += b'"progress":1e400,"session_id":"%s","provider":["x"],"model":NaN}}' % (b"s" * 5_000)
+    assert door.post(odd).status_code in (200, 202)
+    assert door.job().state is State.WAITING
+
+
+# the wire
+
+
+@pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded", "json"])
+def test_another_content_type_is_refused(door: Door, content_type: str | None) -> None:
+    answer = door.post(example("video.completed"), content_type=content_type)
+    assert answer.status_code == 415
+    assert (door.inbox, door.ring) == ([], [])
+
+
+def test_a_content_type_with_a_charset_is_taken(door: Door) -> None:
+    door.knows()
+    answer = door.post(example("video.completed"), content_type="Application/JSON; charset=utf-8")
+    assert answer.status_code == 200
+
+
+def test_an_unknown_account_is_not_found(door: Door) -> None:
+    assert door.post(example("video.completed"), account="nobody").status_code == 404
+    assert (door.inbox, door.ring) == ([], [])
+
+
+def test_only_posts_are_taken(door: Door) -> None:
+    assert door.http.get("/webhooks/gateway/default").status_code == 405
+    assert door.http.get("/healthz").json() == {"status": "ok"}
+    assert door.http.get("/readyz").json() == {"status": "ready"}
+
+
+def test_a_body_that_says_it_is_too_large_is_refused(door: Door) -> None:
+    assert door.post(b" " * (64 * 1024 + 1)).status_code == 413
+    assert (door.inbox, door.ring) == ([], [])
+
+
+def test_a_body_that_grows_too_large_is_refused_without_reading_on(door: Door) -> None:
+    read: list[int] = []
+
+    def endless() -> Any:
+        for number in range(100_000):
+            read.append(number)
+            yield b" " * 4096
+
+    headers = door.delivery(b"").headers
+    with suppress(httpx.TransportError):  # the connection may be gone before the answer is read
+        answer = door.http.post("/webhooks/gateway/default", content=endless(), headers=headers)
+        assert answer.status_code == 413
+    assert len(read) < 50_000
+    assert (door.inbox, door.ring) == ([], [])
+
+
+def test_a_body_of_just_the_limit_is_read(door: Door) -> None:
+    door.knows()
+    body = example("video.completed")
+    delivery = door.delivery(body)
+    padded = delivery.body + b" " * (64 * 1024 - len(delivery.body))
+    assert door.post(padded).status_code == 200
+
+
+def test_a_sender_that_hangs_up_half_way_leaves_nothing_behind(door: Door) -> None:
+    door.knows()
+    delivery = door.delivery(example("video.completed"))
+    head = f"POST /webhooks/gateway/default HTTP/1.1\r\nHost: x\r\nContent-Length: {len(delivery.body)}\r\n"
+    lines = "".join(f"{name}: {value}\r\n" for name, value in delivery.headers.items())
+    door.raw(f"{head}{lines}\r\n".encode() + delivery.body[:500], hang_up=True)
+    assert door.post(example("video.completed")).status_code == 200
+    assert door.ring == [], "that nobody waits for an answer is no forgery"
+    assert len(door.inbox) == 1
+
+
+def test_a_database_that_is_away_is_a_503_and_nothing_is_acknowledged(door: Door) -> None:
+    door.knows()
+    with door.engine.store.write() as tx:
+        tx.connection.exec_driver_sql("ALTER TABLE inbox RENAME TO elsewhere")
+    answer = door.post(example("video.completed"))
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
+    assert door.sent == []
+    with door.engine.store.write() as tx:
+        tx.connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO inbox")
+    assert door.job().state is State.WAITING
+    assert door.post(example("video.completed")).status_code == 200
+
+
+def test_a_flood_of_forgeries_fills_neither_the_ring_nor_the_disk(door: Door) -> None:
+    minute = [60.0]
+    door.context.rejections.clock = lambda: minute[0]
+    for _ in range(30):
+        assert door.post(b"x" * 20_000, secret="whsec_guess").status_code == 401
+    assert len(door.ring) == 5, "as many as the ring holds"
+    assert door.ring[0].id == 8, "no more than were allowed in a minute were ever written"
+    assert {len(one.body) for one in door.ring} == {8 * 1024}
+    assert all(one.truncated for one in door.ring)
+    minute[0] += 60
+    door.post(b"y", secret="whsec_guess")
+    assert door.ring[0].body == b"y"
+    other = door.post(b"z", account="other", secret="whsec_guess")
+    assert other.status_code == 401
+    assert door.ring[0].account_id == "other"
+
+
+def test_headers_that_are_kept_are_few_and_short(door: Door) -> None:
+    delivery = door.delivery(b"{}")
+    door.send(delivery, authorization="Bearer hunter2", cookie="hunter2", **{"x-phaseo-long": "v" * 5_000})
+    (kept,) = door.ring
+    assert "hunter2" not in str(kept.headers)
+    assert len(kept.headers["x-phaseo-long"]) == 300
