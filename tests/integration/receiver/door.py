@@ -85,7 +85,8 @@ class Door:
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listening]})
         self._thread.start()
         until(lambda: self._server.started)
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
+        one_each = httpx.Limits(max_keepalive_connections=0)
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10, limits=one_each)
 
     def close(self) -> None:
         self.http.close()
