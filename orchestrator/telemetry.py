@@ -31,8 +31,7 @@ class Event(StrEnum):
     HANDED_OFF = "handed_off"  # a destination has what was owed to it
     HAND_OFF_FAILED = "hand_off_failed"  # an attempt failed, another follows
     HAND_OFF_DEAD = "hand_off_dead"  # no attempt follows
-    LEASES_VOIDED = "leases_voided"  # earlier leases were voided at start
-    SWEPT = "swept"  # a sweep found work that no message pointed to
+    SWEPT = "swept"  # what the settings keep no longer was removed
     SEND_FAILED = "send_failed"  # a message could not be sent; the sweep makes up for it
     TIMER_FAILED = "timer_failed"  # something recurrent failed this time; it is tried again
     STORE_FAILED = "store_failed"  # the database could not be used; it is tried again

@@ -1,0 +1,167 @@
+"""Prints the reference pages that come from the code: `python -m docs.generate`.
+
+A house rule compares the pages with what this prints, so none of them is edited by hand.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from orchestrator.core import diagram
+from orchestrator.core.job import Blame, HandOffState, Source
+from orchestrator.core.lifecycle import Seen, State, Verdict
+from orchestrator.fault_points import FaultPoint
+from orchestrator.sandbox.content_errors import CONTENT_ERRORS
+from orchestrator.sandbox.create_errors import CREATE_ERRORS
+from orchestrator.sandbox.profiles import PROFILES
+from orchestrator.sandbox.switches import describe
+from orchestrator.settings import PREFIX, Settings
+from orchestrator.telemetry import Event
+
+REFERENCE = Path(__file__).parent / "reference"
+_MEMBER = re.compile(r"^    (\w+) = [^#]*?(?:#\s*(.+))?$", re.MULTILINE)
+_NOTE = "Printed from the code by `python -m docs.generate`."
+
+
+def pages() -> dict[Path, str]:
+    """Every generated page and what it holds."""
+    made = {
+        "lifecycle.md": _lifecycle(),
+        "settings.md": _settings(),
+        "log-events.md": _log_events(),
+        "fault-points.md": _fault_points(),
+        "sandbox-switches.md": _sandbox_switches(),
+    }
+    return {REFERENCE / name: text + "\n" for name, text in made.items()}
+
+
+def comments(kind: type[Enum]) -> dict[str, str]:
+    """The comment beside each member of an enum, by the member's value; empty where there is none."""
+    beside = dict(_MEMBER.findall(inspect.getsource(kind)))
+    return {str(member.value): beside[member.name] for member in kind}
+
+
+def _lifecycle() -> str:
+    parts = [
+        "# The lifecycle of a job",
+        _NOTE,
+        "One table decides what the next state is. This is that table, as a picture and in full.",
+        f"```mermaid\n{diagram.mermaid()}\n```",
+        "## States",
+        _members(State),
+        "## What can be seen",
+        _members(Seen),
+        "## Every state, everything that can be seen",
+        "**Bold**: the job moves there. Another word: it stays. A question mark: stored evidence is wanted.",
+        diagram.table(),
+        "## Verdicts",
+        _members(Verdict),
+        "## Sources of what is seen",
+        _members(Source),
+        "## Blame for an end that is not `completed`",
+        _members(Blame),
+        "## States of a hand-off",
+        _members(HandOffState),
+    ]
+    return "\n\n".join(parts)
+
+
+def _settings() -> str:
+    rows = [
+        (f"`{PREFIX}{name.upper()}`", _default(field.default), _range(field), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+    intro = (
+        "Read from the environment. An unknown name with the prefix, or a wrong value, is refused at start."
+    )
+    return "\n\n".join(
+        ["# Settings", _NOTE, intro, _table(("setting", "default", "values", "meaning"), rows)]
+    )
+
+
+def _log_events() -> str:
+    intro = "Each log line is a JSON object on standard error: `at`, `level`, `event`, the `job` it is about."
+    return "\n\n".join(["# Log events", _NOTE, intro, _members(Event)])
+
+
+def _fault_points() -> str:
+    intro = (
+        f"For tests: with `{PREFIX}FAULT_POINT=name` the process kills itself at this place, with `name:n` "
+        "the n-th time it gets there."
+    )
+    return "\n\n".join(["# Fault points", _NOTE, intro, _members(FaultPoint)])
+
+
+def _sandbox_switches() -> str:
+    def rows(scope: str) -> Iterator[tuple[str, ...]]:
+        for row in describe():
+            if row["scope"] == scope:
+                yield f"`{row['name']}`", _default(row["default"]), row["meaning"]
+
+    heading = ("switch", "default", "meaning")
+    errors = [(f"`{name}`", error.meaning) for name, error in CREATE_ERRORS.items()]
+    parts = [
+        "# The sandbox gateway's switches",
+        _NOTE,
+        "Times are gateway seconds, divided by the time scale, unless the line says real seconds.",
+        "## For one job",
+        'In the create body: `"provider_params": {"sandbox": {…}}`. For later jobs: `PUT /_sandbox/faults`.',
+        _table(heading, rows("job")),
+        "## For the whole sandbox, at once",
+        "By `PUT /_sandbox/faults`; `DELETE` restores what it was started with.",
+        _table(heading, rows("live")),
+        "## Names for `create_error`",
+        _table(("name", "meaning"), errors),
+        "## Names for `content_error`",
+        _table(("name", "meaning"), [(f"`{name}`", text) for name, text in CONTENT_ERRORS.items()]),
+        "## Names for `provider`",
+        ", ".join(f"`{name}`" for name in PROFILES),
+    ]
+    return "\n\n".join(parts)
+
+
+def _members(kind: type[Enum]) -> str:
+    return _table(("name", "meaning"), [(f"`{value}`", text) for value, text in comments(kind).items()])
+
+
+def _table(heading: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    cells = [heading, tuple("---" for _ in heading), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in cells)
+
+
+def _default(value: Any) -> str:
+    plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+    empty = plain is None or plain == "" or plain == ()
+    return "" if empty else f"`{plain.value if isinstance(plain, Enum) else plain}`"
+
+
+def _range(field: FieldInfo) -> str:
+    """The limits of a number and the words of a choice."""
+    if inspect.isclass(field.annotation) and issubclass(field.annotation, Enum):
+        return ", ".join(f"`{member.value}`" for member in field.annotation)
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+    limits = [
+        f"{sign} {getattr(one, name):g}"
+        for one in field.metadata
+        for name, sign in signs.items()
+        if getattr(one, name, None) is not None
+    ]
+    return ", ".join(limits)
+
+
+def main() -> None:
+    """Write every page."""
+    for page, text in pages().items():
+        page.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""The reference pages are what the code prints, and everything they print has its line."""
+
+from enum import Enum
+from pathlib import Path
+
+import pytest
+
+from docs.generate import comments, pages
+from orchestrator.core import diagram
+from orchestrator.core.job import Blame, HandOffState, Source, Updates
+from orchestrator.core.lifecycle import STEPS, Seen, State, Verdict
+from orchestrator.engine.follow_up import Task
+from orchestrator.engine.receive import Fate
+from orchestrator.fault_points import FaultPoint
+from orchestrator.sandbox.switches import describe
+from orchestrator.settings import PREFIX, Settings, UncertainPolicy
+from orchestrator.store.inbox import EntryState
+from orchestrator.telemetry import Event
+
+ENUMS = [State, Seen, Verdict, Source, Updates, Blame, HandOffState, EntryState, Fate, Task]
+ENUMS += [FaultPoint, Event, UncertainPolicy]
+
+
+@pytest.mark.parametrize("page", sorted(pages()), ids=lambda page: page.name)
+def test_a_page_is_what_the_code_prints(page: Path) -> None:
+    assert page.read_text() == pages()[page], "run `python -m docs.generate`"
+
+
+@pytest.mark.parametrize("kind", ENUMS, ids=lambda kind: kind.__name__)
+def test_every_member_carries_its_line(kind: type[Enum]) -> None:
+    assert not [name for name, comment in comments(kind).items() if not comment]
+
+
+def test_every_setting_is_described_and_on_its_page() -> None:
+    page = next(text for path, text in pages().items() if path.name == "settings.md")
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+        assert f"| `{PREFIX}{name.upper()}` |" in page
+
+
+def test_every_switch_of_the_sandbox_is_on_its_page() -> None:
+    page = next(text for path, text in pages().items() if path.name == "sandbox-switches.md")
+    for switch in describe():
+        assert f"| `{switch['name']}` |" in page
+        assert switch["meaning"]
+
+
+def test_the_picture_shows_every_move_and_no_other() -> None:
+    drawn = set()
+    for line in diagram.mermaid().splitlines()[2:]:
+        arrow, _, labels = line.strip().partition(": ")
+        start, _, end = arrow.partition(" --> ")
+        if end != "[*]":
+            drawn |= {(start, label, end) for label in labels.split(", ")}
+    moves = {
+        (str(state), str(seen), str(step.to)) for (state, seen), step in STEPS.items() if step.to != state
+    }
+    assert drawn == moves
+
+
+def test_the_table_has_a_row_for_everything_seen_and_a_column_for_every_state() -> None:
+    heading, _, *rows = diagram.table().splitlines()
+    assert heading.strip("| ").split(" | ") == ["seen", *State]
+    assert [row.split("`")[1] for row in rows] == list(Seen)
+    assert all(row.count("|") == len(State) + 2 for row in rows)

@@ -1,0 +1,92 @@
+"""What is named once is used, and what is used is named: queues, log events, fault points."""
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from celery import Celery
+from celery.app.defaults import NAMESPACES, flatten
+
+from orchestrator import celery_app
+from orchestrator.celery_app import QUEUES, SETTINGS, make_app
+from orchestrator.engine.follow_up import Task
+from orchestrator.fault_points import FaultPoint
+from orchestrator.settings import Settings
+from orchestrator.tasks.work import register
+from orchestrator.telemetry import Event
+
+ROOT = Path(__file__).parents[2]
+CODE = ROOT / "orchestrator"
+LOG_CALLS = ("debug", "info", "warning", "error", "exception", "critical", "log")
+
+
+def product() -> Iterator[tuple[Path, ast.Module]]:
+    """Every file of the product, the sandbox apart."""
+    for file in sorted(CODE.rglob("*.py")):
+        if (CODE / "sandbox") not in file.parents:
+            yield file, ast.parse(file.read_text())
+
+
+def members_used(name: str, *calls: str) -> Counter[str]:
+    """How often each member of an enum is used; with `calls`, only as an argument of those functions."""
+    found: Counter[str] = Counter()
+    for _, tree in product():
+        for node in ast.walk(tree):
+            if calls and not (isinstance(node, ast.Call) and getattr(node.func, "id", None) in calls):
+                continue
+            inside = ast.walk(node) if calls else [node]
+            found.update(
+                one.attr
+                for one in inside
+                if isinstance(one, ast.Attribute) and isinstance(one.value, ast.Name) and one.value.id == name
+            )
+    return found
+
+
+def test_there_is_a_queue_for_every_kind_of_work_and_no_other() -> None:
+    assert set(QUEUES) == set(Task)
+    assert SETTINGS["task_routes"] == {task: {"queue": task} for task in Task}
+
+
+def test_every_kind_of_work_has_a_task_of_its_name_and_threads_of_its_own() -> None:
+    app: Celery = register(make_app(), None, None)  # type: ignore[arg-type]
+    ours = {name for name in app.tasks if not name.startswith("celery.")}
+    assert ours == set(Task)
+    assert {f"{task}_threads" for task in Task} - set(Settings.model_fields) == {"sweep_threads"}
+
+
+def test_every_celery_setting_is_one_that_celery_knows() -> None:
+    assert not set(SETTINGS) - set(dict(flatten(NAMESPACES)))
+
+
+def test_the_reason_stands_beside_every_celery_setting() -> None:
+    text = Path(celery_app.__file__).read_text()
+    assert text.count("    # ") >= 8
+
+
+def test_every_event_is_logged_somewhere_and_every_log_line_is_an_event() -> None:
+    assert set(members_used("Event")) == {event.name for event in Event}
+
+
+def test_nothing_is_logged_past_telemetry() -> None:
+    for file, tree in product():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                assert node.value.id != "logging" or node.attr not in LOG_CALLS, file
+
+
+def test_every_fault_point_is_reached_at_one_place_or_where_its_two_kinds_part() -> None:
+    reached = members_used("FaultPoint", "reach")
+    assert set(reached) == {point.name for point in FaultPoint}
+    # An output and an outcome are staged in two places.
+    assert {name for name, times in reached.items() if times > 1} == {"HAND_OFF_STAGED"}
+
+
+def test_a_fault_point_is_reached_in_the_use_case_it_is_named_after() -> None:
+    for file, tree in product():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "reach":
+                (point,) = node.args
+                assert isinstance(point, ast.Attribute)
+                assert FaultPoint[point.attr].partition(".")[0] == file.stem
