@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 
@@ -13,7 +14,7 @@ from orchestrator.engine.resolve import adopt, cancel, give_up, resubmit
 from orchestrator.engine.submit import Submission, submit
 from orchestrator.errors import NotAllowed, NotFound, RequestError
 from orchestrator.store import workers
-from orchestrator.store.database import WORKER_DEAD_AFTER
+from orchestrator.store.database import WORKER_DEAD_AFTER, Transaction
 from tests.integration.engine.harness import MODEL, Engine, NewEngine
 from tests.sandbox.harness import Receiver, Sandbox, until
 
@@ -101,6 +102,22 @@ def test_an_answer_that_takes_too_long_is_uncertain(new_engine: NewEngine) -> No
     engine.later(5)
     engine.look()
     assert engine.job(job_id).state is State.WAITING, "found by its session all the same"
+
+
+def test_an_attempt_is_safe_on_the_disk_before_the_gateway_is_asked(
+    engine: Engine, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.submit()
+    asked: list[tuple[bool, int]] = []
+    write = engine.store.write
+
+    def watched(*, durable: bool = True) -> AbstractContextManager[Transaction]:
+        asked.append((durable, posts(sandbox)))
+        return write(durable=durable)
+
+    monkeypatch.setattr(engine.store, "write", watched)
+    engine.create()
+    assert asked == [(True, 0), (True, 1)]
 
 
 # webhooks of a create
