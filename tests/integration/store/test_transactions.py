@@ -35,7 +35,7 @@ def counted(store: Store) -> float | None:
 
 
 def test_what_sqlite_is_told_is_really_in_force(store: Store) -> None:
-    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
+    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000}
     for _ in range(3):
         with store.write() as first, store.read() as second:
             for tx in (first, second):
