@@ -43,13 +43,6 @@ class Verified:
     signed_at: float
 
 
-def signature(secret: str, timestamp: str, body: bytes) -> bytes:
-    """The 32 raw bytes of the signature that `secret` makes over this body."""
-    mac = HMAC(secret.strip().encode(), SHA256())
-    mac.update(timestamp.encode() + b"." + body)
-    return mac.finalize()
-
-
 def verify(
     headers: Mapping[str, str],
     body: bytes,

@@ -1,10 +1,10 @@
 """Webhooks as the gateway signs them."""
 
-import hashlib
-import hmac
 import json
 import time
 from typing import Any
+
+from tests.signing import signature
 
 
 def completed(gateway_id: str) -> dict[str, Any]:
@@ -16,5 +16,4 @@ def completed(gateway_id: str) -> dict[str, Any]:
 def signed(payload: dict[str, Any], secret: str) -> tuple[dict[str, str], bytes]:
     """Headers and body."""
     body, at = json.dumps(payload).encode(), str(int(time.time()))
-    signature = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
-    return {"x-phaseo-timestamp": at, "x-phaseo-signature": signature}, body
+    return {"x-phaseo-timestamp": at, "x-phaseo-signature": signature(secret, at, body).hex()}, body

@@ -14,13 +14,13 @@ from sqlalchemy import text
 
 from orchestrator.core.job import Job
 from orchestrator.core.lifecycle import State
-from orchestrator.core.signatures import signature
 from orchestrator.engine.follow_up import FollowUp
 from orchestrator.store import inbox, jobs
 from orchestrator.store.inbox import Entry, Rejection
 from orchestrator.web.receiver import make_receiver
 from tests.integration.engine.harness import Engine
 from tests.sandbox.harness import until
+from tests.signing import signature
 
 EXAMPLES: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "gateway" / "webhook-examples.json").read_text()

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.core.signatures import Refusal, Verified, signature, verify
+from orchestrator.core.signatures import Refusal, Verified, verify
+from tests.signing import signature
 
 FOLDER = Path(__file__).parents[2] / "gateway"
 VECTORS: dict[str, Any] = json.loads((FOLDER / "webhook-vectors.json").read_text())
