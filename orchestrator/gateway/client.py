@@ -18,7 +18,7 @@ from orchestrator.gateway import connection, reading, vocabulary
 from orchestrator.gateway.account import Account
 from orchestrator.gateway.connection import Answer, Timeouts
 from orchestrator.gateway.content import Content, content_errors, open_content
-from orchestrator.gateway.create_answer import CreateAnswer, CreateClass, classify_headers, no_answer
+from orchestrator.gateway.create_answer import CreateAnswer, CreateClass, classify, no_answer
 from orchestrator.gateway.error_answers import explain, retry_after
 from orchestrator.gateway.snapshot import Snapshot, read_snapshot
 
@@ -95,7 +95,7 @@ class Gateway:
             return no_answer(CreateClass.UNSENT, f"cannot connect ({connection.describe(exc)})")
         except Exception as exc:  # noqa: BLE001 - the request may have arrived, so no error may hide it
             return no_answer(CreateClass.UNCERTAIN, f"the answer was lost ({connection.describe(exc)})")
-        return classify_headers(answer.status, answer.headers, answer.body)
+        return classify(answer.status, answer.headers, answer.body)
 
     async def look(self, gateway_id: str) -> Observation:
         """The job as its provider shows it now."""

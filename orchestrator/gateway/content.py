@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from orchestrator.errors import ContentError, ContentMissing, GatewayError
-from orchestrator.gateway import connection
+from orchestrator.gateway import connection, reading
 from orchestrator.gateway.account import Account
 from orchestrator.gateway.connection import Timeouts
 from orchestrator.gateway.error_answers import ErrorAnswer, explain
@@ -98,7 +98,9 @@ async def _check(response: httpx.Response, account: Account) -> None:
 
 
 def _mime_type(response: httpx.Response) -> str:
-    return str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()[:100]
+    return (
+        str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()[: reading.MIME_TYPE]
+    )
 
 
 def content_error(answer: ErrorAnswer) -> ContentError:

@@ -79,13 +79,8 @@ BY_PROVIDER_CODE = {
 }
 
 
-def classify(status: int, content_type: str, body: bytes) -> CreateAnswer:
-    """The class of an answer. Total: every status with every body has one."""
-    return classify_headers(status, {"content-type": content_type}, body)
-
-
-def classify_headers(status: int, headers: Mapping[str, str], body: bytes) -> CreateAnswer:
-    """As `classify`, with all headers of the answer, names in lower case."""
+def classify(status: int, headers: Mapping[str, str], body: bytes) -> CreateAnswer:
+    """The class of an answer. Total: every status with every body has one. Header names are lower case."""
     created = _created(body) if 200 <= status < 300 else None
     if created:
         return CreateAnswer(CREATED, created)

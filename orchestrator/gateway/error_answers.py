@@ -43,7 +43,6 @@ class ErrorAnswer:
     reason: str | None = None
     message: str = ""
     request_id: str | None = None
-    upstream_status: int | None = None
     retry_after: float | None = None
     plain_text: bool = False
     body: Mapping[str, Any] = field(default_factory=dict)
@@ -112,8 +111,9 @@ def _explain_object(status: int, body: Mapping[str, Any], after: float | None) -
         or reading.word(nested.get("reason"))
         or reading.word(details.get("reason")),
         message=_message(body, nested),
-        request_id=reading.first_word(body, "request_id", "generation_id", "requestId"),
-        upstream_status=reading.index(body.get("upstream_status")),
+        request_id=reading.first_word(
+            body, "request_id", "generation_id", "requestId", limit=reading.REQUEST_ID
+        ),
         retry_after=after,
         body=body,
     )

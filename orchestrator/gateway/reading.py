@@ -15,7 +15,12 @@ from typing import Any
 RAW_LIMIT = 64 * 1024  # characters of a payload that are kept
 CUT = " …[cut]"
 
-_WORD_LIMIT = 200
+# What is kept of words, in characters; the columns of the store are as wide.
+STATUS = 64
+PROVIDER = EVENT_TYPE = MIME_TYPE = 100
+REQUEST_ID = SESSION_ID = 128
+WORD = 200
+
 _DEEPEST = 64
 _DIGITS_OF_64_BITS = 18
 _GATEWAY_ID = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
@@ -75,18 +80,18 @@ def mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def word(value: Any) -> str | None:
-    """A non-empty string, cut at 200 characters; a number as its digits; anything else is None."""
+def word(value: Any, limit: int = WORD) -> str | None:
+    """A non-empty string, cut at `limit` characters; a number as its digits; anything else is None."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        return str(value)
-    return value[:_WORD_LIMIT] if isinstance(value, str) and value.strip() else None
+        return str(value)[:limit]
+    return value[:limit] if isinstance(value, str) and value.strip() else None
 
 
-def first_word(data: Mapping[str, Any], *keys: str) -> str | None:
+def first_word(data: Mapping[str, Any], *keys: str, limit: int = WORD) -> str | None:
     """The first of these keys that holds a word."""
-    return next((found for key in keys if (found := word(data.get(key))) is not None), None)
+    return next((found for key in keys if (found := word(data.get(key), limit)) is not None), None)
 
 
 def number(value: Any) -> float | None:

@@ -85,7 +85,8 @@ async def _first_snapshot(socket: ClientConnection, what: str) -> Snapshot:
     async for frame in socket:
         data = _snapshot_data(frame)
         if data is not None:
-            return Snapshot(reading.word(data.get("session_id")), vocabulary.from_list(data))
+            session_id = reading.word(data.get("session_id"), reading.SESSION_ID)
+            return Snapshot(session_id, vocabulary.from_list(data))
     raise BadAnswer(f"{what} closed without a snapshot", reason="no_snapshot")
 
 

@@ -77,7 +77,7 @@ def from_webhook(event_type: str, data: Mapping[str, Any], raw: str) -> Observat
 def _observation(
     source: Source, data: Mapping[str, Any], words: Mapping[str, Seen], raw: str, otherwise: Seen = Seen.OPEN
 ) -> Observation:
-    status = reading.word(data.get("status"))
+    status = reading.word(data.get("status"), reading.STATUS)
     known = words.get(status.strip().lower()) if status else None
     seen = known or otherwise
     return Observation(
@@ -86,12 +86,14 @@ def _observation(
         gateway_id=reading.gateway_id(data.get("id")),
         status=status,
         progress=progress(data.get("progress")),
-        provider=reading.word(data.get("provider")),
+        provider=reading.word(data.get("provider"), reading.PROVIDER),
         model=reading.word(data.get("model")),
         outputs=outputs(data, seen) if source is Source.POLL else None,
         failure=failure(data.get("error")) or failure(data.get("upstream_error")),
         blame=None if seen in _ENDED_WELL_OR_NOT_AT_ALL else Blame.PROVIDER,
-        request_id=reading.first_word(data, "generation_id", "request_id", "requestId"),
+        request_id=reading.first_word(
+            data, "generation_id", "request_id", "requestId", limit=reading.REQUEST_ID
+        ),
         poll_after=poll_after(data.get("poll_after_seconds")),
         cost_usd=cost_usd(data),
         note=f"unknown status word {status!r}" if status and known is None else None,
@@ -127,7 +129,8 @@ def outputs(data: Mapping[str, Any], seen: Seen) -> tuple[OutputSeen, ...] | Non
 def _output(position: int, item: Mapping[str, Any], first_size: int | None) -> OutputSeen:
     at = reading.index(item.get("index"))
     at = position if at is None else at
-    return OutputSeen(at, reading.word(item.get("mime_type")), first_size if at == 0 else None)
+    mime_type = reading.word(item.get("mime_type"), reading.MIME_TYPE)
+    return OutputSeen(at, mime_type, first_size if at == 0 else None)
 
 
 def failure(value: Any) -> Failure | None:

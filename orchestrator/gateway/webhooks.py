@@ -30,7 +30,6 @@ class Delivery:
 
     event_key: str
     type: str
-    attempt: int | None
     gateway_id: str
     session_id: str | None
     observation: Observation | None
@@ -45,14 +44,13 @@ def parse(body: bytes) -> Delivery:
     job = reading.gateway_id(data.get("id"))
     if job is None:
         raise BadDelivery("the delivery names no job: data.id is missing or no id")
-    event_type = reading.word(payload.get("type")) or ""
+    event_type = reading.word(payload.get("type"), reading.EVENT_TYPE) or ""
     return Delivery(
         # Deliveries of the first generation have no id of their own (0).
         event_key=reading.word(payload.get("id")) or f"{job}:{event_type}",
         type=event_type,
-        attempt=reading.index(reading.mapping(payload.get("delivery")).get("attempt")),
         gateway_id=job,
-        session_id=reading.word(data.get("session_id")),
+        session_id=reading.word(data.get("session_id"), reading.SESSION_ID),
         observation=_observation(event_type, data, body),
     )
 

@@ -19,7 +19,6 @@ from orchestrator.gateway.create_answer import (
     CreateAnswer,
     CreateClass,
     classify,
-    classify_headers,
     no_answer,
 )
 from tests.unit.gateway.captured import RESPONSES, Captured, captured
@@ -66,7 +65,8 @@ CREATES = [entry for entry in RESPONSES if entry.file == "create"]
 
 
 def answer_to(status: int, body: Any = None, content_type: str = "application/json") -> CreateAnswer:
-    return classify(status, content_type, body if isinstance(body, bytes) else json.dumps(body).encode())
+    sent = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return classify(status, {"content-type": content_type}, sent)
 
 
 def kind(status: int, body: Any = None) -> CreateClass:
@@ -91,7 +91,7 @@ def test_every_captured_create_is_classified_here() -> None:
 
 @pytest.mark.parametrize("entry", CREATES, ids=lambda entry: entry.name)
 def test_captured_creates(entry: Captured) -> None:
-    answer = classify(entry.status, entry.headers["content-type"], entry.body)
+    answer = classify(entry.status, entry.headers, entry.body)
     assert answer.kind is CLASSES[entry.label]
     assert answer.webhook_refused == (entry.label in NAME_THE_WEBHOOK)
     assert answer.observation.source is Source.CREATE
@@ -211,7 +211,7 @@ def test_a_502_is_certain_only_when_every_provider_is_accounted_for(body: Any, e
 
 
 def test_the_wait_asked_for_comes_along() -> None:
-    answer = classify_headers(429, {"retry-after": "7"}, b"{}")
+    answer = classify(429, {"retry-after": "7"}, b"{}")
     assert answer.retry_after == answer.observation.retry_after == 7.0
 
 
@@ -226,7 +226,7 @@ def test_a_call_without_an_answer_has_a_class_too() -> None:
 
 @given(st.integers(0, 999), st.text(), st.binary() | ANY_JSON.map(lambda value: json.dumps(value).encode()))
 def test_the_table_is_total(status: int, content_type: str, body: bytes) -> None:
-    assert classify(status, content_type, body).kind in CreateClass
+    assert classify(status, {"content-type": content_type}, body).kind in CreateClass
 
 
 @given(

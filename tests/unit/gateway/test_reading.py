@@ -64,3 +64,9 @@ def test_what_could_not_be_an_id_is_none(value: Any) -> None:
 
 def test_the_ids_of_the_gateway_are_ids() -> None:
     assert reading.gateway_id("G-01K3ZQ8W6X2M5N7P9R1T3V5Y7Z") == "G-01K3ZQ8W6X2M5N7P9R1T3V5Y7Z"
+
+
+def test_a_word_is_cut_at_its_limit() -> None:
+    assert reading.word("x" * 65, reading.STATUS) == "x" * 64
+    assert reading.word(10**18, 4) == "1000"
+    assert reading.first_word({"a": " ", "b": "x" * 9}, "a", "b", limit=3) == "xxx"
