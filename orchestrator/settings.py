@@ -22,6 +22,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from orchestrator.errors import SettingError
 
@@ -39,7 +41,7 @@ class UncertainPolicy(StrEnum):
 class Settings(BaseModel):
     """The settings of one process."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
     data_dir: Path = Field(Path(".orchestrator"), description="Folder for the database and the lock.")
     database_url: SecretStr = Field(
@@ -96,6 +98,11 @@ class Settings(BaseModel):
     webhook_max_bytes: int = Field(
         1_048_576, ge=1024, le=16_777_216, description="Largest webhook body that is read."
     )
+    content_patience_seconds: float = Field(
+        600.0,
+        ge=0,
+        description="Seconds for which a completed job's content may be missing before that is its outcome.",
+    )
     output_max_bytes: int = Field(
         1_073_741_824, ge=1024, description="Largest output that is fetched; the gateway's limit is 512 MiB."
     )
@@ -130,13 +137,27 @@ class Settings(BaseModel):
                 "is not a UUID; the gateway shows it as the `id` of the webhook endpoint"
             ) from None
 
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: SecretStr) -> SecretStr:
+        # A URL may hold a password: neither this nor the gateway's is repeated in a message.
+        if wrong := value.get_secret_value() and _why_no_database(value.get_secret_value()):
+            raise ValueError(f"{wrong}; give a SQLite file, such as sqlite:////absolute/path.db")
+        return value
+
     @field_validator("gateway_url")
     @classmethod
     def _http(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"is not an http(s) URL; the gateway's is {GATEWAY}")
-        if parts.username or parts.password or parts.query or parts.fragment:
+        try:
+            parts = urlsplit(value)
+            usable = value.startswith(("http://", "https://")) and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ValueError(
+                f"is not an http(s) URL with a host and a possible port; the gateway's is {GATEWAY}"
+            )
+        if "@" in parts.netloc or "?" in value or "#" in value:
             raise ValueError("must have no user, query or fragment; the key has a setting of its own")
         return value.rstrip("/")
 
@@ -183,6 +204,20 @@ def _unknown(environment: Mapping[str, str]) -> list[str]:
                 f"unknown setting {name}" + (f" (did you mean {PREFIX}{close[0]}?)" if close else "")
             )
     return found
+
+
+def _why_no_database(url: str) -> str:
+    try:
+        parts = make_url(url)
+    except (ArgumentError, ValueError):  # ValueError: the port is no number
+        return "is not a database URL"
+    if parts.get_backend_name() in ("postgresql", "postgres"):
+        return "names a PostgreSQL database: PostgreSQL comes with a later version"
+    if parts.drivername != "sqlite":
+        return "names a database that is not supported"
+    if parts.host or not parts.database or parts.database == ":memory:" or parts.query:
+        return "must name a file and nothing else, after three slashes"
+    return ""
 
 
 def _explained(error: Any) -> str:

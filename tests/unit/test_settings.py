@@ -46,7 +46,12 @@ def test_every_wrong_setting_is_named_at_once() -> None:
         ("https://", "is not an http(s) URL"),
         ("https://user:hunter2@api.phaseo.app/v1", "must have no user"),
         ("https://api.phaseo.app/v1?key=hunter2", "must have no user, query"),
-        ("https://[api.phaseo.app/v1", "ORCHESTRATOR_GATEWAY_URL"),
+        ("https://api.phaseo.app/v1#hunter2", "must have no user, query or fragment"),
+        ("https://api.phaseo.app/v1?", "must have no user, query"),
+        ("https://[api.phaseo.app/v1", "is not an http(s) URL"),
+        ("https://api.phaseo.app:99999/v1", "is not an http(s) URL"),
+        ("https://api.phaseo.app:0/v1", "is not an http(s) URL"),
+        ("https://api.phaseo.app:hunter2", "is not an http(s) URL"),
     ],
 )
 def test_a_url_that_cannot_be_the_gateways_is_refused_by_name(url: str, reason: str) -> None:
@@ -87,7 +92,7 @@ def test_a_secret_is_printed_nowhere() -> None:
     environment = {
         "ORCHESTRATOR_GATEWAY_API_KEY": secret,
         "ORCHESTRATOR_WEBHOOK_SECRETS": f"{secret},{secret}",
-        "ORCHESTRATOR_DATABASE_URL": f"postgresql+psycopg://me:{secret}@host/db",
+        "ORCHESTRATOR_DATABASE_URL": f"sqlite:////srv/{secret}.db",
     }
     settings = load(environment)
     assert secret not in f"{settings!r} {settings} {settings.model_dump_json()}"
@@ -97,8 +102,33 @@ def test_a_secret_is_printed_nowhere() -> None:
 
 def test_the_database_is_a_file_in_the_data_folder_unless_said_otherwise() -> None:
     assert load({"ORCHESTRATOR_DATA_DIR": "/d"}).resolved_database_url == "sqlite:////d/orchestrator.db"
-    elsewhere = load({"ORCHESTRATOR_DATABASE_URL": "postgresql+psycopg://h/d"})
-    assert elsewhere.resolved_database_url == "postgresql+psycopg://h/d"
+    for url in ("sqlite:////srv/jobs.db", "sqlite:///jobs.db"):
+        assert load({"ORCHESTRATOR_DATABASE_URL": url}).resolved_database_url == url
+    assert load({"ORCHESTRATOR_DATABASE_URL": ""}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("notaurl-hunter2", "is not a database URL"),
+        ("pg://me:hunter2@host:port/db", "is not a database URL"),
+        ("postgresql+psycopg://me:hunter2@host/db", "PostgreSQL comes with a later version"),
+        ("postgres://me:hunter2@host/db", "PostgreSQL comes with a later version"),
+        ("mysql://me:hunter2@host/db", "names a database that is not supported"),
+        ("sqlite+hunter2:///jobs.db", "names a database that is not supported"),
+        ("sqlite://", "must name a file"),
+        ("sqlite:///", "must name a file"),
+        ("sqlite:///:memory:", "must name a file"),
+        ("sqlite://hunter2.db", "must name a file"),
+        ("sqlite:///jobs.db?key=hunter2", "must name a file"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_refused_by_the_settings_name(url: str, reason: str) -> None:
+    said = wrong(database_url=url)
+    assert said.startswith("ORCHESTRATOR_DATABASE_URL: ")
+    assert reason in said
+    assert "sqlite:////absolute/path.db" in said
+    assert "hunter2" not in said
 
 
 def test_the_policy_about_uncertain_creates_is_one_of_its_words() -> None:
@@ -125,6 +155,14 @@ def test_the_policy_about_uncertain_creates_is_one_of_its_words() -> None:
 )
 def test_a_value_out_of_range_is_refused_by_name(name: str, value: str) -> None:
     assert PREFIX + name.upper() in wrong(**{name: value})
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan", "1e999"])
+def test_no_number_of_the_settings_is_without_end(value: str) -> None:
+    numbers = [name for name, field in Settings.model_fields.items() if field.annotation in (int, float)]
+    said = wrong(**dict.fromkeys(numbers, value))
+    for name in numbers:
+        assert f"{PREFIX}{name.upper()}:" in said
 
 
 def test_an_endpoint_without_a_secret_is_refused() -> None:
