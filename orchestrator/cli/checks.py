@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 from orchestrator import wiring
 from orchestrator.engine.http_loop import HttpLoop
@@ -56,8 +57,8 @@ def print_findings(findings: list[Finding]) -> None:
 def _database(settings: Settings) -> Finding:
     try:
         path = sqlite_path(settings.resolved_database_url)
-        if path is not None and not path.exists():
-            return _no_database_yet(settings)
+        if path is not None and not os.path.lexists(path):
+            return _not_there_yet("database", path, "ORCHESTRATOR_DATA_DIR")
         store = wiring.open_store(settings)
         try:
             return _version(store, str(path or "the configured one"))
@@ -67,14 +68,13 @@ def _database(settings: Settings) -> Finding:
         return Finding("fail", "database", error.message, error.hint)
 
 
-def _no_database_yet(settings: Settings) -> Finding:
-    path = sqlite_path(settings.resolved_database_url)
-    assert path is not None  # only a file can be absent
-    folder = next(one for one in path.parents if one.exists())
-    if os.access(folder, os.W_OK | os.X_OK):
-        return Finding("ok", "database", f"{path} is made at the first start")
-    hint = "point ORCHESTRATOR_DATA_DIR at a folder that this user may write"
-    return Finding("fail", "database", f"{path} cannot be made: {folder} is not writable", hint)
+def _not_there_yet(what: str, path: Path, setting: str) -> Finding:
+    """Whether the first start can make it; nothing is made here."""
+    above = next(one for one in path.absolute().parents if os.path.lexists(one))
+    if above.is_dir() and os.access(above, os.W_OK | os.X_OK):
+        return Finding("ok", what, f"{path} is made at the first start")
+    hint = f"point {setting} at a folder that this user may write"
+    return Finding("fail", what, f"{path} cannot be made: {above} is not a folder that can be written", hint)
 
 
 def _version(store: Store, name: str) -> Finding:
@@ -87,13 +87,15 @@ def _version(store: Store, name: str) -> Finding:
 
 
 def _output_folder(settings: Settings) -> Finding:
-    context_sinks = wiring.sinks(settings)
+    folder = settings.output_dir.absolute()
+    if not os.path.lexists(folder):  # asked to check itself, the destination would make it
+        return _not_there_yet("output folder", folder, "ORCHESTRATOR_OUTPUT_DIR")
     try:
-        for sink in context_sinks.values():
+        for sink in wiring.sinks(settings).values():
             sink.check()
     except OrchestratorError as error:
         return Finding("fail", "output folder", error.message, error.hint)
-    return Finding("ok", "output folder", str(settings.output_dir.absolute()))
+    return Finding("ok", "output folder", str(folder))
 
 
 def _gateway(settings: Settings) -> Finding:

@@ -74,17 +74,24 @@ def _announce(settings: Settings, url: str, *, as_json: bool) -> None:
 
 
 def migrate(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Bring the database to the version of this program; does nothing when it is there."""
+    """Bring the database to the version of this program; does nothing when it is there.
+
+    Refused while an `orchestrator up` runs on it.
+    """
+    from contextlib import closing
+
     from orchestrator import wiring
     from orchestrator.cli.screen import print_json
+    from orchestrator.embedded.lock import exclusive
     from orchestrator.store import migrate as migrations
+    from orchestrator.store.database import sqlite_path
 
     settings = wiring.read_settings(quiet=True, data_dir=data_dir)
-    store = wiring.open_store(settings)
-    try:
-        before = migrations.migrate(store)
-    finally:
-        store.close()
+    with closing(wiring.open_store(settings)) as store:
+        database = sqlite_path(store.url)
+        assert database is not None  # the settings take files only
+        with exclusive(database):
+            before = migrations.migrate(store)
     if as_json:
         print_json({"from": before.found, "to": before.wanted, "changed": not before.current})
     elif before.current:

@@ -1,6 +1,7 @@
 """`check` and `migrate`: what would not work, said without starting anything."""
 
 import json
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from orchestrator.cli.exits import Exit
+from orchestrator.embedded.lock import exclusive
 from orchestrator.settings import Settings
 from tests.acceptance.processes import free_port
 from tests.acceptance.sandbox import API_KEY, ENDPOINT_ID, SECRET, Sandbox
@@ -56,7 +58,10 @@ def test_a_whole_set_up_is_all_right(
     ("name", "value", "what", "words"),
     [
         ("OUTPUT_DIR", "a-file", "output folder", "a-file"),
-        ("DATABASE_URL", "mysql://x/y", "database", "'mysql' is not supported"),
+        ("OUTPUT_DIR", "a-file/outputs", "output folder", "cannot be made"),
+        ("DATA_DIR", "a-file/data", "database", "cannot be made"),
+        ("DATABASE_URL", "mysql://x/y", "settings", "ORCHESTRATOR_DATABASE_URL"),
+        ("GATEWAY_URL", "https://localhost:99999/v1", "settings", "ORCHESTRATOR_GATEWAY_URL"),
         ("GATEWAY_API_KEY", "phaseo_v1_sk_wrong", "gateway", "key"),
         ("WEBHOOK_ENDPOINT_ID", ENDPOINT_ID, "settings", "ORCHESTRATOR_WEBHOOK_SECRETS is empty"),
         ("PORT", "70000", "settings", "ORCHESTRATOR_PORT"),
@@ -100,9 +105,31 @@ def test_a_gateway_that_is_not_there_is_said_to_be(run: Run, monkeypatch: pytest
     assert findings(run)["gateway"]["status"] == "fail"
 
 
-def test_checking_makes_no_database(run: Run, folder: Path) -> None:
-    run("check")
-    assert not (folder / "data").exists()
+def test_checking_makes_nothing_and_says_what_the_start_will_make(run: Run, folder: Path) -> None:
+    found = findings(run)
+    assert found["database"]["found"] == f"{folder}/data/orchestrator.db is made at the first start"
+    assert found["output folder"]["found"] == f"{folder}/outputs is made at the first start"
+    assert not list(folder.iterdir())
+
+
+def test_a_folder_that_is_there_is_tried_and_left_as_it_was(run: Run, folder: Path) -> None:
+    (folder / "outputs").mkdir()
+    assert findings(run)["output folder"]["found"] == str(folder / "outputs")
+    assert not list((folder / "outputs").iterdir())
+
+
+@pytest.mark.parametrize(
+    "url", ["notaurl-hunter2", "postgresql+psycopg://me:hunter2@host/db", "sqlite://", "mysql://hunter2@x/y"]
+)
+@pytest.mark.parametrize("command", [["jobs"], ["submit", "fox", "-m", "m"], ["up"], ["migrate"]])
+def test_a_bad_database_url_is_refused_by_name_and_not_repeated(
+    run: Run, monkeypatch: pytest.MonkeyPatch, url: str, command: list[str]
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_DATABASE_URL", url)
+    said = run(*command)
+    assert said.code == Exit.USAGE
+    assert said.err.startswith("error: ORCHESTRATOR_DATABASE_URL: ")
+    assert "hunter2" not in said.out + said.err
 
 
 def test_every_setting_is_listed_with_its_origin(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,6 +158,17 @@ def test_migrate_says_from_where_to_where(run: Run) -> None:
     assert run("migrate").out == "the database went from nothing to revision 0001\n"
     assert run("migrate").out == "the database is at revision 0001 already\n"
     assert json.loads(run("migrate", "--json").out) == {"from": "0001", "to": "0001", "changed": False}
+
+
+def test_migrate_does_not_touch_a_database_that_an_orchestrator_runs_on(run: Run, folder: Path) -> None:
+    database = folder / "data" / "orchestrator.db"
+    database.parent.mkdir()
+    with exclusive(database):
+        said = run("migrate")
+        assert said.code == Exit.STORE
+        assert f"(process {os.getpid()}) is running on {database}" in said.err
+        assert not database.exists()
+    assert run("migrate").code == Exit.OK
 
 
 def test_a_database_that_cannot_be_made_is_named(run: Run, folder: Path) -> None:

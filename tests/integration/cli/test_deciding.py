@@ -51,7 +51,7 @@ def test_a_dead_hand_off_is_owed_again_with_all_its_attempts(run: Run, rows: Row
     assert (owed.state, owed.attempts) == (HandOffState.OWED, 0)
     assert owed.due_at is not None
     again = run("replay", "--hand-off", hand_off)
-    assert (again.code, "only a dead one is tried again" in again.err) == (Exit.REFUSED, True)
+    assert (again.code, f"hand-off {hand_off} is owed" in again.err) == (Exit.REFUSED, True)
 
 
 @pytest.mark.parametrize("arguments", ["", "1 --rejected 1", "1 --hand-off 1"])
