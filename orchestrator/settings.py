@@ -22,8 +22,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from orchestrator.errors import SettingError
 
@@ -94,9 +92,12 @@ class Settings(BaseModel):
     create_threads: int = Field(8, ge=1, le=64, description="Create calls under way at once, per worker.")
     look_threads: int = Field(4, ge=1, le=32, description="Batches of looks under way at once, per worker.")
     hand_off_threads: int = Field(8, ge=1, le=64, description="Hand-offs under way at once, per worker.")
+    drain_seconds: float = Field(
+        30.0, ge=0, description="Seconds that calls under way may take to finish when the process is stopped."
+    )
     look_batch: int = Field(200, ge=1, le=1000, description="Jobs claimed by one look.")
     webhook_max_bytes: int = Field(
-        1_048_576, ge=1024, le=16_777_216, description="Largest webhook body that is read."
+        262_144, ge=1024, le=16_777_216, description="Largest webhook body that is read; they are a few KiB."
     )
     content_patience_seconds: float = Field(
         600.0,
@@ -207,15 +208,14 @@ def _unknown(environment: Mapping[str, str]) -> list[str]:
 
 
 def _why_no_database(url: str) -> str:
-    try:
-        parts = make_url(url)
-    except (ArgumentError, ValueError):  # ValueError: the port is no number
+    scheme, found, rest = url.partition("://")
+    if not found:
         return "is not a database URL"
-    if parts.get_backend_name() in ("postgresql", "postgres"):
+    if scheme.partition("+")[0] in ("postgresql", "postgres"):
         return "names a PostgreSQL database: PostgreSQL comes with a later version"
-    if parts.drivername != "sqlite":
+    if scheme != "sqlite":
         return "names a database that is not supported"
-    if parts.host or not parts.database or parts.database == ":memory:" or parts.query:
+    if not rest.startswith("/") or rest in ("/", "/:memory:") or "?" in rest:
         return "must name a file and nothing else, after three slashes"
     return ""
 

@@ -111,7 +111,7 @@ def test_the_database_is_a_file_in_the_data_folder_unless_said_otherwise() -> No
     ("url", "reason"),
     [
         ("notaurl-hunter2", "is not a database URL"),
-        ("pg://me:hunter2@host:port/db", "is not a database URL"),
+        ("pg://me:hunter2@host:port/db", "names a database that is not supported"),
         ("postgresql+psycopg://me:hunter2@host/db", "PostgreSQL comes with a later version"),
         ("postgres://me:hunter2@host/db", "PostgreSQL comes with a later version"),
         ("mysql://me:hunter2@host/db", "names a database that is not supported"),
