@@ -63,12 +63,12 @@ def replay(
         typer.Option(metavar="ID", help="A rejected webhook, verified again.", show_default=False),
     ] = None,
     hand_off: Annotated[
-        int | None, typer.Option(metavar="ID", help="A dead hand-off.", show_default=False)
+        int | None, typer.Option(metavar="ID", help="A hand-off that is dead or missing.", show_default=False)
     ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send a received webhook through once more, or a dead hand-off on its way again.
+    """Send a received webhook through once more, or put a hand-off that was given up on its way.
 
     Nothing happens twice by it: what it changes is decided as on its first receipt.
     """

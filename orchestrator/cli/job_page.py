@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.cli.screen import ago, moment, print_table
 from orchestrator.cli.words import WAYS_OUT, doing, next_look
-from orchestrator.core.job import HandOff, Job
+from orchestrator.core.job import HandOff, HandOffState, Job
 from orchestrator.core.lifecycle import SETTLED
 from orchestrator.engine.standing import Standing
 from orchestrator.store.observations import Recorded
@@ -136,5 +136,5 @@ def _print_hand_off(one: HandOff) -> None:
         print(f"  {one.location}")
     if one.last_error:
         print(f"  last error: {one.last_error}")
-    if one.state == "dead":
+    if one.state in (HandOffState.DEAD, HandOffState.MISSING):
         print(f"  try again: orchestrator replay --hand-off {one.id}")
