@@ -7,11 +7,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from orchestrator import wiring
 from orchestrator.celery_app import EMBEDDED, make_app
 from orchestrator.embedded import timers
-from orchestrator.embedded.lock import exclusive
+from orchestrator.embedded.lock import exclusive, hold
 from orchestrator.embedded.workers import EmbeddedWorkers
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
@@ -73,7 +74,10 @@ def working(context: Context) -> Iterator[Running]:
         stack.callback(_leave, context)
         send = Sender(make_app(EMBEDDED), wiring.monotonic)
         embedded = EmbeddedWorkers(
-            lambda: register(make_app(EMBEDDED), context, send), _threads(context.settings), context.worker
+            lambda: register(make_app(EMBEDDED), context, send),
+            _threads(context.settings),
+            context.worker,
+            drain=context.settings.drain_seconds,
         )
         stack.callback(embedded.stop)
         embedded.start()
@@ -82,6 +86,7 @@ def working(context: Context) -> Iterator[Running]:
             timers.heartbeat(context, host, pid),
             timers.sweeper(send),
             timers.glance(context, send, watching),
+            timers.watchdog(embedded, hold(_database(context))),
         ):
             timer.start()
             stack.callback(timer.stop)
@@ -90,9 +95,13 @@ def working(context: Context) -> Iterator[Running]:
 
 
 def _watching(context: Context) -> sqlite3.Connection:
+    return sqlite3.connect(_database(context), check_same_thread=False)
+
+
+def _database(context: Context) -> Path:
     database = sqlite_path(context.store.url)
     assert database is not None  # `opened` made sure
-    return sqlite3.connect(database, check_same_thread=False)
+    return database
 
 
 def _threads(settings: Settings) -> dict[str, int]:

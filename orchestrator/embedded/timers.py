@@ -7,6 +7,9 @@ import sqlite3
 import threading
 from collections.abc import Callable
 
+from orchestrator import wiring
+from orchestrator.embedded.lock import Hold
+from orchestrator.embedded.workers import EmbeddedWorkers
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.sweep import due
@@ -59,6 +62,25 @@ def heartbeat(context: Context, host: str, pid: int) -> Timer:
 def sweeper(send: Sender) -> Timer:
     """Asks for a sweep."""
     return Timer("sweeper", SWEEP_EVERY, lambda: send([FollowUp(Task.SWEEP)]))
+
+
+def watchdog(embedded: EmbeddedWorkers, held: Hold) -> Timer:
+    """Ends the process when it cannot do its work any more.
+
+    Without one of its workers nothing of that kind would ever run again; with its database or lock
+    replaced, it would work on a file that nobody else sees, or beside another process.
+    """
+
+    def look_after() -> None:
+        dead = embedded.dead()
+        if dead:
+            log(Event.WORKER_DIED, level=logging.CRITICAL, workers=dead)
+            wiring.abort()
+        if not held.intact():
+            log(Event.DATABASE_GONE, level=logging.CRITICAL, files=[str(path) for path in held.files])
+            wiring.abort()
+
+    return Timer("watchdog", BEAT_EVERY, look_after)
 
 
 def glance(context: Context, send: Sender, connection: sqlite3.Connection) -> Timer:

@@ -16,6 +16,7 @@ from orchestrator.errors import SettingError
 from orchestrator.settings import Settings
 from orchestrator.telemetry import Event, log
 from orchestrator.web.receiver import make_receiver
+from orchestrator.web.server import BACKLOG, make_server
 
 
 def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
@@ -46,28 +47,24 @@ def receiving(settings: Settings) -> Iterator[Running]:
 
 
 def _server(orchestrator: Running) -> uvicorn.Server:
-    receiver = make_receiver(orchestrator.context, orchestrator.send, wiring.wall_clock)
-    config = uvicorn.Config(
-        receiver,
-        log_level="warning",
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        timeout_graceful_shutdown=5,
-    )
-    return uvicorn.Server(config)
+    return make_server(make_receiver(orchestrator.context, orchestrator.send, wiring.wall_clock))
 
 
 def _url(listening: socket.socket) -> str:
     address, port = listening.getsockname()[:2]
-    return f"http://{address}:{port}"
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def _listen(settings: Settings) -> socket.socket:
     """Bind before anything else starts, so that a taken port stops nothing half-way."""
     try:
-        listening = socket.create_server((settings.host, settings.port), backlog=2048)
+        listening = socket.create_server(
+            (settings.host, settings.port), family=_family(settings.host), backlog=BACKLOG
+        )
         # The event loop sets this only on sockets it made itself; without it an answer can take 40 ms.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listening

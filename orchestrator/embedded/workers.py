@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from celery import Celery
@@ -13,7 +14,6 @@ from celery.worker import WorkController
 from orchestrator.errors import OrchestratorError
 
 READY_WITHIN = 15.0  # seconds
-DRAIN_WITHIN = 10.0  # what still runs after that is found again by its lease
 
 
 class _Worker(WorkController):
@@ -36,7 +36,11 @@ class EmbeddedWorkers:
     Each needs an application of its own: which queues are consumed is kept there, and the last one wins.
     """
 
-    def __init__(self, make_app: Callable[[], Celery], threads: dict[str, int], name: str) -> None:
+    def __init__(
+        self, make_app: Callable[[], Celery], threads: dict[str, int], name: str, *, drain: float
+    ) -> None:
+        self._drain = drain
+        self._stopping = False
         self._workers = [
             _Worker(
                 app=make_app(),
@@ -63,10 +67,18 @@ class EmbeddedWorkers:
             if not worker.consuming.wait(READY_WITHIN):
                 raise OrchestratorError(f"the worker {worker.hostname} did not start")
 
+    def dead(self) -> list[str]:
+        """The workers that take no messages any more though nobody stopped them."""
+        if self._stopping:
+            return []
+        return [thread.name for thread in self._threads if not thread.is_alive()]
+
     def stop(self) -> None:
-        """Take no more messages and let what runs finish."""
+        """Take no more messages and let what runs finish, for as long as draining may take."""
+        self._stopping = True
         stopping = [threading.Thread(target=worker.stop, daemon=True) for worker in self._workers]
         for thread in stopping:
             thread.start()
+        deadline = monotonic() + self._drain
         for thread in (*stopping, *self._threads):
-            thread.join(timeout=DRAIN_WITHIN)
+            thread.join(timeout=max(0.0, deadline - monotonic()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable, Iterable
@@ -16,11 +17,14 @@ from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp
 from orchestrator.engine.receive import Fate, Receipt, receive
 from orchestrator.errors import StoreError
+from orchestrator.store import workers
 from orchestrator.telemetry import Event, log
 
 Send = Callable[[Iterable[FollowUp]], None]
 Clock = Callable[[], float]
 
+BODY_WITHIN = 10.0  # seconds; a few KiB take a moment
+SWEEP_IS_LATE = 10.0  # seconds; workers sweep every second
 _STATUS = {Fate.APPLIED: 200, Fate.IGNORED: 200, Fate.WAITING: 202}
 
 
@@ -37,6 +41,8 @@ def make_receiver(context: Context, send: Send, clock: Clock) -> Starlette:
             body = await _body(request, context.settings.webhook_max_bytes)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody waits for it
+        except TimeoutError:
+            return _problem(408, "too_slow", "the body did not come in time", {"Connection": "close"})
         if body is None:
             # Without hanging up, the rest would be read, however much there is.
             headers = {"Connection": "close"}
@@ -82,19 +88,24 @@ def _answer(receipt: Receipt) -> Response:
 
 def _ready(context: Context) -> Response:
     try:
-        with context.store.read():
-            return JSONResponse({"status": "ready"})
+        with context.store.read() as tx:
+            swept_at, now = workers.last_pulse(tx, "sweep"), tx.now
     except StoreError as error:
-        return _problem(503, "store_unavailable", error.message)
+        log(Event.STORE_FAILED, level=logging.ERROR, error=error.message, hint=error.hint)
+        return _problem(503, "store_unavailable", "the database cannot be used; the log says why")
+    if swept_at is not None and now > swept_at + SWEEP_IS_LATE:
+        return _problem(503, "no_sweep", f"no worker swept for {now - swept_at:.0f} s")
+    return JSONResponse({"status": "ready"})
 
 
 async def _body(request: Request, limit: int) -> bytes | None:
     """The raw bytes, or None beyond the limit; no more than the limit is ever held."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            return None
+    async with asyncio.timeout(BODY_WITHIN):
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                return None
     return bytes(body)
 
 
