@@ -13,7 +13,8 @@ OrchestratorError              message, hint (what to do), retry
 ├── ContentError               an output could not be fetched whole
 │   ├── ContentMissing         the gateway says that there is nothing to fetch
 │   └── ContentDuplicate       a further output that is byte for byte an earlier one
-└── DestinationError           a destination could not take what is owed to it
+├── DestinationError           a destination could not take what is owed to it
+└── LeaseLost                  somebody else has the work by now: stop, and leave it to them
 
 Foreign exceptions are translated into these once, at the adapter that meets them.
 """
@@ -129,6 +130,10 @@ class ContentDuplicate(ContentError):
     """A further output that is byte for byte an earlier one: it does not exist."""
 
     default_retry = NEVER
+
+
+class LeaseLost(OrchestratorError):
+    """Somebody else has the work by now: stop, and leave it to them."""
 
 
 class DestinationError(OrchestratorError):

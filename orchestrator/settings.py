@@ -77,7 +77,7 @@ class Settings(BaseModel):
     )
     uncertain_policy: UncertainPolicy = Field(
         UncertainPolicy.PERSON,
-        description="`person`: wait for `orchestrator resolve`; `resubmit`: risk paying for two.",
+        description="`person`: wait for `orchestrator resolve`; `resubmit`: once a job, risk paying for two.",
     )
     create_timeout_seconds: float = Field(
         120.0, gt=0, le=600, description="Seconds for one create call; beyond it the create is uncertain."

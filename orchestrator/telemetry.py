@@ -24,15 +24,19 @@ class Event(StrEnum):
     JOB_CLASH = "job_clash"  # something contradicts what is settled
     CREATE_UNCERTAIN = "create_uncertain"  # a create call may or may not have made a paid job
     NEEDS_PERSON = "needs_person"  # an uncertain create waits for `orchestrator resolve`
+    LOOK_BROKE = "look_broke"  # an answer to a look met a bug of ours; the other looks go on
     LOOK_FAILED = "look_failed"  # a look got no answer
     WEBHOOK_RECEIVED = "webhook_received"  # a believed delivery
     WEBHOOK_REJECTED = "webhook_rejected"  # a delivery that was not believed
     WEBHOOK_REFUSED = "webhook_refused"  # the gateway would not call our endpoint for a job
     HANDED_OFF = "handed_off"  # a destination has what was owed to it
     HAND_OFF_FAILED = "hand_off_failed"  # an attempt failed, another follows
+    HAND_OFF_BROKE = "hand_off_broke"  # an attempt met a bug of ours; it counts as failed
     HAND_OFF_DEAD = "hand_off_dead"  # no attempt follows
     SWEPT = "swept"  # what the settings keep no longer was removed
     SEND_FAILED = "send_failed"  # a message could not be sent; the sweep makes up for it
+    WORKER_DIED = "worker_died"  # a worker stopped by itself: the process ends, its next start goes on
+    DATABASE_GONE = "database_gone"  # the database or its lock was moved or replaced: the process ends
     TIMER_FAILED = "timer_failed"  # something recurrent failed this time; it is tried again
     STORE_FAILED = "store_failed"  # the database could not be used; it is tried again
 

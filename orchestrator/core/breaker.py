@@ -30,15 +30,15 @@ class Breakers:
     _lines: dict[Key, _Line] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def allows(self, key: Key, now: float) -> bool:
-        """Whether to ask. After a pause only the first caller may; the next waits for its answer."""
+    def allows(self, now: float, *keys: Key) -> bool:
+        """Whether to ask what all these stand for. After a pause only the first caller may ask."""
         with self._lock:
-            line = self._lines.get(key)
-            if line is None or line.failures < FAILURES_TO_OPEN:
-                return True
-            if now < line.shut_until:
-                return False
-            line.shut_until = now + line.pause
+            lines = [self._lines[key] for key in keys if key in self._lines]
+            shut = [line for line in lines if line.failures >= FAILURES_TO_OPEN]
+            if any(now < line.shut_until for line in shut):
+                return False  # and nobody's turn is used up
+            for line in shut:
+                line.shut_until = now + line.pause
             return True
 
     def failed(self, key: Key, now: float) -> None:

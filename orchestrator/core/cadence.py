@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 GUIDANCE_WHEN_ABSENT = 20.0  # gateway contract 2.3: a literal 20, missing from the create answer
+SHORTEST_GUIDANCE = 0.1  # a hint below it would have us ask without a pause
 LONGEST_GUIDANCE = 3600.0  # a hint beyond an hour is a mistake of somebody's
 JITTER_SHARE = 0.1  # of the spacing, added, so that jobs submitted together drift apart
 ERROR_CEILING = 300.0
@@ -27,7 +28,7 @@ class Guidance:
 def floor(guidance: Guidance, when_absent: float = GUIDANCE_WHEN_ABSENT) -> float:
     """The soonest moment the gateway wants to be asked again, in seconds after its last answer."""
     hint = guidance.poll_after if guidance.poll_after and guidance.poll_after > 0 else when_absent
-    return min(max(hint, guidance.retry_after or 0.0), LONGEST_GUIDANCE)
+    return min(max(hint, guidance.retry_after or 0.0, SHORTEST_GUIDANCE), LONGEST_GUIDANCE)
 
 
 def spacing(guidance: Guidance, errors: int, when_absent: float = GUIDANCE_WHEN_ABSENT) -> float:

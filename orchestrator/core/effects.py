@@ -11,7 +11,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.core import cadence
-from orchestrator.core.job import Blame, HandOffKind, Job, Observation, OutputSeen, Owed, Source
+from orchestrator.core.job import (
+    Blame,
+    HandOffKind,
+    Job,
+    Observation,
+    OutputSeen,
+    Owed,
+    Source,
+    session_of,
+)
 from orchestrator.core.lifecycle import SETTLED, Seen, State, Step, Verdict, step
 
 DETAIL_TRIES = 3  # looks spent on a settled job to learn its outputs or its reason
@@ -90,7 +99,8 @@ def owed_outcome(job: Job, outcome: str, due_at: float) -> Iterator[Owed]:
 
 
 def _step(job: Job, seen: Observation) -> Step:
-    if seen.gateway_id and job.gateway_id and seen.gateway_id != job.gateway_id:
+    other = seen.gateway_id and job.gateway_id and seen.gateway_id != job.gateway_id
+    if other and not job.unconfirmed:
         return Step(job.state, Verdict.CLASH)  # a second job of the gateway's for one of ours
     stale = seen.attempt_id is not None and seen.attempt_id != job.session_id
     if stale and seen.seen in _ABOUT_AN_ATTEMPT:
@@ -103,7 +113,7 @@ def _counters(job: Job, seen: Observation, taken: Step, now: float) -> dict[str,
     if seen.source is Source.WEBHOOK:
         counters["webhooks"] = job.webhooks + 1
     if seen.source is Source.POLL:
-        counters |= {"looks": job.looks + 1, "look_errors": 0, "last_look_at": now}
+        counters |= {"looks": job.looks + 1, "look_errors": 0, "look_error": None, "last_look_at": now}
         counters["poll_after"] = seen.poll_after
     if taken.verdict is Verdict.CLASH:
         counters["clashes"] = job.clashes + 1
@@ -125,6 +135,8 @@ def _facts(job: Job, seen: Observation, taken: Step) -> dict[str, Any]:
         "failure": seen.failure and seen.failure.as_json(),
     }
     facts: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
+    if seen.gateway_id:
+        facts["unconfirmed"] = seen.seen is Seen.ADOPT
     if taken.to is State.COMPLETED:
         facts["progress"] = 100
     elif seen.progress is not None:
@@ -141,7 +153,8 @@ def _is_news(job: Job, seen: Observation, taken: Step, changes: dict[str, Any]) 
         return False
     if taken.verdict is not Verdict.KNOWN or seen.source in (Source.WEBHOOK, Source.OPERATOR):
         return True
-    told = ("gateway_status", "suspicion", "failure")
+    # While a suspicion stands, looks and the list tell different states in turn: no news.
+    told = ("suspicion", "failure") if job.suspicion else ("gateway_status", "suspicion", "failure")
     return any(name in changes and changes[name] != getattr(job, name) for name in told)
 
 
@@ -154,11 +167,13 @@ def _moved(job: Job, seen: Observation, taken: Step, now: float, jitter: float, 
     if taken.to in SETTLED:
         return _settled(job, seen, effect, now)
     if taken.to is State.CREATING:
-        changes |= {"attempts": job.attempts + 1, "session_id": f"{job.id}.{job.attempts + 1}"}
+        changes |= {"attempts": job.attempts + 1, "session_id": session_of(job.id, job.attempts + 1)}
     elif taken.to is State.ACCEPTED:
         wait = max(cadence.retry_in(job.attempts, **CREATE_RETRY, jitter=jitter), seen.retry_after or 0.0)
         # At the deadline whoever takes it finds it late, however long the gateway wants to be left alone.
-        changes["due_at"] = now if seen.seen is Seen.RESUBMIT else min(now + wait, job.deadline_at)
+        risked = seen.seen is Seen.RESUBMIT
+        changes["due_at"] = now if risked else min(now + wait, job.deadline_at)
+        changes["resubmitted"] = job.resubmitted or risked
     elif taken.to is State.UNCERTAIN:
         changes |= {"due_at": now + policy.uncertain_every, "blame": Blame.UNCERTAIN_CREATE}
     elif taken.to is State.WAITING:
@@ -169,6 +184,8 @@ def _moved(job: Job, seen: Observation, taken: Step, now: float, jitter: float, 
         at_once = taken.confirm or seen.seen is Seen.ADOPT  # an adopted job may have ended long ago
         changes |= {"created_at": now, "due_at": now if at_once else first}
         changes |= {"blame": None, "settled_at": None, "won_by": None}  # of an end that a person undid
+        if seen.seen is Seen.ADOPT and now >= job.deadline_at:
+            changes["deadline_at"] = now + (job.deadline_at - job.accepted_at)
         if not (taken.confirm and seen.failure):
             changes["failure"] = None  # of an earlier create attempt
     return effect
@@ -187,7 +204,8 @@ def _settled(job: Job, seen: Observation, effect: Effect, now: float) -> Effect:
     if lacking:
         changes |= {"failure": None, "detail_tries": DETAIL_TRIES, "due_at": now}
     owed = owed_outcome(job, to, now + DETAIL_PATIENCE if lacking else now)
-    return replace(effect, changes=changes, owed=() if job.cancel_requested_at else tuple(owed))
+    unwanted = job.cancel_requested_at and seen.seen is not Seen.CANCEL
+    return replace(effect, changes=changes, owed=() if unwanted else tuple(owed))
 
 
 def _completed(job: Job, seen: Observation, effect: Effect, now: float) -> Effect:

@@ -12,6 +12,16 @@ from typing import Any
 from orchestrator.core.lifecycle import Seen, State
 
 
+def session_of(job_id: str, attempt: int) -> str:
+    """The session id that a create attempt is sent with."""
+    return f"{job_id}.{attempt}"
+
+
+def job_of_session(session_id: str) -> str:
+    """The id of the job that a create attempt was for, whichever attempt it was; empty if none of ours."""
+    return session_id.rpartition(".")[0]
+
+
 class Source(StrEnum):
     """Where an observation came from."""
 
@@ -130,6 +140,8 @@ class Job:
     clashes: int = 0
     detail_tries: int = 0
     needs_person: bool = False
+    resubmitted: bool = False
+    unconfirmed: bool = False
     cancel_requested_at: float | None = None
     poll_after: float | None = None
     last_look_at: float | None = None

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from orchestrator.core.breaker import Breakers
 from orchestrator.core.job import Job, Observation
 from orchestrator.core.lifecycle import LIVE_NEGATIVE, SETTLED
 from orchestrator.engine.context import Context
-from orchestrator.errors import GatewayError
+from orchestrator.errors import BadAnswer, GatewayError
 from orchestrator.gateway.client import Gateway
+from orchestrator.telemetry import Event, log
 
 AT_ONCE = 100  # GETs under way at the same time, per look
 SNAPSHOTS_AT_ONCE = 10
+SNAPSHOTS_WITHIN = 30.0  # seconds for all of them: what was not read by then is read by the next look
 ERRORS_BEFORE_LIST = 3  # whole providers can answer 502 on GET for long while the list is right
 
 
@@ -43,18 +47,18 @@ async def ask_all(context: Context, jobs: Sequence[Job], now: float) -> dict[str
     await asyncio.gather(*(one(job) for job in jobs))
     doubtful: dict[str, list[Job]] = defaultdict(list)
     for job in jobs:
-        if _wants_stored(job, answers[job.id]):
+        if _wants_stored(job, answers[job.id], now):
             doubtful[job.account_id].append(job)
     for account, unsure in doubtful.items():
-        if context.breakers.allows((account, None), now):
-            await _read_stored(context.gateways[account], unsure, answers)
+        if context.breakers.allows(now, (account, None)):
+            await _read_stored(context, account, unsure, answers, now)
     return answers
 
 
 async def _get(context: Context, job: Job, answer: Answer, now: float) -> None:
     # Not None where no provider is known: that names the whole gateway.
     whole, provider = (job.account_id, None), (job.account_id, job.provider or "unknown")
-    if not (context.breakers.allows(whole, now) and context.breakers.allows(provider, now)):
+    if not context.breakers.allows(now, whole, provider):
         answer.error = GatewayError("not asked: too many looks failed just before", hint="it is tried later")
         return
     assert job.gateway_id is not None  # only jobs that the gateway has are looked at
@@ -64,6 +68,9 @@ async def _get(context: Context, job: Job, answer: Answer, now: float) -> None:
     except GatewayError as error:
         answer.error = error
         _count_failure(context.breakers, error, whole, provider, now)
+    except Exception as error:  # noqa: BLE001 - one answer that nobody foresaw must not cost the others
+        log(Event.LOOK_BROKE, job=job.id, level=logging.ERROR, error=repr(error))
+        answer.error = BadAnswer(f"the answer could not be read ({type(error).__name__})")
     else:
         context.breakers.worked(whole)
         context.breakers.worked(provider)
@@ -85,22 +92,30 @@ def _count_failure(
         breakers.failed(provider, now)
 
 
-def _wants_stored(job: Job, answer: Answer) -> bool:
+def _wants_stored(job: Job, answer: Answer, now: float) -> bool:
     if job.state in SETTLED:
         return False  # the list tells neither reasons nor outputs
     if any(seen.seen in LIVE_NEGATIVE for seen in answer.seen):
         return True
     if answer.error is None:
         return False
-    return job.suspicion is not None or not answer.asked or job.look_errors + 1 >= ERRORS_BEFORE_LIST
+    last_chance = now >= job.deadline_at
+    often = job.look_errors + 1 >= ERRORS_BEFORE_LIST
+    return last_chance or often or job.suspicion is not None or not answer.asked
 
 
-async def _read_stored(gateway: Gateway, jobs: Sequence[Job], answers: dict[str, Answer]) -> None:
+async def _read_stored(
+    context: Context, account: str, jobs: Sequence[Job], answers: dict[str, Answer], now: float
+) -> None:
     """Stored evidence about jobs: one list for all, a snapshot for each that the list does not reach."""
+    gateway = context.gateways[account]
     try:
         listed = {seen.gateway_id: seen for seen in await gateway.list_recent()}
-    except GatewayError:
+        context.breakers.worked((account, None))
+    except GatewayError as error:
         listed = {}
+        if error.whole_gateway:
+            context.breakers.failed((account, None), now)
     slots = asyncio.Semaphore(SNAPSHOTS_AT_ONCE)
 
     async def one(job: Job) -> None:
@@ -111,7 +126,9 @@ async def _read_stored(gateway: Gateway, jobs: Sequence[Job], answers: dict[str,
         if seen is not None:
             answers[job.id].seen.append(seen)
 
-    await asyncio.gather(*(one(job) for job in jobs))
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SNAPSHOTS_WITHIN):
+            await asyncio.gather(*(one(job) for job in jobs))
 
 
 async def _snapshot(gateway: Gateway, gateway_id: str) -> Observation | None:

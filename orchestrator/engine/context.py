@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -21,22 +21,25 @@ from orchestrator.store.database import Store
 class Quota:
     """So many a minute of each account, so that a flood of forgeries fills neither disk nor time."""
 
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float]
     _spent: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def allows(self, account: str, per_minute: int) -> bool:
         """Whether one more may be kept in this minute."""
         minute = int(self.clock() // 60)
-        began, count = self._spent.get(account, (minute, 0))
-        count = count + 1 if began == minute else 1
-        self._spent[account] = (minute, count)
+        with self._lock:
+            began, count = self._spent.get(account, (minute, 0))
+            count = count + 1 if began == minute else 1
+            self._spent[account] = (minute, count)
         return count <= per_minute
 
 
 @dataclass(slots=True)
 class Context:
-    """The tools of one process. `random` gives numbers in [0, 1), `new_id` unique sortable ids.
+    """The tools of one process.
 
+    `random` gives numbers in [0, 1), `new_id` unique sortable ids, `pause` waits for some seconds.
     `gateways` and `webhook_secrets` are by account. A process that never asks the gateway has no gateways.
     """
 
@@ -49,8 +52,9 @@ class Context:
     worker: str
     random: Callable[[], float]
     new_id: Callable[[], str]
+    pause: Callable[[float], object]
+    rejections: Quota
     breakers: Breakers = field(default_factory=Breakers)
-    rejections: Quota = field(default_factory=Quota)
     # Sessions of gateway jobs that are none of ours, so that each is opened once only.
     foreign: dict[str, str | None] = field(default_factory=dict)
 

@@ -9,18 +9,25 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
+from orchestrator.core.breaker import FIRST_PAUSE
 from orchestrator.core.job import Job, Observation, Source, Updates
 from orchestrator.core.lifecycle import Seen, State
 from orchestrator.engine.context import Context
-from orchestrator.engine.follow_up import FollowUp
+from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.observe import observe
+from orchestrator.errors import StoreError
 from orchestrator.fault_points import FaultPoint, reach
-from orchestrator.gateway.create_answer import CreateAnswer
+from orchestrator.gateway.create_answer import CreateAnswer, CreateClass
 from orchestrator.store import jobs
+from orchestrator.store.database import BUSY_FOR, Transaction
 from orchestrator.telemetry import Event, log
 
 # `created` brings the session id of a job whose create answer was lost; `expired` is not sent unasked.
 EVENTS = ("video.created", "video.completed", "video.failed", "video.cancelled", "video.expired")
+
+
+KEEP_TRIES = 6
+KEEP_AGAIN_AFTER = 2.0  # seconds
 
 
 def create(context: Context) -> list[FollowUp] | None:
@@ -35,25 +42,34 @@ def create(context: Context) -> list[FollowUp] | None:
         )
     )
     reach(FaultPoint.CREATE_ANSWERED)
-    follow_ups = _keep(context, job, answer)
+    follow_ups = _keep_surely(context, job, answer)
     reach(FaultPoint.CREATE_COMMITTED)
     return follow_ups
 
 
 def _claim(context: Context) -> tuple[Job | None, list[FollowUp] | None]:
-    # Twice, since a webhook that the gateway refuses is followed by one more call without it.
-    lease = 2 * context.settings.create_timeout_seconds + 30.0
+    lease = context.settings.create_timeout_seconds + KEEP_TRIES * (KEEP_AGAIN_AFTER + BUSY_FOR)
     with context.store.write() as tx:
         claimed = jobs.claim_due(tx, [State.ACCEPTED], worker=context.worker, limit=1, lease=lease)
         if not claimed:
             return None, None
         job = claimed[0]
-        follow_ups = observe(context, tx, job.id, _attempt(job, tx.now))
+        attempt = _attempt(job, tx.now)
+        if attempt.seen is Seen.ATTEMPT and not context.breakers.allows(tx.now, (job.account_id, None)):
+            return None, _put_off(context, tx, job)
+        follow_ups = observe(context, tx, job.id, attempt)
         moved = jobs.get(tx, job.id)
         if moved is None or moved.state is not State.CREATING:
             jobs.release_if_ours(tx, job, {})
             return None, follow_ups
         return moved, follow_ups
+
+
+def _put_off(context: Context, tx: Transaction, job: Job) -> list[FollowUp]:
+    """While the whole gateway fails, a create would only become uncertain."""
+    due_at = min(tx.now + FIRST_PAUSE * (1.0 + context.random()), job.deadline_at)
+    jobs.release_if_ours(tx, job, {"due_at": due_at})
+    return [FollowUp(Task.CREATE, due_at - tx.now)]
 
 
 def _attempt(job: Job, now: float) -> Observation:
@@ -73,11 +89,32 @@ def _keep(context: Context, job: Job, answer: CreateAnswer) -> list[FollowUp]:
         seen = replace(seen, note="the gateway refused our webhook endpoint; asked again without it")
         log(Event.WEBHOOK_REFUSED, job=job.id, level=logging.WARNING)
     with context.store.write() as tx:
+        _tell_breaker(context, job, answer, tx.now)
         follow_ups = observe(context, tx, job.id, seen)
         if answer.webhook_refused:
             jobs.note(tx, job.id, {"without_webhook": True})
-        jobs.release_if_ours(tx, job, {})
     return follow_ups
+
+
+def _tell_breaker(context: Context, job: Job, answer: CreateAnswer, now: float) -> None:
+    """An answer in the gateway's own words, whatever it says, shows that the gateway works."""
+    failure = answer.observation.failure
+    wordless = failure is None or failure.code is None
+    if answer.kind is CreateClass.UNSENT or (answer.kind is CreateClass.UNCERTAIN and wordless):
+        context.breakers.failed((job.account_id, None), now)
+    else:
+        context.breakers.worked((job.account_id, None))
+
+
+def _keep_surely(context: Context, job: Job, answer: CreateAnswer) -> list[FollowUp]:
+    """A paid job's id is not let go because the database is away for a moment."""
+    for _ in range(KEEP_TRIES - 1):
+        try:
+            return _keep(context, job, answer)
+        except StoreError as error:
+            log(Event.STORE_FAILED, job=job.id, level=logging.ERROR, error=error.message, hint=error.hint)
+            context.pause(KEEP_AGAIN_AFTER)
+    return _keep(context, job, answer)
 
 
 def _events(context: Context, job: Job) -> tuple[str, ...] | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from orchestrator.core.job import HandOff, Job, Output
 from orchestrator.core.mp4 import BoxWalk, Mp4Error
 from orchestrator.engine.context import Context
-from orchestrator.errors import NEVER, ContentError, OrchestratorError
+from orchestrator.errors import NEVER, ContentError, LeaseLost
 from orchestrator.gateway.content import Content
 from orchestrator.sinks import Staging
 from orchestrator.store import hand_offs
@@ -79,4 +79,4 @@ def _check_count(count: int, content: Content, output: Output) -> None:
 def _renew(context: Context, claimed: HandOff) -> None:
     with context.store.write(durable=False) as tx:
         if not hand_offs.renew_if_ours(tx, claimed, lease=LEASE):
-            raise OrchestratorError("the lease went to another attempt", hint="that one goes on")
+            raise LeaseLost("the lease went to another attempt", hint="that one goes on")

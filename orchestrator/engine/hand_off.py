@@ -12,7 +12,7 @@ from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Job, Outpu
 from orchestrator.engine.context import Context
 from orchestrator.engine.fetching import LEASE, Fetched, fetch
 from orchestrator.engine.follow_up import FollowUp, Task
-from orchestrator.engine.outcome import OUTPUT_MISSING, document
+from orchestrator.engine.outcome import OUTPUT_MISSING, OUTPUT_UNAVAILABLE, document
 from orchestrator.errors import (
     ContentDuplicate,
     ContentError,
@@ -27,7 +27,6 @@ from orchestrator.store.database import Transaction
 from orchestrator.telemetry import Event, log
 
 LONGEST_PAUSE = 10_800.0
-MISSING_ATTEMPTS = 4  # content can appear a little late, but not for a day
 
 _SUFFIXES = {
     "video/mp4": "mp4",
@@ -52,7 +51,13 @@ def hand_off(context: Context) -> list[FollowUp] | None:
     try:
         delivered, facts = _deliver(context, claimed, job, siblings)
     except OrchestratorError as error:
-        return _failed(context, claimed, job, error)
+        return _failed(context, claimed, error)
+    except Exception as error:  # noqa: BLE001 - a bug of ours must use up attempts too, not repeat for ever
+        log(Event.HAND_OFF_BROKE, job=job.id, level=logging.ERROR, error=f"{type(error).__name__}")
+        broke = DestinationError(
+            f"the attempt broke ({type(error).__name__})", hint="this is a bug: report it"
+        )
+        return _failed(context, claimed, broke)
     reach(FaultPoint.HAND_OFF_PUBLISHED)
     follow_ups = _done(context, claimed, delivered, facts)
     reach(FaultPoint.HAND_OFF_COMMITTED)
@@ -142,11 +147,7 @@ def _done(context: Context, claimed: HandOff, delivered: Delivered, facts: dict[
         return _unblocked(tx, claimed)
 
 
-def _failed(context: Context, claimed: HandOff, job: Job, error: OrchestratorError) -> list[FollowUp]:
-    gone = isinstance(error, ContentDuplicate) or (
-        isinstance(error, ContentMissing) and claimed.attempts >= MISSING_ATTEMPTS
-    )
-    unavailable = isinstance(error, ContentError)
+def _failed(context: Context, claimed: HandOff, error: OrchestratorError) -> list[FollowUp]:
     dead = claimed.attempts >= context.settings.hand_off_attempts or not error.retry.again
     first = context.settings.hand_off_first_retry_seconds
     pause = max(
@@ -154,6 +155,10 @@ def _failed(context: Context, claimed: HandOff, job: Job, error: OrchestratorErr
         error.retry.after,
     )
     with context.store.write() as tx:
+        gone = isinstance(error, ContentDuplicate) or (
+            isinstance(error, ContentMissing)
+            and tx.now >= claimed.created_at + context.settings.content_patience_seconds
+        )
         changes: dict[str, Any] = {"last_error": _sentence(error), "due_at": None}
         if gone:
             changes["state"] = HandOffState.MISSING
@@ -166,17 +171,17 @@ def _failed(context: Context, claimed: HandOff, job: Job, error: OrchestratorErr
         _announce(tx, claimed, error, ended=gone or dead)
         if not (gone or dead):
             return [FollowUp(Task.HAND_OFF, pause)]
-        told = _missing(tx, claimed, job) if unavailable and claimed.output_index is not None else []
-        return told + _unblocked(tx, claimed)
+        return _tell(tx, claimed, error, gone=gone) + _unblocked(tx, claimed)
 
 
-def _missing(tx: Transaction, claimed: HandOff, job: Job) -> list[FollowUp]:
-    """A completed job whose output stays unavailable: an outcome of its own, handed off as such."""
-    assert claimed.output_index is not None  # only outputs are fetched
-    outputs.note(tx, job.id, claimed.output_index, {"missing": True})
-    outcome = f"{OUTPUT_MISSING}-{claimed.output_index}"
-    made = hand_offs.owe_outcome(tx, job.id, outcome, claimed.destination)
-    return [FollowUp(Task.HAND_OFF)] * made
+def _tell(tx: Transaction, claimed: HandOff, error: OrchestratorError, *, gone: bool) -> list[FollowUp]:
+    """A completed job whose output cannot be had: an outcome of its own, handed off as such."""
+    if claimed.output_index is None or not isinstance(error, ContentError):
+        return []  # the destination's fault is no news to hand to it
+    if gone:
+        outputs.note(tx, claimed.job_id, claimed.output_index, {"missing": True})
+    outcome = f"{OUTPUT_MISSING if gone else OUTPUT_UNAVAILABLE}-{claimed.output_index}"
+    return [FollowUp(Task.HAND_OFF)] * hand_offs.owe_outcome(tx, claimed.job_id, outcome, claimed.destination)
 
 
 def _unblocked(tx: Transaction, claimed: HandOff) -> list[FollowUp]:

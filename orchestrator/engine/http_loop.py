@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any, TypeVar
 
+from orchestrator.errors import OrchestratorError
+
 T = TypeVar("T")
 
 
@@ -21,10 +23,14 @@ class HttpLoop:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="http", daemon=True)
         self._starting = threading.Lock()
+        self._stopped = False
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Wait for a coroutine. It must carry its own deadline: this waits for as long as it takes."""
         with self._starting:
+            if self._stopped:
+                coroutine.close()
+                raise OrchestratorError("the event loop is stopped: this process is stopping")
             if not self._thread.is_alive():
                 self._thread.start()
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
@@ -48,6 +54,8 @@ class HttpLoop:
 
     def stop(self) -> None:
         """Stop the loop; what still runs on it is cancelled."""
+        with self._starting:
+            self._stopped = True
         if self._thread.is_alive():
             asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop).result(timeout=5)
             self._loop.call_soon_threadsafe(self._loop.stop)

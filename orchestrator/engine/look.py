@@ -11,7 +11,7 @@ from orchestrator.core import cadence, effects
 from orchestrator.core.job import Job, Observation, Source
 from orchestrator.core.lifecycle import SETTLED, Seen, State, Verdict
 from orchestrator.engine import uncertain
-from orchestrator.engine.asking import Answer, ask_all
+from orchestrator.engine.asking import SNAPSHOTS_WITHIN, Answer, ask_all
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.observe import carry_out, observe, write
@@ -34,8 +34,8 @@ class _Round:
 def look(context: Context) -> list[FollowUp] | None:
     """Claim due jobs, ask about them, keep what was learned; None when none is due."""
     batch = context.settings.look_batch
-    # Three questions at most, one after another, each with this deadline.
-    lease = 3 * context.settings.look_timeout_seconds + 30.0
+    # Two waves of GETs, a list and snapshots for the doubtful, the same again for the uncertain.
+    lease = 4 * context.settings.look_timeout_seconds + 2 * SNAPSHOTS_WITHIN + 30.0
     with context.store.write(durable=False) as tx:
         now = tx.now
         claimed = jobs.claim_due(tx, jobs.LOOKED_AT, worker=context.worker, limit=batch, lease=lease)
@@ -45,12 +45,11 @@ def look(context: Context) -> list[FollowUp] | None:
     unsure = [job for job in claimed if job.state is State.UNCERTAIN]
     known = [job for job in claimed if job.state is not State.UNCERTAIN]
     answers = context.http.run(ask_all(context, known, now)) if known else {}
-    found = uncertain.search(context, unsure) if unsure else {}
     reach(FaultPoint.LOOK_ANSWERED)
     with context.store.write() as tx:
         follow_ups = _keep(context, tx, known, answers)
-        for job in unsure:
-            follow_ups += uncertain.keep(context, tx, job, found.get(job.id))
+    if unsure:  # after the others are kept: this search can take long
+        follow_ups += uncertain.resolve(context, unsure)
     reach(FaultPoint.LOOK_COMMITTED)
     return follow_ups
 
@@ -107,8 +106,8 @@ def _count(context: Context, tx: Transaction, job: Job, answer: Answer, done: _R
 
 
 def _apply(context: Context, tx: Transaction, job: Job, answer: Answer, done: _Round) -> None:
-    if answer.error is not None:
-        counted = {"looks": job.looks + 1, "last_look_at": tx.now} if answer.asked else {}
+    if answer.error is not None and answer.asked:
+        counted = {"looks": job.looks + 1, "last_look_at": tx.now}
         failed = {"look_errors": job.look_errors + 1, "look_error": answer.error.message}
         jobs.note(tx, job.id, counted | failed)
     for seen in answer.seen:
@@ -122,16 +121,18 @@ def _apply(context: Context, tx: Transaction, job: Job, answer: Answer, done: _R
         changes["due_at"] = _next_look(context, tx, after, answer, after.look_errors)
         done.follow_ups.append(FollowUp(Task.LOOK, changes["due_at"] - tx.now))
     elif after.detail_tries and job.state in SETTLED:
-        done.follow_ups += _try_detail_again(context, tx, after, changes)
+        done.follow_ups += _try_detail_again(context, tx, after, changes, asked=answer.asked)
     jobs.release_if_ours(tx, job, changes)
 
 
-def _try_detail_again(context: Context, tx: Transaction, job: Job, changes: dict[str, Any]) -> list[FollowUp]:
+def _try_detail_again(
+    context: Context, tx: Transaction, job: Job, changes: dict[str, Any], *, asked: bool
+) -> list[FollowUp]:
     """A look at a settled job did not tell what is missing: look again, or go on without."""
-    if job.detail_tries > 1:
+    if job.detail_tries > 1 or not asked:
         guidance = cadence.Guidance(job.poll_after)
         wait = cadence.spacing(guidance, 0, context.settings.poll_after_seconds)
-        changes |= {"detail_tries": job.detail_tries - 1, "due_at": tx.now + wait}
+        changes |= {"detail_tries": job.detail_tries - asked, "due_at": tx.now + wait}
         return [FollowUp(Task.LOOK, wait)]
     effect = effects.give_up_detail(job, now=tx.now)
     write(tx, job, effect)

@@ -12,7 +12,6 @@ from orchestrator.core.job import Job, Observation
 from orchestrator.core.lifecycle import State, Verdict
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
-from orchestrator.errors import NotFound
 from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.gateway import webhooks
 from orchestrator.store import hand_offs, inbox, jobs, observations, outputs
@@ -27,7 +26,7 @@ def observe(context: Context, tx: Transaction, job_id: str, seen: Observation) -
     All in the caller's transaction. Raises NotFound when there is no such job.
     """
     while True:
-        job = _job(tx, job_id)
+        job = jobs.lock(tx, job_id)
         effect = effects.effect_of(job, seen, now=tx.now, jitter=context.random(), policy=context.policy)
         if write(tx, job, effect):
             break  # else somebody moved it since it was read: decide again
@@ -35,7 +34,7 @@ def observe(context: Context, tx: Transaction, job_id: str, seen: Observation) -
         observations.append(tx, job, seen, effect.step)
     _announce(tx, job, seen, effect)
     follow_ups = carry_out(tx, job, effect)
-    if effect.changes.get("gateway_id"):
+    if job.gateway_id is None and effect.changes.get("gateway_id"):
         follow_ups += _early_webhooks(context, tx, job, effect.changes["gateway_id"])
     return follow_ups
 
@@ -53,6 +52,8 @@ def write(tx: Transaction, job: Job, effect: Effect) -> bool:
 
 def carry_out(tx: Transaction, job: Job, effect: Effect) -> list[FollowUp]:
     """Keep the outputs and hand-offs of an effect that was written; returns what is to happen next."""
+    if job.state is State.TIMED_OUT and effect.step.verdict is Verdict.MOVED:
+        hand_offs.withdraw(tx, job.id)  # that it timed out is no longer true
     outputs.learn(tx, job.id, effect.outputs)
     hand_offs.owe(tx, effect.owed)
     follow_ups = [FollowUp(Task.HAND_OFF, max(0.0, owed.due_at - tx.now)) for owed in effect.owed]
@@ -65,20 +66,13 @@ def carry_out(tx: Transaction, job: Job, effect: Effect) -> list[FollowUp]:
     return follow_ups
 
 
-def _job(tx: Transaction, job_id: str) -> Job:
-    job = jobs.lock(tx, job_id)
-    if job is None:
-        raise NotFound(f"there is no job {job_id}", hint="`orchestrator jobs` lists them")
-    return job
-
-
 def _early_webhooks(context: Context, tx: Transaction, job: Job, gateway_id: str) -> list[FollowUp]:
     """Apply what the gateway sent before we knew which job it was about."""
-    follow_ups = []
+    follow_ups: list[FollowUp] = []
     for entry in inbox.waiting_for(tx, job.account_id, gateway_id, job.session_id):
         inbox.settle(tx, entry.id, EntryState.APPLIED, job.id)
-        delivery = webhooks.parse(entry.body)
-        if delivery.observation is not None:
+        delivery = webhooks.parse(entry.body)  # it was read before it was remembered
+        if delivery.observation is not None and delivery.gateway_id == entry.gateway_id:
             early = replace(delivery.observation, inbox_id=entry.id, note="it had come in early")
             follow_ups += observe(context, tx, job.id, early)
     return follow_ups

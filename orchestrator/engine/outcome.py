@@ -8,7 +8,8 @@ from typing import Any
 from orchestrator.core.job import Blame, HandOff, Job
 from orchestrator.store.observations import Recorded
 
-OUTPUT_MISSING = "output_missing"
+OUTPUT_MISSING = "output_missing"  # the gateway says, for long, that there is nothing
+OUTPUT_UNAVAILABLE = "output_unavailable"  # it could not be fetched in all attempts
 
 
 def document(job: Job, owed: HandOff, others: list[HandOff], timeline: list[Recorded]) -> dict[str, Any]:
@@ -16,7 +17,7 @@ def document(job: Job, owed: HandOff, others: list[HandOff], timeline: list[Reco
 
     `others` are all hand-offs of the job: one of them tells why an output is missing.
     """
-    output = _missing_output(owed, others)
+    what, output = _about_output(owed, others)
     return {
         "job_id": job.id,
         "reference": job.reference,
@@ -24,7 +25,7 @@ def document(job: Job, owed: HandOff, others: list[HandOff], timeline: list[Reco
         "outcome": owed.outcome,
         "state": job.state,
         "blame": job.blame if output is None else Blame.OUTPUT_MISSING,
-        "error": job.failure if output is None else {"message": output.last_error, "code": OUTPUT_MISSING},
+        "error": job.failure if output is None else {"message": output.last_error, "code": what},
         "gateway_id": job.gateway_id,
         "gateway_request_id": job.request_id,
         "gateway_status": job.gateway_status,
@@ -48,12 +49,12 @@ def document(job: Job, owed: HandOff, others: list[HandOff], timeline: list[Reco
     }
 
 
-def _missing_output(owed: HandOff, others: list[HandOff]) -> HandOff | None:
-    """The hand-off of the output that an outcome is about, if it is about one."""
-    name, _, index = (owed.outcome or "").partition("-")
-    if name != OUTPUT_MISSING:
-        return None
-    return next((one for one in others if str(one.output_index) == index), None)
+def _about_output(owed: HandOff, others: list[HandOff]) -> tuple[str, HandOff | None]:
+    """What is said of an output, and that output's hand-off, if the outcome is about one."""
+    what, _, index = (owed.outcome or "").partition("-")
+    if what not in (OUTPUT_MISSING, OUTPUT_UNAVAILABLE):
+        return what, None
+    return what, next((one for one in others if str(one.output_index) == index), None)
 
 
 def _iso(moment: float | None) -> str | None:

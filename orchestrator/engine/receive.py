@@ -149,9 +149,11 @@ _EXPLAINED = {
 def _keep_rejected(
     context: Context, account: str, reason: str, detail: str, headers: Mapping[str, str], body: bytes
 ) -> None:
-    log(Event.WEBHOOK_REJECTED, level=logging.WARNING, account=account, reason=reason, detail=detail)
     settings = context.settings
-    if not settings.rejected_keep or not context.rejections.allows(account, settings.rejected_per_minute):
+    if not context.rejections.allows(account, settings.rejected_per_minute):
+        return  # neither kept nor logged: a flood of forgeries fills no disk
+    log(Event.WEBHOOK_REJECTED, level=logging.WARNING, account=account, reason=reason, detail=detail)
+    if not settings.rejected_keep:
         return
     with context.store.write() as tx:
         inbox.reject(

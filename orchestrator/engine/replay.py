@@ -37,7 +37,7 @@ def replay_rejected(context: Context, rejection_id: int) -> Receipt:
 
 
 def replay_hand_off(context: Context, hand_off_id: int) -> list[FollowUp]:
-    """Try a dead hand-off again, from its first attempt on. Raises NotFound or NotAllowed."""
+    """Try a hand-off that was given up again, from its first attempt on. Raises NotFound or NotAllowed."""
     with context.store.write() as tx:
         found = hand_offs.get(tx, hand_off_id)
         if found is None:
@@ -45,7 +45,7 @@ def replay_hand_off(context: Context, hand_off_id: int) -> list[FollowUp]:
                 f"there is no hand-off {hand_off_id}", hint="`orchestrator show JOB` lists those of a job"
             )
         if not hand_offs.revive(tx, hand_off_id):
-            raise NotAllowed(f"hand-off {hand_off_id} is {found.state}: only a dead one is tried again")
+            raise NotAllowed(f"hand-off {hand_off_id} is {found.state}: it was not given up")
     return [FollowUp(Task.HAND_OFF)]
 
 

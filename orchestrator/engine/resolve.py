@@ -6,9 +6,10 @@ from orchestrator.core.job import Job, Observation, Source
 from orchestrator.core.lifecycle import Seen, State, Verdict
 from orchestrator.core.lifecycle import step as lifecycle_step
 from orchestrator.engine.context import Context
-from orchestrator.engine.follow_up import FollowUp
+from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.observe import observe
-from orchestrator.errors import NotAllowed, NotFound
+from orchestrator.errors import NotAllowed
+from orchestrator.gateway import reading
 from orchestrator.store import hand_offs, jobs
 from orchestrator.store.database import Transaction
 
@@ -22,11 +23,19 @@ _WHY_NOT = {
 def adopt(context: Context, job_id: str, gateway_id: str) -> list[FollowUp]:
     """A person says which gateway job this is. Raises NotFound or NotAllowed."""
     with context.store.write() as tx:
-        job = _job(tx, job_id)
+        job = jobs.require(tx, job_id)
+        if reading.gateway_id(gateway_id) is None:
+            raise NotAllowed(
+                f"{gateway_id[:40]!r} is no id of the gateway's", hint="they look like G-01K3ZQ8W…"
+            )
         owner = jobs.by_gateway_id(tx, job.account_id, gateway_id)
         if owner is not None and owner.id != job_id:
             raise NotAllowed(f"the gateway job {gateway_id} already belongs to {owner.id}")
-        if job.gateway_id not in (None, gateway_id):
+        if job.state is State.WAITING and job.unconfirmed:
+            jobs.note(tx, job.id, {"due_at": tx.now})  # the id given before was a mistake
+            adopted = Observation(Source.OPERATOR, Seen.ADOPT, gateway_id=gateway_id)
+            return [*observe(context, tx, job.id, adopted), FollowUp(Task.LOOK)]
+        if job.gateway_id not in (None, gateway_id) and not job.unconfirmed:
             raise NotAllowed(f"{job.id} already has the gateway job {job.gateway_id}")
         return _decide(context, tx, job, Seen.ADOPT, gateway_id)
 
@@ -34,13 +43,13 @@ def adopt(context: Context, job_id: str, gateway_id: str) -> list[FollowUp]:
 def resubmit(context: Context, job_id: str) -> list[FollowUp]:
     """Create again: if the first create did make a job, both are paid. Raises NotFound or NotAllowed."""
     with context.store.write() as tx:
-        return _decide(context, tx, _job(tx, job_id), Seen.RESUBMIT)
+        return _decide(context, tx, jobs.require(tx, job_id), Seen.RESUBMIT)
 
 
 def give_up(context: Context, job_id: str) -> list[FollowUp]:
     """Stop waiting; a late outcome still counts. Raises NotFound or NotAllowed."""
     with context.store.write() as tx:
-        return _decide(context, tx, _job(tx, job_id), Seen.GIVE_UP)
+        return _decide(context, tx, jobs.require(tx, job_id), Seen.GIVE_UP)
 
 
 def cancel(context: Context, job_id: str) -> tuple[Job, list[FollowUp]]:
@@ -49,13 +58,13 @@ def cancel(context: Context, job_id: str) -> tuple[Job, list[FollowUp]]:
     The gateway cannot cancel and will bill. Returns the job as it stands now.
     """
     with context.store.write() as tx:
-        job = _job(tx, job_id)
+        job = jobs.require(tx, job_id)
         follow_ups = observe(context, tx, job_id, Observation(Source.OPERATOR, Seen.CANCEL))
-        after = _job(tx, job_id)
+        after = jobs.require(tx, job_id)
         if after.state is not State.CANCELLED:
             jobs.note(tx, job.id, {"cancel_requested_at": tx.now})
             hand_offs.withdraw(tx, job.id)
-        return _job(tx, job_id), follow_ups
+        return jobs.require(tx, job_id), follow_ups
 
 
 def _decide(
@@ -64,10 +73,3 @@ def _decide(
     if lifecycle_step(job.state, seen).verdict is not Verdict.MOVED:
         raise NotAllowed(f"{job.id} is {job.state}: {_WHY_NOT[seen]}", hint=f"`orchestrator show {job.id}`")
     return observe(context, tx, job.id, Observation(Source.OPERATOR, seen, gateway_id=gateway_id))
-
-
-def _job(tx: Transaction, job_id: str) -> Job:
-    job = jobs.get(tx, job_id)
-    if job is None:
-        raise NotFound(f"there is no job {job_id}", hint="`orchestrator jobs` lists them")
-    return job

@@ -45,7 +45,7 @@ class Standing:
 
 def read(tx: Transaction, job_ids: Sequence[str]) -> list[Standing]:
     """Where these jobs stand, in the order given. Raises NotFound."""
-    return [_standing(tx, _job(tx, job_id)) for job_id in job_ids]
+    return [_standing(tx, jobs.require(tx, job_id)) for job_id in job_ids]
 
 
 def find(tx: Transaction, name: str) -> Job:
@@ -68,10 +68,3 @@ def find(tx: Transaction, name: str) -> Job:
 
 def _standing(tx: Transaction, job: Job) -> Standing:
     return Standing(job, tuple(outputs.of_job(tx, job.id)), tuple(hand_offs.of_job(tx, job.id)), tx.now)
-
-
-def _job(tx: Transaction, job_id: str) -> Job:
-    job = jobs.get(tx, job_id)
-    if job is None:
-        raise NotFound(f"there is no job {job_id}", hint="`orchestrator jobs` lists them")
-    return job

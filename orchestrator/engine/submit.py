@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.core.job import Job, Updates
+from orchestrator.core.job import Job, Updates, session_of
 from orchestrator.core.lifecycle import State
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
@@ -17,6 +18,18 @@ from orchestrator.store.schema import DEFAULT
 from orchestrator.telemetry import Event, log
 
 LONGEST_REFERENCE = 200
+
+
+def _check_text(one: Submission) -> None:
+    """What is kept must come out again as JSON in UTF-8, for the gateway and for whoever is handed it."""
+    try:
+        given = (one.request, one.metadata, one.reference)
+        json.dumps(given, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise RequestError(
+            f"the request, metadata or reference cannot be kept: {type(error).__name__}",
+            hint="use JSON in UTF-8: no NaN, no infinity, no half of a surrogate pair, no endless nesting",
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +67,7 @@ def _job(context: Context, one: Submission, now: float) -> Job:
         request=one.request,
         state=State.ACCEPTED,
         state_since=now,
-        session_id=f"{job_id}.0",
+        session_id=session_of(job_id, 0),
         accepted_at=now,
         deadline_at=now + deadline,
         updates=one.updates,
@@ -66,6 +79,7 @@ def _job(context: Context, one: Submission, now: float) -> Job:
 
 
 def _check(context: Context, one: Submission) -> None:
+    _check_text(one)
     if "webhook" in one.request:
         raise RequestError(
             "the request has a `webhook`", hint="leave it out: the orchestrator adds its own endpoint"

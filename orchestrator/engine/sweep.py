@@ -24,11 +24,12 @@ HOUSEKEEPING_EVERY = 60.0
 def sweep(context: Context) -> list[FollowUp]:
     """Send for what is due and not being done, arm what is due soon, and give abandoned creates a verdict."""
     with context.store.write() as tx:
+        workers.beat(tx, context.worker)  # or a gap in our own heartbeats would void what we are doing
         follow_ups = []
         for job in jobs.abandoned_creates(tx, limit=MOST):
             note = "the worker that made the create call is gone, or its time is up"
-            follow_ups += observe(context, tx, job.id, Observation(Source.CLOCK, Seen.LOST, note=note))
-            jobs.release_if_ours(tx, job, {})
+            lost = Observation(Source.CLOCK, Seen.LOST, attempt_id=job.session_id, note=note)
+            follow_ups += observe(context, tx, job.id, lost)
         workers.pulse(tx, "sweep")
         _keep_house(context, tx)
         follow_ups += due(tx, HORIZON)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
-from orchestrator.core.job import Job, Observation, Source
+from orchestrator.core.job import Job, Observation, Source, job_of_session
 from orchestrator.core.lifecycle import Seen, State
+from orchestrator.engine.asking import SNAPSHOTS_AT_ONCE, SNAPSHOTS_WITHIN
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.observe import observe
@@ -21,59 +23,58 @@ from orchestrator.store import jobs
 from orchestrator.store.database import Transaction
 from orchestrator.telemetry import Event, log
 
-SNAPSHOTS_AT_ONCE = 10
+SEARCH_FOR_PERSON_EVERY = 60.0  # seconds, once a person was asked
 FOREIGN_KEPT = 10_000
 
 
-def search(context: Context, unsure: Sequence[Job]) -> dict[str, Observation]:
-    """Look for gateway jobs made by these jobs' create attempts: our job id → what was seen of it."""
-    found: dict[str, Observation] = {}
+def resolve(context: Context, unsure: Sequence[Job]) -> list[FollowUp]:
+    """Search for what the create attempts of these claimed jobs made, and keep what was found."""
+    found = _search(context, unsure)
+    with context.store.write() as tx:
+        return [up for job in unsure for up in _keep(context, tx, job, found.get(job.id, []))]
+
+
+def _search(context: Context, unsure: Sequence[Job]) -> dict[str, list[Observation]]:
+    """Our job id → what was seen of the gateway jobs that any of its attempts made."""
+    found: dict[str, list[Observation]] = defaultdict(list)
     for account in {job.account_id for job in unsure}:
-        own = [job for job in unsure if job.account_id == account]
-        sought = {job.session_id: job.id for job in own}
         # An error answer names the request it answers, and a job has the id of the request that made it.
-        named = [job.request_id for job in own if job.request_id]
-        for session, seen in _sessions(context, account, named).items():
-            if session in sought:
-                found[sought[session]] = seen
+        named = [job.request_id for job in unsure if job.account_id == account and job.request_id]
+        for gateway_id, snapshot in _strangers(context, account, named).items():
+            seen = replace(snapshot.observation, gateway_id=gateway_id)
+            found[job_of_session(snapshot.session_id or "")].append(seen)
     return found
 
 
-def keep(context: Context, tx: Transaction, job: Job, seen: Observation | None) -> list[FollowUp]:
-    """Keep what the search found for a job that was claimed, or decide how to go on without."""
-    follow_ups: list[FollowUp] = []
-    if seen is not None:
-        follow_ups += observe(context, tx, job.id, seen)
-    elif tx.now >= job.deadline_at:
-        follow_ups += observe(context, tx, job.id, Observation(Source.CLOCK, Seen.DEADLINE))
-    elif tx.now >= job.state_since + context.settings.uncertain_wait_seconds:
-        return _leave_to_person(context, tx, job)
-    after = jobs.get(tx, job.id)
-    changes: dict[str, Any] = {}
-    if after is not None and after.state is State.UNCERTAIN:
-        changes["due_at"] = tx.now + context.settings.uncertain_every_seconds
-        follow_ups.append(FollowUp(Task.LOOK, context.settings.uncertain_every_seconds))
-    jobs.release_if_ours(tx, job, changes)
-    return follow_ups
-
-
-def _leave_to_person(context: Context, tx: Transaction, job: Job) -> list[FollowUp]:
-    if context.settings.uncertain_policy is UncertainPolicy.RESUBMIT:
+def _keep(context: Context, tx: Transaction, job: Job, found: Sequence[Observation]) -> list[FollowUp]:
+    """Adopt what was found, or decide how to go on without."""
+    follow_ups = [up for seen in found for up in observe(context, tx, job.id, seen)]
+    current = jobs.lock(tx, job.id)
+    if current.fence != job.fence or current.state is not State.UNCERTAIN:
+        return follow_ups  # it moved meanwhile: what was claimed says nothing about what it is now
+    if tx.now >= job.deadline_at:
+        return follow_ups + observe(context, tx, job.id, Observation(Source.CLOCK, Seen.DEADLINE))
+    waited = tx.now >= job.state_since + context.settings.uncertain_wait_seconds
+    may_risk = context.settings.uncertain_policy is UncertainPolicy.RESUBMIT and not job.resubmitted
+    if waited and may_risk:
         note = "resubmitted by the setting uncertain_policy: if the first create made a job, both are paid"
-        follow_ups = observe(context, tx, job.id, Observation(Source.CLOCK, Seen.RESUBMIT, note=note))
-        jobs.release_if_ours(tx, job, {})
-        return follow_ups
-    # Due once more at the deadline, when it times out; a webhook with its session id still finds it.
-    jobs.release_if_ours(tx, job, {"needs_person": True, "due_at": job.deadline_at})
-    if not job.needs_person:
+        return follow_ups + observe(context, tx, job.id, Observation(Source.CLOCK, Seen.RESUBMIT, note=note))
+    return follow_ups + _search_again(context, tx, job, needs_person=waited)
+
+
+def _search_again(context: Context, tx: Transaction, job: Job, *, needs_person: bool) -> list[FollowUp]:
+    every = SEARCH_FOR_PERSON_EVERY if needs_person else context.settings.uncertain_every_seconds
+    due_at = min(tx.now + every, job.deadline_at)
+    jobs.release_if_ours(tx, job, {"needs_person": needs_person, "due_at": due_at})
+    if needs_person and not job.needs_person:
         tx.after_commit.append(
             lambda: log(Event.NEEDS_PERSON, job=job.id, level=logging.WARNING, session=job.session_id)
         )
-    return []
+    return [FollowUp(Task.LOOK, due_at - tx.now)]
 
 
-def _sessions(context: Context, account: str, named: Sequence[str]) -> dict[str, Observation]:
-    """Session ids of gateway jobs that no job of ours owns: the recent ones, and those named."""
+def _strangers(context: Context, account: str, named: Sequence[str]) -> dict[str, Snapshot]:
+    """Gateway jobs that no job of ours owns: the recent ones, and those named."""
     gateway = context.gateways[account]
     try:
         listed = [seen.gateway_id for seen in context.http.run(gateway.list_recent()) if seen.gateway_id]
@@ -82,14 +83,10 @@ def _sessions(context: Context, account: str, named: Sequence[str]) -> dict[str,
     candidates = list(dict.fromkeys([*named, *listed]))
     with context.store.read() as tx:
         ours = jobs.known_gateway_ids(tx, account, candidates)
-    strangers = [one for one in candidates if one not in ours and one not in context.foreign]
-    opened = context.http.run(_open_all(gateway, strangers))
+    strange = [one for one in candidates if one not in ours and one not in context.foreign]
+    opened = context.http.run(_open_all(gateway, strange))
     _remember(context, opened)
-    return {
-        snapshot.session_id: replace(snapshot.observation, gateway_id=gateway_id)
-        for gateway_id, snapshot in opened.items()
-        if snapshot.session_id
-    }
+    return opened
 
 
 async def _open_all(gateway: Gateway, gateway_ids: Sequence[str]) -> dict[str, Snapshot]:
@@ -103,14 +100,19 @@ async def _open_all(gateway: Gateway, gateway_ids: Sequence[str]) -> dict[str, S
             except GatewayError:
                 return  # not remembered: the next look opens it again
 
-    await asyncio.gather(*(one(gateway_id) for gateway_id in gateway_ids))
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SNAPSHOTS_WITHIN):
+            await asyncio.gather(*(one(gateway_id) for gateway_id in gateway_ids))
     return opened
 
 
 def _remember(context: Context, opened: dict[str, Snapshot]) -> None:
-    """Jobs of other programs are opened once; those of ours become known by being adopted."""
-    for gateway_id, snapshot in opened.items():
-        if not (snapshot.session_id or "").startswith("job_"):
-            context.foreign[gateway_id] = snapshot.session_id
+    """Jobs of other programs, and of other installations of this one, are opened once."""
+    sessions = {gateway_id: one.session_id or "" for gateway_id, one in opened.items()}
+    with context.store.read() as tx:
+        ours = jobs.existing(tx, [job_of_session(session) for session in sessions.values()])
+    for gateway_id, session in sessions.items():
+        if job_of_session(session) not in ours:
+            context.foreign[gateway_id] = session
     while len(context.foreign) > FOREIGN_KEPT:
         context.foreign.pop(next(iter(context.foreign)), None)

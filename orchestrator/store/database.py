@@ -18,6 +18,7 @@ from sqlalchemy.sql import Executable
 
 from orchestrator.errors import SettingError, StoreError
 
+BUSY_FOR = 10.0  # seconds that a statement waits for another process to let the database go
 WORKER_DEAD_AFTER = 6.0  # seconds without a heartbeat; three beats
 
 # Both give fractional epoch seconds as the database server sees them, so that leases are judged by
@@ -58,6 +59,7 @@ class Store:
         self.url = url
         self.engine = _engine(url)
         self._clock = clock
+        self._closed = False
         # SQLite has one writer: threads queue here in turn instead of polling its busy handler.
         one_writer = self.engine.dialect.name == "sqlite"
         self._writer: AbstractContextManager[object] = threading.Lock() if one_writer else nullcontext()
@@ -83,6 +85,8 @@ class Store:
 
     @contextmanager
     def _begin(self, mode: str) -> Iterator[Transaction]:
+        if self._closed:  # the lock on the file may be somebody else's by now
+            raise StoreError("the store is closed", hint="this process is stopping; the next one goes on")
         try:
             with self.engine.connect() as connection, connection.execution_options(mode=mode).begin():
                 tx = Transaction(connection, self._now(connection))
@@ -98,7 +102,8 @@ class Store:
         return float(connection.scalar(text(_CLOCK[connection.dialect.name])))
 
     def close(self) -> None:
-        """Give every pooled connection back."""
+        """Give every pooled connection back. Whoever still works finds the store closed."""
+        self._closed = True
         self.engine.dispose()
 
 
@@ -126,7 +131,7 @@ def _engine(url: str) -> Engine:
             f"the database {backend!r} is not supported", hint="use sqlite:/// or postgresql+psycopg://"
         )
     if backend == "sqlite":
-        engine = create_engine(url, pool_size=20, max_overflow=20, connect_args={"timeout": 10})
+        engine = create_engine(url, pool_size=20, max_overflow=20, connect_args={"timeout": BUSY_FOR})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -137,7 +142,12 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # The driver must not open transactions by itself: _begin_sqlite says which kind.
     connection.isolation_level = None
     # The gateway waits 30 s for an answer to a webhook: a 503 must come before that.
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_FOR * 1000:.0f}",
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 

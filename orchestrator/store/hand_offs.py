@@ -96,9 +96,10 @@ def hasten(tx: Transaction, job_id: str) -> int:
 
 
 def revive(tx: Transaction, hand_off_id: int) -> bool:
-    """Make a dead hand-off owed again, with all its attempts before it; False when it is not dead."""
-    guard = and_(hand_offs.c.id == hand_off_id, hand_offs.c.state == HandOffState.DEAD)
-    again = {"state": HandOffState.OWED, "due_at": tx.now, "attempts": 0}
+    """Make a hand-off that was given up owed again, with all its attempts before it; False if it was not."""
+    given_up = hand_offs.c.state.in_([HandOffState.DEAD, HandOffState.MISSING])
+    guard = and_(hand_offs.c.id == hand_off_id, given_up)
+    again = {"state": HandOffState.OWED, "due_at": tx.now, "created_at": tx.now, "attempts": 0}
     return tx.execute(update(hand_offs).where(guard).values(**again)).rowcount == 1
 
 

@@ -6,10 +6,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, func, insert, not_, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal_column,
+    not_,
+    or_,
+    select,
+    update,
+)
 
-from orchestrator.core.job import Blame, HandOffState, Job, Source, Updates
+from orchestrator.core.job import Blame, HandOffState, Job, Source, Updates, job_of_session
 from orchestrator.core.lifecycle import OPEN, Seen, State
+from orchestrator.errors import NotFound
 from orchestrator.store.database import WORKER_DEAD_AFTER, Transaction
 from orchestrator.store.schema import hand_offs, jobs, workers
 
@@ -28,10 +42,24 @@ def get(tx: Transaction, job_id: str) -> Job | None:
     return _one(tx, jobs.c.id == job_id)
 
 
-def lock(tx: Transaction, job_id: str) -> Job | None:
-    """One job, held until the transaction ends, so that counters are not counted past each other."""
+def require(tx: Transaction, job_id: str) -> Job:
+    """One job by our id. Raises NotFound."""
+    return _found(get(tx, job_id), job_id)
+
+
+def lock(tx: Transaction, job_id: str) -> Job:
+    """One job, held until the transaction ends, so that counters are not counted past each other.
+
+    Raises NotFound.
+    """
     row = tx.execute(select(jobs).where(jobs.c.id == job_id).with_for_update()).first()
-    return _job(row) if row else None
+    return _found(_job(row) if row else None, job_id)
+
+
+def _found(job: Job | None, job_id: str) -> Job:
+    if job is None:
+        raise NotFound(f"there is no job {job_id}", hint="`orchestrator jobs` lists them")
+    return job
 
 
 def by_gateway_id(tx: Transaction, account_id: str, gateway_id: str) -> Job | None:
@@ -41,14 +69,7 @@ def by_gateway_id(tx: Transaction, account_id: str, gateway_id: str) -> Job | No
 
 def by_session(tx: Transaction, account_id: str, session_id: str) -> Job | None:
     """The account's job that a create attempt was made for, be it the latest attempt or an earlier one."""
-    job_id, _, _ = session_id.rpartition(".")
-    return _one(tx, jobs.c.account_id == account_id, jobs.c.id == job_id)
-
-
-def by_reference(tx: Transaction, tenant_id: str, reference: str) -> list[Job]:
-    """The tenant's jobs with the caller's own reference, newest first."""
-    where = (jobs.c.tenant_id == tenant_id, jobs.c.reference == reference)
-    return _many(tx, select(jobs).where(*where).order_by(jobs.c.accepted_at.desc()))
+    return _one(tx, jobs.c.account_id == account_id, jobs.c.id == job_of_session(session_id))
 
 
 def matching(tx: Transaction, tenant_id: str, name: str, *, limit: int) -> list[Job]:
@@ -87,6 +108,11 @@ def known_gateway_ids(tx: Transaction, account_id: str, gateway_ids: Sequence[st
     return {row.gateway_id for row in tx.execute(query)}
 
 
+def existing(tx: Transaction, job_ids: Sequence[str]) -> set[str]:
+    """Which of these are ids of jobs of ours."""
+    return {row.id for row in tx.execute(select(jobs.c.id).where(jobs.c.id.in_(job_ids)))}
+
+
 def move_if_still(tx: Transaction, job: Job, changes: Mapping[str, Any]) -> bool:
     """Change the job unless somebody changed it since it was read; False means: read and decide again."""
     guard = and_(jobs.c.id == job.id, jobs.c.state == job.state, jobs.c.next_seq == job.next_seq)
@@ -109,7 +135,7 @@ def claim_due(
 
 
 def note_looks(tx: Transaction, looks: Sequence[Mapping[str, Any]]) -> None:
-    """Count looks that changed nothing, in one statement; each is refused if its lease is not ours any more.
+    """Count looks that changed nothing, one prepared statement for all; an old lease's is refused.
 
     Each mapping has `id`, `fence`, `look_errors`, `look_error`, `poll_after`, `due_at` and `progress`.
     """
@@ -139,7 +165,9 @@ def note(tx: Transaction, job_id: str, facts: Mapping[str, Any]) -> None:
 
 def abandoned_creates(tx: Transaction, *, limit: int) -> list[Job]:
     """Jobs whose create call lost its worker: nobody knows any more whether it was sent."""
-    return _many(tx, select(jobs).where(jobs.c.state == State.CREATING, unleased(tx, jobs.c)).limit(limit))
+    # Spelled out, since SQLite uses the partial index only for a condition it can read.
+    creating = jobs.c.state == literal_column("'creating'")
+    return _many(tx, select(jobs).where(creating, unleased(tx, jobs.c)).limit(limit))
 
 
 def due_moments(tx: Transaction, states: Sequence[State], *, until: float, limit: int) -> list[float]:

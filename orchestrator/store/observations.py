@@ -58,7 +58,8 @@ def append(tx: Transaction, job: Job, observation: Observation, step: Step) -> N
 
 
 def _mismatch(job: Job, observation: Observation) -> str | None:
-    if observation.gateway_id and job.gateway_id and observation.gateway_id != job.gateway_id:
+    other = observation.gateway_id and job.gateway_id and observation.gateway_id != job.gateway_id
+    if other and not job.unconfirmed:
         return f"about another job of the gateway's, {observation.gateway_id}: both may be billed"
     return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     text,
 )
 
+_CREATING = text("state = 'creating'")  # few at any time, however many jobs there are
 _DUE = text("due_at IS NOT NULL")  # what is not due costs the search for due work nothing
 
 metadata = MetaData(
@@ -83,6 +85,10 @@ jobs = Table(
     # Looks that may still be spent on a settled job, to learn its outputs or its reason.
     Column("detail_tries", Integer, nullable=False),
     Column("needs_person", Boolean, nullable=False),
+    # A create was risked again although an earlier one may have made a job: done by itself once only.
+    Column("resubmitted", Boolean, nullable=False),
+    # A person said which gateway job this is, and the gateway has not said a word about it yet.
+    Column("unconfirmed", Boolean, nullable=False),
     Column("cancel_requested_at", Float),
     Column("poll_after", Float),
     Column("last_look_at", Float),
@@ -99,6 +105,7 @@ jobs = Table(
     UniqueConstraint("account_id", "gateway_id"),
     UniqueConstraint("session_id"),
     Index("ix_jobs_due", "state", "due_at", sqlite_where=_DUE, postgresql_where=_DUE),
+    Index("ix_jobs_creating", "id", sqlite_where=_CREATING, postgresql_where=_CREATING),
     Index("ix_jobs_tenant_id_accepted_at", "tenant_id", "accepted_at"),
     Index("ix_jobs_tenant_id_reference", "tenant_id", "reference"),
 )
@@ -166,8 +173,8 @@ outputs = Table(
     Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
     Column("index", Integer, primary_key=True),
     Column("mime_type", String(100)),
-    Column("announced_bytes", Integer),
-    Column("bytes", Integer),
+    Column("announced_bytes", BigInteger),
+    Column("bytes", BigInteger),
     Column("sha256", String(64)),
     Column("missing", Boolean, nullable=False),
 )
@@ -191,7 +198,7 @@ hand_offs = Table(
     Column("fence", Integer, nullable=False),
     Column("last_error", Text),
     Column("location", Text),
-    Column("bytes", Integer),
+    Column("bytes", BigInteger),
     Column("sha256", String(64)),
     Column("done_at", Float),
     Index("ix_hand_offs_due", "state", "due_at", sqlite_where=_DUE, postgresql_where=_DUE),

@@ -34,24 +34,24 @@ class Sender:
     def __call__(self, follow_ups: Iterable[FollowUp]) -> None:
         """Send, after the commit. Never raises: what could not be sent is found by the sweep."""
         for follow_up in follow_ups:
-            wait = self._wait(follow_up)
-            if wait is not None:
-                self._send(follow_up.task, wait)
+            wait, slot = self._wait(follow_up)
+            if wait is not None and not self._send(follow_up.task, wait) and slot is not None:
+                self._armed.pop((follow_up.task, slot), None)
 
-    def _wait(self, follow_up: FollowUp) -> float | None:
-        """The countdown to send with; None when the slot is armed, or too far away to arm."""
+    def _wait(self, follow_up: FollowUp) -> tuple[float | None, int | None]:
+        """The countdown to send with, None when the slot is armed or too far away to arm; and the slot."""
         if follow_up.delay <= 0:
-            return 0.0
+            return 0.0, None
         if follow_up.delay > HORIZON:
-            return None
+            return None, None
         now = self._clock()
         slot = math.ceil((now + follow_up.delay) / SLOT)
         with self._lock:
             self._forget_before(now)
             if (follow_up.task, slot) in self._armed:
-                return None
+                return None, slot
             self._armed[follow_up.task, slot] = slot * SLOT
-        return slot * SLOT - now
+        return slot * SLOT - now, slot
 
     def _forget_before(self, now: float) -> None:
         # Insertion is not in order of time, but nothing is armed further ahead than the horizon.
@@ -61,8 +61,10 @@ class Sender:
                 return
             del self._armed[oldest]
 
-    def _send(self, task: Task, countdown: float) -> None:
+    def _send(self, task: Task, countdown: float) -> bool:
         try:
             self._app.send_task(task, countdown=countdown or None)
         except (OperationalError, OSError) as error:
             log(Event.SEND_FAILED, level=logging.WARNING, task=task, error=str(error))
+            return False
+        return True

@@ -13,7 +13,7 @@ from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.hand_off import hand_off
 from orchestrator.engine.look import look
 from orchestrator.engine.sweep import sweep
-from orchestrator.errors import OrchestratorError
+from orchestrator.errors import StoreError
 from orchestrator.tasks.sending import Sender
 from orchestrator.telemetry import Event, log
 
@@ -56,7 +56,7 @@ def _once(use_case: UseCase, context: Context, send: Sender) -> bool:
     """Whether there may be more to do."""
     try:
         follow_ups = use_case(context)
-    except OrchestratorError as error:  # the store; what was claimed is claimed again when its lease ends
+    except StoreError as error:  # what was claimed is claimed again when its lease ends
         log(Event.STORE_FAILED, level=logging.ERROR, error=error.message, hint=error.hint)
         return False
     send(follow_ups or ())

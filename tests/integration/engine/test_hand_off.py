@@ -16,7 +16,6 @@ from orchestrator.core.lifecycle import State
 from orchestrator.engine import fetching
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
-from orchestrator.engine.hand_off import MISSING_ATTEMPTS
 from orchestrator.engine.replay import replay_hand_off
 from orchestrator.engine.resolve import cancel
 from orchestrator.errors import NotAllowed
@@ -34,7 +33,7 @@ OWED, DONE, DEAD, MISSING = (
 )
 
 
-class Died(Exception):
+class Died(BaseException):
     """Stands in for SIGKILL."""
 
 
@@ -153,12 +152,15 @@ def test_content_beyond_the_limit_is_dead_at_once_and_its_job_is_told_of_downstr
     engine.hand_off_all()
     assert engine.states(job_id) == [DEAD, DONE]
     assert "OUTPUT_MAX_BYTES" in (engine.owed(job_id)[0].last_error or "")
-    assert list(engine.files()) == [f"{job_id}.output_missing-0.json"]
+    assert list(engine.files()) == [f"{job_id}.output_unavailable-0.json"]
+    assert not engine.outputs(job_id)[0].missing
 
 
 def test_content_that_was_never_made_is_an_outcome_of_its_own(engine: Engine) -> None:
     job_id = completed(engine, content="missing")
-    assert try_until_over(engine, job_id) == MISSING_ATTEMPTS + 1
+    began = engine.now
+    try_until_over(engine, job_id)
+    assert engine.now - began >= engine.settings.content_patience_seconds
     assert engine.states(job_id) == [MISSING, DONE]
     assert engine.outputs(job_id)[0].missing
     told = outcome_of(engine, f"{job_id}.output_missing-0.json")
@@ -199,12 +201,10 @@ def test_an_output_that_never_comes_whole_is_dead_in_the_end_and_a_person_may_tr
     assert waits == [0.0, 5.0, 10.0]
     dead, told = engine.owed(job_id)
     assert (dead.state, dead.attempts, dead.due_at) == (DEAD, 3, None)
-    assert told.outcome == "output_missing-0"
-    assert engine.outputs(job_id)[0].missing
+    assert told.outcome == "output_unavailable-0"
     replay_hand_off(engine.context, dead.id)
     engine.hand_off_all()
     assert engine.states(job_id) == [DONE, DONE]
-    assert not engine.outputs(job_id)[0].missing
     with pytest.raises(NotAllowed):
         replay_hand_off(engine.context, dead.id)
 

@@ -156,7 +156,7 @@ def many_workers() -> Iterator[dict[str, threading.Event]]:
             made.task(name=queue, shared=False)(event.set)
         return made
 
-    running = EmbeddedWorkers(app, dict.fromkeys(QUEUES, 1), "test")
+    running = EmbeddedWorkers(app, dict.fromkeys(QUEUES, 1), "test", drain=10)
     running.start()
     yield ran
     running.stop()
@@ -182,7 +182,7 @@ def test_a_countdown_runs_when_it_is_due(many_workers: dict[str, threading.Event
 def test_a_swept_message_runs_the_sweep_of_its_own_process(engine: Engine) -> None:
     send = Sender(make_app(EMBEDDED), lambda: 0.0)
     running = EmbeddedWorkers(
-        lambda: register(make_app(EMBEDDED), engine.context, send), {Task.SWEEP: 1}, "test"
+        lambda: register(make_app(EMBEDDED), engine.context, send), {Task.SWEEP: 1}, "test", drain=10
     )
     running.start()
     send([FollowUp(Task.SWEEP)])

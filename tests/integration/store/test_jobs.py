@@ -49,6 +49,8 @@ def test_a_job_comes_back_as_it_was_kept_in_every_field(store: Store) -> None:
         clashes=7,
         detail_tries=2,
         needs_person=True,
+        resubmitted=True,
+        unconfirmed=True,
         cancel_requested_at=4.5,
         poll_after=20.0,
         last_look_at=5.5,
@@ -301,11 +303,10 @@ def test_the_gateways_id_belongs_to_one_job_of_an_account(store: Store) -> None:
         jobs.note(tx, "job_2", {"gateway_id": "G-1"})
 
 
-def test_references_are_found_within_a_tenant_newest_first(store: Store) -> None:
+def test_a_job_is_found_by_its_reference_within_its_tenant_newest_first(store: Store) -> None:
     keep(store, *(a_job(f"job_{at}", reference="r", accepted_at=START + at) for at in range(3)))
     with store.read() as tx:
-        assert [job.id for job in jobs.by_reference(tx, "default", "r")] == ["job_2", "job_1", "job_0"]
-        assert jobs.by_reference(tx, "other", "r") == []
-        assert jobs.counts(tx) == {State.WAITING: 3}
+        assert [job.id for job in jobs.matching(tx, "default", "r", limit=9)] == ["job_2", "job_1", "job_0"]
+        assert jobs.matching(tx, "other", "r", limit=9) == []
         assert [job.id for job in jobs.recent(tx, limit=1)] == ["job_2"]
         assert jobs.recent(tx, limit=9, states=[State.FAILED]) == []

@@ -17,41 +17,41 @@ def broken(failures: int = FAILURES_TO_OPEN) -> Breakers:
 
 
 def test_it_opens_with_the_fifth_failure_in_a_row() -> None:
-    assert broken(FAILURES_TO_OPEN - 1).allows(GOOGLE, NOW)
-    assert not broken().allows(GOOGLE, NOW)
+    assert broken(FAILURES_TO_OPEN - 1).allows(NOW, GOOGLE)
+    assert not broken().allows(NOW, GOOGLE)
 
 
 def test_one_answer_makes_it_forget() -> None:
     breakers = broken(FAILURES_TO_OPEN - 1)
     breakers.worked(GOOGLE)
     breakers.failed(GOOGLE, NOW)
-    assert breakers.allows(GOOGLE, NOW)
+    assert breakers.allows(NOW, GOOGLE)
 
 
 def test_one_provider_does_not_silence_another() -> None:
-    assert broken().allows(XAI, NOW)
+    assert broken().allows(NOW, XAI)
 
 
 def test_after_the_pause_one_question_goes_through_and_its_answer_decides() -> None:
     breakers = broken()
     later = NOW + FIRST_PAUSE
-    assert not breakers.allows(GOOGLE, later - 0.01)
-    assert breakers.allows(GOOGLE, later)
-    assert not breakers.allows(GOOGLE, later), "the next waits for the answer of the first"
+    assert not breakers.allows(later - 0.01, GOOGLE)
+    assert breakers.allows(later, GOOGLE)
+    assert not breakers.allows(later, GOOGLE), "the next waits for the answer of the first"
     breakers.worked(GOOGLE)
-    assert breakers.allows(GOOGLE, later)
+    assert breakers.allows(later, GOOGLE)
 
 
 def test_a_question_that_never_comes_back_does_not_shut_it_for_ever() -> None:
     breakers = broken()
-    assert breakers.allows(GOOGLE, NOW + FIRST_PAUSE)
-    assert breakers.allows(GOOGLE, NOW + 2 * FIRST_PAUSE)
+    assert breakers.allows(NOW + FIRST_PAUSE, GOOGLE)
+    assert breakers.allows(NOW + 2 * FIRST_PAUSE, GOOGLE)
 
 
 def test_the_pause_doubles_up_to_five_minutes() -> None:
     breakers, now, pauses = broken(), NOW, []
     for _ in range(8):
-        pause = next(wait for wait in range(1_000) if breakers.allows(GOOGLE, now + wait))
+        pause = next(wait for wait in range(1_000) if breakers.allows(now + wait, GOOGLE))
         pauses.append(float(pause))
         now += pause
         breakers.failed(GOOGLE, now)
@@ -61,5 +61,5 @@ def test_the_pause_doubles_up_to_five_minutes() -> None:
 def test_of_many_threads_one_gets_through() -> None:
     breakers = broken()
     with ThreadPoolExecutor(8) as threads:
-        allowed = list(threads.map(lambda _: breakers.allows(GOOGLE, NOW + FIRST_PAUSE), range(200)))
+        allowed = list(threads.map(lambda _: breakers.allows(NOW + FIRST_PAUSE, GOOGLE), range(200)))
     assert sum(allowed) == 1

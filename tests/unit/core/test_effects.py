@@ -354,7 +354,8 @@ def test_a_repeated_event_with_fresher_data_still_moves_the_job() -> None:
 def test_what_clashes_does_not_overwrite_what_is_known() -> None:
     job = a_job(State.COMPLETED, gateway_status="completed", cost_usd=0.24)
     done = effect(job, saw(Seen.FAILED_LIVE, status="failed", cost_usd=0.0, failure=REASON))
-    assert set(done.changes) == {"looks", "look_errors", "last_look_at", "poll_after", "clashes"}
+    counters = {"looks", "look_errors", "look_error", "last_look_at", "poll_after", "clashes"}
+    assert set(done.changes) == counters
 
 
 def test_a_job_that_begins_to_wait_gets_its_first_look_by_the_guidance() -> None:

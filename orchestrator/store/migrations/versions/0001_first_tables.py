@@ -94,6 +94,8 @@ def upgrade() -> None:
         sa.Column("clashes", sa.Integer(), nullable=False),
         sa.Column("detail_tries", sa.Integer(), nullable=False),
         sa.Column("needs_person", sa.Boolean(), nullable=False),
+        sa.Column("resubmitted", sa.Boolean(), nullable=False),
+        sa.Column("unconfirmed", sa.Boolean(), nullable=False),
         sa.Column("cancel_requested_at", sa.Float(), nullable=True),
         sa.Column("poll_after", sa.Float(), nullable=True),
         sa.Column("last_look_at", sa.Float(), nullable=True),
@@ -119,6 +121,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("due_at IS NOT NULL"),
         postgresql_where=sa.text("due_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_jobs_creating",
+        "jobs",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'creating'"),
+        postgresql_where=sa.text("state = 'creating'"),
     )
     op.create_index("ix_jobs_tenant_id_accepted_at", "jobs", ["tenant_id", "accepted_at"], unique=False)
     op.create_index("ix_jobs_tenant_id_reference", "jobs", ["tenant_id", "reference"], unique=False)
@@ -155,7 +165,7 @@ def upgrade() -> None:
         sa.Column("fence", sa.Integer(), nullable=False),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("location", sa.Text(), nullable=True),
-        sa.Column("bytes", sa.Integer(), nullable=True),
+        sa.Column("bytes", sa.BigInteger(), nullable=True),
         sa.Column("sha256", sa.String(length=64), nullable=True),
         sa.Column("done_at", sa.Float(), nullable=True),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_hand_offs_job_id", ondelete="CASCADE"),
@@ -199,8 +209,8 @@ def upgrade() -> None:
         sa.Column("job_id", sa.String(length=64), nullable=False),
         sa.Column("index", sa.Integer(), nullable=False),
         sa.Column("mime_type", sa.String(length=100), nullable=True),
-        sa.Column("announced_bytes", sa.Integer(), nullable=True),
-        sa.Column("bytes", sa.Integer(), nullable=True),
+        sa.Column("announced_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("bytes", sa.BigInteger(), nullable=True),
         sa.Column("sha256", sa.String(length=64), nullable=True),
         sa.Column("missing", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_outputs_job_id", ondelete="CASCADE"),
