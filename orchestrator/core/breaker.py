@@ -21,6 +21,7 @@ class _Line:
     failures: int = 0
     pause: float = FIRST_PAUSE
     shut_until: float = 0.0
+    probing: bool = False
 
 
 @dataclass(slots=True)
@@ -38,18 +39,27 @@ class Breakers:
             if any(now < line.shut_until for line in shut):
                 return False  # and nobody's turn is used up
             for line in shut:
-                line.shut_until = now + line.pause
+                line.shut_until, line.probing = now + line.pause, True
             return True
 
+    def wait(self, now: float, *keys: Key) -> float:
+        """Seconds until somebody may ask again, at the earliest."""
+        with self._lock:
+            lines = [self._lines[key] for key in keys if key in self._lines]
+            return max([line.shut_until - now for line in lines if line.failures >= FAILURES_TO_OPEN] + [0.0])
+
     def failed(self, key: Key, now: float) -> None:
-        """Count a failure; the fifth in a row opens the breaker, each further one doubles the pause."""
+        """Count a failure: the fifth in a row opens the breaker, a probe's doubles the pause.
+
+        Those of questions that were already under way when it opened change nothing more.
+        """
         with self._lock:
             line = self._lines.setdefault(key, _Line())
             line.failures += 1
-            if line.failures > FAILURES_TO_OPEN:
+            if line.probing:
                 line.pause = min(line.pause * 2, LONGEST_PAUSE)
-            if line.failures >= FAILURES_TO_OPEN:
-                line.shut_until = now + line.pause
+            if line.probing or line.failures == FAILURES_TO_OPEN:
+                line.shut_until, line.probing = now + line.pause, False
 
     def worked(self, key: Key) -> None:
         """Forget earlier failures."""

@@ -13,7 +13,7 @@ from orchestrator.core.breaker import Breakers
 from orchestrator.core.job import Job, Observation
 from orchestrator.core.lifecycle import LIVE_NEGATIVE, SETTLED
 from orchestrator.engine.context import Context
-from orchestrator.errors import BadAnswer, GatewayError
+from orchestrator.errors import BadAnswer, GatewayError, Retry
 from orchestrator.gateway.client import Gateway
 from orchestrator.telemetry import Event, log
 
@@ -59,7 +59,8 @@ async def _get(context: Context, job: Job, answer: Answer, now: float) -> None:
     # Not None where no provider is known: that names the whole gateway.
     whole, provider = (job.account_id, None), (job.account_id, job.provider or "unknown")
     if not context.breakers.allows(now, whole, provider):
-        answer.error = GatewayError("not asked: too many looks failed just before", hint="it is tried later")
+        wait = Retry(again=True, after=context.breakers.wait(now, whole, provider))
+        answer.error = GatewayError("not asked: too many looks failed just before", retry=wait)
         return
     assert job.gateway_id is not None  # only jobs that the gateway has are looked at
     answer.asked = True

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from orchestrator.core.breaker import FIRST_PAUSE
 from orchestrator.core.job import Job, Observation, Source, Updates
 from orchestrator.core.lifecycle import Seen, State
 from orchestrator.engine.context import Context
@@ -67,7 +66,8 @@ def _claim(context: Context) -> tuple[Job | None, list[FollowUp] | None]:
 
 def _put_off(context: Context, tx: Transaction, job: Job) -> list[FollowUp]:
     """While the whole gateway fails, a create would only become uncertain."""
-    due_at = min(tx.now + FIRST_PAUSE * (1.0 + context.random()), job.deadline_at)
+    wait = context.breakers.wait(tx.now, (job.account_id, None))
+    due_at = min(tx.now + wait + context.random(), job.deadline_at)
     jobs.release_if_ours(tx, job, {"due_at": due_at})
     return [FollowUp(Task.CREATE, due_at - tx.now)]
 

@@ -60,7 +60,7 @@ def _keep(
     done = _Round([], [])
     for job in asked:
         answer = answers[job.id]
-        if answer.error is not None:
+        if answer.error is not None and answer.asked:
             log(Event.LOOK_FAILED, job=job.id, level=logging.WARNING, error=answer.error.message)
         if _changed_nothing(context, tx, job, answer):
             _count(context, tx, job, answer, done)

@@ -36,7 +36,9 @@ def test_what_heals_is_fetched_again_until_it_is_whole(begin: Begin, sandbox: Sa
 
 
 def test_what_is_gone_is_an_outcome_of_its_own(begin: Begin, sandbox: Sandbox) -> None:
-    orchestrator = begin(sandbox, hand_off_attempts=5, hand_off_first_retry_seconds=0.05)
+    orchestrator = begin(
+        sandbox, hand_off_attempts=5, hand_off_first_retry_seconds=0.05, content_patience_seconds=0.3
+    )
     orchestrator.start()
     database = orchestrator.database
     gone, dead, copied = database.submit(

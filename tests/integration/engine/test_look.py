@@ -224,7 +224,10 @@ def test_the_breaker_of_a_provider_spares_it_while_the_list_is_still_read(
     late = engine.created(duration=600)
     other = engine.created({"model": XAI}, duration=600)
     engine.later(20)
-    engine.context.breakers.failed(("default", "google-ai-studio"), engine.now)
+    google = ("default", "google-ai-studio")
+    engine.context.breakers.worked(google)
+    for _ in range(FAILURES_TO_OPEN):
+        engine.context.breakers.failed(google, engine.now)
     engine.look()
     assert gets(sandbox) == asked + 1, "the other provider's job only"
     assert engine.job(other).looks == 1

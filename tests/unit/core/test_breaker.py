@@ -63,3 +63,18 @@ def test_of_many_threads_one_gets_through() -> None:
     with ThreadPoolExecutor(8) as threads:
         allowed = list(threads.map(lambda _: breakers.allows(NOW + FIRST_PAUSE, GOOGLE), range(200)))
     assert sum(allowed) == 1
+
+
+def test_questions_under_way_when_it_opens_do_not_lengthen_the_pause() -> None:
+    breakers = broken()
+    for _ in range(100):
+        breakers.failed(GOOGLE, NOW)
+    assert breakers.wait(NOW, GOOGLE) == FIRST_PAUSE
+
+
+def test_a_question_that_another_breaker_forbids_uses_up_no_turn() -> None:
+    breakers = broken()
+    for _ in range(FAILURES_TO_OPEN):
+        breakers.failed(XAI, NOW + 1)
+    assert not breakers.allows(NOW + FIRST_PAUSE, GOOGLE, XAI)
+    assert breakers.allows(NOW + FIRST_PAUSE, GOOGLE)
