@@ -1,0 +1,86 @@
+"""Bodies that drip, sweeps that stopped, and a database that is away."""
+
+import json
+import socket
+
+import httpx
+import pytest
+
+from orchestrator.store import workers
+from orchestrator.web import receiver
+from orchestrator.web.receiver import SWEEP_IS_LATE
+from tests.integration.receiver.door import Door, example
+
+
+def head(door: Door, length: int) -> bytes:
+    named = door.delivery(example("video.completed")).headers | {
+        "host": "here",
+        "content-length": str(length),
+    }
+    lines = [f"{name}: {value}" for name, value in named.items()]
+    return "\r\n".join(["POST /webhooks/gateway/default HTTP/1.1", *lines, "", ""]).encode()
+
+
+def test_a_body_that_drips_is_answered_408_and_hung_up_on(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiver, "BODY_WITHIN", 0.3)
+    door.knows()
+    body = json.dumps(example("video.completed")).encode()
+    answer = b""
+    with socket.create_connection(("127.0.0.1", door.port), timeout=0.02) as connection:
+        connection.sendall(head(door, len(body)))
+        for place in range(200):  # never silent, and four seconds for the whole
+            connection.sendall(body[place : place + 1])
+            try:
+                answer = connection.recv(65_536)
+                break
+            except TimeoutError:
+                continue
+        connection.settimeout(5)
+        while part := connection.recv(65_536):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"connection: close" in answer.lower()
+    assert b'"code": "too_slow"' in answer
+    assert (door.inbox, door.ring, door.job().webhooks) == ([], [], 0)
+
+
+def test_ready_before_the_first_sweep_and_while_sweeps_come(door: Door) -> None:
+    assert door.http.get("/readyz").status_code == 200
+    pulse(door)
+    door.engine.later(SWEEP_IS_LATE)
+    assert door.http.get("/readyz").status_code == 200
+
+
+def test_not_ready_once_nobody_sweeps_and_ready_again_when_somebody_does(door: Door) -> None:
+    pulse(door)
+    door.engine.later(SWEEP_IS_LATE + 1)
+    answer = door.http.get("/readyz")
+    assert (answer.status_code, answer.json()["code"]) == (503, "no_sweep")
+    assert "11 s" in answer.json()["detail"]
+    pulse(door)
+    assert door.http.get("/readyz").status_code == 200
+
+
+def pulse(door: Door) -> None:
+    with door.engine.store.write() as tx:
+        workers.pulse(tx, "sweep")
+
+
+def test_what_is_wrong_with_the_database_is_for_the_log_and_not_for_the_public(
+    door: Door, caplog: pytest.LogCaptureFixture
+) -> None:
+    door.knows()
+    with door.engine.store.write() as tx:
+        tx.connection.exec_driver_sql("ALTER TABLE pulses RENAME TO secret_pulses")
+        tx.connection.exec_driver_sql("ALTER TABLE inbox RENAME TO secret_inbox")
+    for answer in (door.http.get("/readyz"), door.post(example("video.completed"))):
+        assert_says_no_more_than_that(answer)
+    assert "no such table" in str([vars(record) for record in caplog.records])
+
+
+def assert_says_no_more_than_that(answer: httpx.Response) -> None:
+    assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+    assert "table" not in answer.text
+    assert "pulses" not in answer.text

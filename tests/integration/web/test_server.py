@@ -1,0 +1,147 @@
+"""The server in front of the doors: silence is hung up on, work is not, connections have an end."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from orchestrator.web import server
+from tests.sandbox.harness import until
+
+SOON = 0.3
+PATIENCE = 3.0  # less than the pause after an answer that the server allows by itself
+GET = b"GET /quick HTTP/1.1\r\nHost: here\r\n\r\n"
+GET_SLOWLY = b"GET /slow HTTP/1.1\r\nHost: here\r\n\r\n"
+
+
+class Served:
+    """A running server with a quick answer and one that comes when the test lets it."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.may_answer = threading.Event()
+        app = Starlette(routes=[Route("/quick", self._quick), Route("/slow", self._slow)])
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._server = server.make_server(app)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listening]})
+        self._thread.start()
+        self._clients: list[socket.socket] = []
+        until(lambda: self._server.started)
+
+    async def _quick(self, _: Request) -> Response:
+        return PlainTextResponse("quick")
+
+    async def _slow(self, _: Request) -> Response:
+        self.begun.set()
+        await asyncio.to_thread(self.may_answer.wait, 10)
+        return PlainTextResponse("slow")
+
+    def connect(self) -> socket.socket:
+        client = socket.create_connection(self._listening.getsockname(), timeout=PATIENCE)
+        self._clients.append(client)
+        return client
+
+    def close(self) -> None:
+        self.may_answer.set()
+        for client in self._clients:
+            client.close()
+        self._server.should_exit = True
+        self._thread.join()
+        self._listening.close()
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    running = Served()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "REQUEST_WITHIN", SOON)
+
+
+def answer(client: socket.socket, end: bytes) -> bytes:
+    """What comes until the body is there, or the connection is closed."""
+    got = b""
+    while not got.endswith(end) and (part := client.recv(65_536)):
+        got += part
+    return got
+
+
+def hung_up_on(client: socket.socket) -> bool:
+    try:
+        return client.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("said", [b"", b"GET /quick HTTP/1.1\r\nHost: he", b"POST /quick HTTP/1.1\r\n"])
+def test_who_brings_no_whole_head_is_hung_up_on(served: Served, said: bytes) -> None:
+    client = served.connect()
+    client.sendall(said)
+    assert hung_up_on(client)
+
+
+@pytest.mark.usefixtures("soon")
+def test_who_was_answered_and_says_no_more_is_hung_up_on(served: Served) -> None:
+    client = served.connect()
+    client.sendall(GET)
+    assert answer(client, b"quick").startswith(b"HTTP/1.1 200")
+    assert hung_up_on(client)
+
+
+@pytest.mark.usefixtures("soon")
+def test_an_answer_may_take_longer_than_a_request(served: Served) -> None:
+    busy = served.connect()
+    busy.sendall(GET_SLOWLY)
+    assert served.begun.wait(5)
+    for _ in range(2):  # each was made later than `busy`, and is hung up on later
+        assert hung_up_on(served.connect())
+    served.may_answer.set()
+    assert answer(busy, b"slow").startswith(b"HTTP/1.1 200")
+    assert hung_up_on(busy), "its clock goes on once it is idle"
+
+
+def test_a_connection_serves_one_request_after_the_other(served: Served) -> None:
+    client = served.connect()
+    for _ in range(3):
+        client.sendall(GET)
+        assert answer(client, b"quick").startswith(b"HTTP/1.1 200")
+
+
+def test_beyond_the_most_connections_the_newest_is_closed_and_the_others_are_served(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "MOST_CONNECTIONS", 2)
+
+    def ask(client: socket.socket) -> bytes:
+        client.sendall(GET)
+        return answer(client, b"quick")
+
+    first, second = served.connect(), served.connect()
+    assert all(ask(client).startswith(b"HTTP/1.1 200") for client in (first, second))
+    assert hung_up_on(served.connect())
+    assert all(ask(client).startswith(b"HTTP/1.1 200") for client in (first, second))
+    first.close()
+    until(_served_again(served))
+
+
+def _served_again(served: Served) -> Callable[[], bool]:
+    def one_more() -> bool:
+        client = served.connect()
+        try:
+            client.sendall(GET)
+            return answer(client, b"quick").startswith(b"HTTP/1.1 200")
+        except OSError:
+            return False  # the server has not noticed yet that a place is free
+
+    return one_more
