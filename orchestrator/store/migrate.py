@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +11,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
 
-from orchestrator.errors import StoreError
+from orchestrator.errors import NEVER, StoreError
 from orchestrator.store.database import Store
 
 HEAD = "0001"  # the newest revision; a house rule compares it with the files
@@ -30,8 +33,8 @@ class Version:
 
 
 def version(store: Store) -> Version:
-    """Where the database stands. Raises StoreError when a newer program wrote it."""
-    with store.read() as tx:
+    """Where the database stands. Raises StoreError when a newer program wrote it, or none of this kind."""
+    with _alembic_s_errors_as_ours(), store.read() as tx:
         found = MigrationContext.configure(tx.connection).get_current_revision()
     if found not in (None, HEAD) and found not in _revisions():
         raise StoreError(
@@ -47,7 +50,7 @@ def migrate(store: Store) -> Version:
     before = version(store)
     if not before.current:
         config = _config()
-        with store.write() as tx:
+        with _alembic_s_errors_as_ours(), store.write() as tx:
             config.attributes["connection"] = tx.connection
             command.upgrade(config, "head")
     return before
@@ -61,6 +64,19 @@ def require_current(store: Store) -> None:
             f"the database is at revision {at.found or 'none'}, this program needs {at.wanted}",
             hint="run `orchestrator migrate`",
         )
+
+
+@contextmanager
+def _alembic_s_errors_as_ours() -> Iterator[None]:
+    try:
+        yield
+    except CommandError as error:
+        raise StoreError(
+            f"the database's revision cannot be told: {error}",
+            hint="it is damaged or not a database of this program: restore it from a copy, or point the "
+            "database URL at another database; nothing was changed",
+            retry=NEVER,
+        ) from error
 
 
 def _revisions() -> set[str]:
