@@ -6,14 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.cli.options import AsJson, DataDir
+from orchestrator.cli.options import AsJson, DataDir, Limit
+
+LARGEST_ID = 2**63 - 1  # what a database counts to
 
 
 def inbox(
     rejected: Annotated[
         bool, typer.Option("--rejected", help="Those that were not believed, and why.")
     ] = False,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
+    limit: Limit = 20,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -56,14 +58,30 @@ def inbox(
 
 def replay(
     entry: Annotated[
-        int | None, typer.Argument(metavar="ID", help="An entry of the inbox.", show_default=False)
+        int | None,
+        typer.Argument(
+            min=1, max=LARGEST_ID, metavar="ID", help="An entry of the inbox.", show_default=False
+        ),
     ] = None,
     rejected: Annotated[
         int | None,
-        typer.Option(metavar="ID", help="A rejected webhook, verified again.", show_default=False),
+        typer.Option(
+            min=1,
+            max=LARGEST_ID,
+            metavar="ID",
+            help="A rejected webhook, verified again.",
+            show_default=False,
+        ),
     ] = None,
     hand_off: Annotated[
-        int | None, typer.Option(metavar="ID", help="A hand-off that is dead or missing.", show_default=False)
+        int | None,
+        typer.Option(
+            min=1,
+            max=LARGEST_ID,
+            metavar="ID",
+            help="A hand-off that is dead or missing.",
+            show_default=False,
+        ),
     ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,

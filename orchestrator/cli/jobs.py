@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.options import AsJson, DataDir
+from orchestrator.cli.options import AsJson, DataDir, Limit
 from orchestrator.core.lifecycle import State
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def jobs(
         list[State] | None,
         typer.Option("--state", help="Only jobs in this state; may be repeated.", show_default=False),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
+    limit: Limit = 20,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:

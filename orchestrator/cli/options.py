@@ -8,6 +8,10 @@ from typing import Annotated
 import typer
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+AsJsonLines = Annotated[
+    bool, typer.Option("--json", help="Print JSON and nothing else, one JSON object per line.")
+]
+Limit = Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")]
 JobName = Annotated[
     str,
     typer.Argument(

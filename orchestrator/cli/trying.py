@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.exits import Exit, stop_on_sigterm
-from orchestrator.cli.options import AsJson
+from orchestrator.cli.options import AsJsonLines
 from orchestrator.cli.submit import Fields, Model, Prompt
 
 
@@ -22,7 +22,7 @@ def demo(
         typer.Option(metavar="NAME", help="Only this case; may be repeated.", show_default=False),
     ] = None,
     deadline: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="When to give up.")] = 90,
-    as_json: AsJson = False,
+    as_json: AsJsonLines = False,
 ) -> None:
     """See it work: no key, no server, nothing billed.
 
@@ -60,7 +60,7 @@ def run(
     data_dir: Annotated[
         Path | None, typer.Option(help="Folder for the database. [ORCHESTRATOR_DATA_DIR]", show_default=False)
     ] = None,
-    as_json: AsJson = False,
+    as_json: AsJsonLines = False,
 ) -> None:
     """Make one video, here and now, and print the path of the file.
 

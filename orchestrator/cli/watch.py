@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.exits import Exit
-from orchestrator.cli.options import AsJson, DataDir
+from orchestrator.cli.options import AsJsonLines, DataDir
 
 MOST = 1000
 
@@ -23,7 +23,7 @@ def watch(
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All jobs that are not over yet.")] = False,
     data_dir: DataDir = None,
-    as_json: AsJson = False,
+    as_json: AsJsonLines = False,
 ) -> None:
     """Show jobs live until each has ended and what is owed for it was handed off.
 
