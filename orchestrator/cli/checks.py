@@ -44,14 +44,14 @@ def every_check() -> list[Finding]:
 
 def print_findings(findings: list[Finding]) -> None:
     """One line for each, and what to do below those that are not ok."""
-    from orchestrator.cli.screen import STYLES, console
+    from orchestrator.cli.screen import STYLES, console, text
 
     out = console()
     for one in findings:
         out.print(f"{one.status:<6}", style=STYLES[one.status], end="")
-        out.print(f"{one.what:<15}{one.found}", soft_wrap=True)
+        out.print(f"{one.what:<15}{text(one.found)}", soft_wrap=True)
         if one.hint and one.status != "ok":
-            out.print(f"{'':<21}{one.hint}", soft_wrap=True)
+            out.print(f"{'':<21}{text(one.hint)}", soft_wrap=True)
 
 
 def _database(settings: Settings) -> Finding:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from orchestrator.cli.screen import STYLES, console, print_json
+from orchestrator.cli.screen import STYLES, console, print_json, text
 from orchestrator.cli.words import doing
 from orchestrator.core.job import HandOffKind
 from orchestrator.core.lifecycle import State
@@ -52,8 +52,8 @@ def _details(one: Verdict) -> Iterator[str]:
     standing = one.evidence.standing
     job = standing.job
     if job.state is not State.COMPLETED or not standing.hand_offs:
-        yield f"{job.id}: {job.failure['message'] if job.failure else doing(standing)}"
-        yield f"gateway request {job.request_id or 'unknown'}"
+        yield f"{job.id}: {text(job.failure['message']) if job.failure else doing(standing)}"
+        yield f"gateway request {text(job.request_id) or 'unknown'}"
     for owed in standing.hand_offs:
         if owed.location and owed.kind is HandOffKind.OUTPUT:
             yield f"{Path(owed.location).name}  {owed.bytes} bytes  sha256 {str(owed.sha256)[:12]}"

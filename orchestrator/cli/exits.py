@@ -23,7 +23,7 @@ class Exit(IntEnum):
     """What an exit code means."""
 
     OK = 0  # done; where jobs were followed: all completed and handed off
-    OTHERWISE = 1  # a job ended otherwise, a check failed, or the demo did not go as it must
+    OTHERWISE = 1  # a job ended otherwise, a check failed, the demo went wrong, or the output was lost
     USAGE = 2  # a bad option, setting or request: nothing was started
     REFUSED = 3  # there is no such job or entry, or it is not in a state where this makes sense
     STORE = 4  # the database cannot be used
@@ -56,5 +56,7 @@ def stop_on_sigterm() -> None:
 
 def explain(error: OrchestratorError) -> None:
     """Say on stderr what happened and what to do."""
-    hint = f"\n  {error.hint}" if error.hint else ""
-    sys.stderr.write(f"error: {error.message}{hint}\n")
+    from orchestrator.cli.screen import text
+
+    hint = f"\n  {text(error.hint)}" if error.hint else ""
+    sys.stderr.write(f"error: {text(error.message)}{hint}\n")

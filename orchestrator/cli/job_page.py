@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from orchestrator.cli.screen import ago, moment, print_table
+from orchestrator.cli.screen import ago, moment, print_table, text
 from orchestrator.cli.words import WAYS_OUT, doing, next_look
 from orchestrator.core.job import HandOff, HandOffState, Job
 from orchestrator.core.lifecycle import SETTLED
@@ -36,7 +36,7 @@ def print_page(found: Standing, timeline: Sequence[Recorded], *, raw: bool) -> N
     print(f"{job.id}  {job.state}{won}\n{doing(found)}\n")
     facts = [(name, value) for name, value in _facts(found) if value not in (None, "")]
     for name, value in facts:
-        print(f"  {name:<16}{value}")
+        print(f"  {name:<16}{text(value)}")
     if job.needs_person:
         _print_ways_out(job)
     _print_timeline(job, timeline, raw=raw)
@@ -103,7 +103,9 @@ def _print_timeline(job: Job, timeline: Sequence[Recorded], *, raw: bool) -> Non
     print_table(("time", "source", "seen", "verdict", "state", "details"), rows, right=("time",), fold=True)
     for one in timeline if raw else ():
         if one.raw:
-            print(f"\nraw of {one.seq} ({one.source}, {one.seen})\n{one.raw}")
+            print(f"\nraw of {one.seq} ({one.source}, {one.seen})")
+            for line in one.raw.split("\n"):  # set in, so that none can be taken for a line of ours
+                print(f"  {text(line)}")
 
 
 def _details(one: Recorded, job: Job) -> str:
@@ -123,7 +125,7 @@ def _print_outputs(found: Standing) -> None:
     print("\noutputs")
     for one in found.outputs:
         size = "not fetched yet" if one.bytes is None else f"{one.bytes} bytes"
-        print(f"  {one.index}  {one.mime_type or 'type unknown'}, {'missing' if one.missing else size}")
+        print(f"  {one.index}  {text(one.mime_type) or 'type unknown'}, {'missing' if one.missing else size}")
         if one.sha256:
             print(f"     sha256 {one.sha256}")
 
@@ -131,10 +133,10 @@ def _print_outputs(found: Standing) -> None:
 def _print_hand_off(one: HandOff) -> None:
     what = f"output {one.output_index}" if one.output_index is not None else f"outcome {one.outcome}"
     tries = "1 attempt" if one.attempts == 1 else f"{one.attempts} attempts"
-    print(f"\nhand-off {one.id}: {what} to {one.destination}, {one.state} after {tries}")
+    print(f"\nhand-off {one.id}: {what} to {text(one.destination)}, {one.state} after {tries}")
     if one.location:
-        print(f"  {one.location}")
+        print(f"  {text(one.location)}")
     if one.last_error:
-        print(f"  last error: {one.last_error}")
+        print(f"  last error: {text(one.last_error)}")
     if one.state in (HandOffState.DEAD, HandOffState.MISSING):
         print(f"  try again: orchestrator replay --hand-off {one.id}")

@@ -9,7 +9,8 @@ from orchestrator import wiring
 from orchestrator.cli.following import follow
 from orchestrator.cli.job_page import as_document
 from orchestrator.cli.progress import display
-from orchestrator.cli.screen import print_json
+from orchestrator.cli.screen import print_json, text
+from orchestrator.cli.streams import OutputLost
 from orchestrator.cli.words import WAYS_OUT, doing
 from orchestrator.embedded.process import Running, running
 from orchestrator.embedded.up import receiving
@@ -39,7 +40,7 @@ def _follow(orchestrator: Running, request: dict[str, Any], *, as_json: bool) ->
     try:
         with display(as_json=as_json, clock=wiring.monotonic) as shown:
             return follow(orchestrator.context.store, [job.id], shown)[0]
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, OutputLost):
         sys.stderr.write(
             f"\n{job.id} is kept.\n`orchestrator up` continues it; `watch` and `show` tell of it.\n"
         )
@@ -49,10 +50,10 @@ def _follow(orchestrator: Running, request: dict[str, Any], *, as_json: bool) ->
 def _tell(ended: Standing) -> None:
     for one in ended.hand_offs:
         if one.location:
-            print(one.location)
+            print(text(one.location))
     job = ended.job
     if not ended.well:
-        asked = f" (gateway request {job.request_id})" if job.request_id else ""
+        asked = f" (gateway request {text(job.request_id)})" if job.request_id else ""
         sys.stderr.write(f"{job.id} is {job.state}: {doing(ended)}{asked}\n")
     if job.needs_person:
         for option, meaning in WAYS_OUT:

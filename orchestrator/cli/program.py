@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -10,19 +12,32 @@ from typer.core import TyperGroup
 from orchestrator import __version__
 from orchestrator.cli import checking, deciding, inbox, jobs, sandbox, serving, show, submit, trying, watch
 from orchestrator.cli.exits import Exit, code_of, explain
-from orchestrator.errors import OrchestratorError
+from orchestrator.cli.streams import ReaderLeft, standard_streams
+from orchestrator.errors import OrchestratorError, RequestError
 
 
 class Program(TyperGroup):
     """Turns errors meant for people into a sentence and an exit code; others are bugs and shown whole."""
 
+    def main(self, *args: Any, **more: Any) -> Any:
+        """Run the program, to the last word it prints."""
+        with standard_streams():
+            try:
+                _require_text(sys.argv[1:])
+                try:
+                    return super().main(*args, **more)
+                finally:
+                    sys.stdout.flush()  # here, where a failure can still be told
+            except ReaderLeft:
+                sys.exit(Exit.OTHERWISE)
+            except OrchestratorError as error:
+                explain(error)
+                sys.exit(code_of(error))
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except OrchestratorError as error:
-            explain(error)
-            raise typer.Exit(code_of(error)) from None
         except KeyboardInterrupt:
             raise typer.Exit(Exit.INTERRUPTED) from None
 
@@ -42,6 +57,18 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _require_text(arguments: Sequence[str]) -> None:
+    """Refuse bytes that are no UTF-8: nothing could keep them, ask for them or send them."""
+    for one in arguments:
+        try:
+            one.encode()
+        except UnicodeEncodeError:
+            readable = one.encode(errors="surrogateescape").decode(errors="backslashreplace")
+            raise RequestError(
+                f"the argument {readable} is not UTF-8", hint="give every argument as text in UTF-8"
+            ) from None
 
 
 def _version(wanted: bool) -> None:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
@@ -84,7 +85,7 @@ class Bars:
             else None,  # no number yet: the bar only shows that it lives
             completed=100 if one.over else min(job.progress, 99),
             state=f"[{STYLES.get(job.state, 'default')}]{job.state}",
-            detail=(doing(one) + (f"; {look}" if look else "")).replace("[", "\\["),
+            detail=escape(doing(one) + (f"; {look}" if look else "")),
         )
         if one.over:
             self._progress.stop_task(known)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import Annotated, Any
 
 import typer
 
+from orchestrator.cli.given import value_or_word
 from orchestrator.sandbox.config import SandboxConfig
 
 app = typer.Typer(rich_markup_mode=None)
@@ -19,10 +19,7 @@ def _fault(text: str) -> tuple[str, Any]:
     name, found, value = text.partition("=")
     if not found:
         raise typer.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--fault")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
+    return name, value_or_word(value, f"--fault {name}")
 
 
 def _parameters() -> Iterator[inspect.Parameter]:
@@ -84,6 +81,7 @@ def trigger(
 ) -> None:
     """Let a running sandbox send one webhook of a job now; a terminal one ends the job that way."""
     from orchestrator import wiring
+    from orchestrator.cli.screen import text
     from orchestrator.cli.staging import gateway_id_of, send_event
     from orchestrator.settings import GATEWAY
 
@@ -93,4 +91,4 @@ def trigger(
             "name the sandbox with --url or ORCHESTRATOR_GATEWAY_URL; the gateway itself takes no orders"
         )
     send_event(settings.gateway_url, gateway_id_of(settings, job), event)
-    print(f"{event} of {job} is on its way")
+    print(f"{text(event)} of {text(job)} is on its way")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
@@ -14,6 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 WIDE = 10_000  # where nobody looks at a screen nothing is cut
+
+# What a terminal obeys instead of showing it, what breaks a line or turns it round, and half characters.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 STYLES = {
     "completed": "green",
@@ -42,7 +46,11 @@ def console() -> Console:
 
 def print_json(value: Any, *, lines: bool = False) -> None:
     """One JSON document; with `lines`, on one line."""
-    print(json.dumps(value, default=_plain, ensure_ascii=False, indent=None if lines else 2), flush=True)
+    document = json.dumps(value, default=_plain, ensure_ascii=False, indent=None if lines else 2)
+    # The line breaks between values are ours; json.dumps has escaped those inside them.
+    print(
+        _CONTROL.sub(lambda one: one[0] if one[0] == "\n" else f"\\u{ord(one[0]):04x}", document), flush=True
+    )
 
 
 def print_table(
@@ -69,8 +77,12 @@ def print_table(
 
 
 def text(value: Any) -> str:
-    """A value as a cell: nothing for None."""
-    return "" if value is None else str(value)
+    """A value on one line, nothing for None. What others wrote goes through here before it is printed."""
+    return "" if value is None else _CONTROL.sub(_escaped, str(value))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
 
 
 def ago(seconds: float) -> str:

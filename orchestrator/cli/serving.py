@@ -58,6 +58,16 @@ def up(
 
 
 def _announce(settings: Settings, url: str, *, as_json: bool) -> None:
+    from orchestrator.cli.exits import explain
+    from orchestrator.cli.streams import OutputLost
+
+    try:
+        _print_ready(settings, url, as_json=as_json)
+    except OutputLost as error:  # nobody has to be told for jobs to go on
+        explain(error)
+
+
+def _print_ready(settings: Settings, url: str, *, as_json: bool) -> None:
     from orchestrator.cli.screen import print_json
     from orchestrator.store.database import sqlite_path
 

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from orchestrator import wiring
+from orchestrator.cli.screen import text
 from orchestrator.settings import PREFIX, Settings
 
 MASK = "**********"
@@ -33,7 +34,7 @@ def every_setting() -> list[Shown]:
 def print_settings(found: list[Shown]) -> None:
     """Two lines for each."""
     for one in found:
-        print(f"{one.name}={one.value}  ({one.origin})")
+        print(f"{one.name}={text(one.value)}  ({one.origin})")
         print(textwrap.fill(one.description, 78, initial_indent="    ", subsequent_indent="    "))
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.cli.given import json_object, require_shallow, value_or_word
 from orchestrator.cli.options import AsJson, DataDir
 from orchestrator.core.job import Updates
 from orchestrator.errors import RequestError
+
+if TYPE_CHECKING:
+    from orchestrator.core.job import Job
 
 Prompt = Annotated[
     str | None, typer.Argument(metavar="PROMPT", help="What the video shows.", show_default=False)
@@ -71,24 +74,37 @@ def submit(
     """
     from orchestrator import wiring
     from orchestrator.cli.database import opened
-    from orchestrator.cli.screen import print_json
+    from orchestrator.cli.streams import OutputLost
     from orchestrator.engine.submit import Submission
     from orchestrator.engine.submit import submit as keep
 
     wanted = Submission(
         request=whole_request(request, prompt, model, fields),
         reference=reference,
-        metadata=_object(metadata, "--metadata"),
+        metadata=json_object(metadata, "--metadata"),
         updates=updates,
         deadline_seconds=deadline,
     )
     settings = wiring.read_settings(quiet=True, data_dir=data_dir)
     with opened(settings, create=True) as context:
         jobs, _ = keep(context, [wanted] * count)  # `up` notices the commit; there is nobody to send to here
+    try:
+        _print(jobs, as_json=as_json)
+    except OutputLost as error:
+        kept = ", ".join(job.id for job in jobs)
+        raise OutputLost(
+            f"{error.message}, but the submission was kept: {kept}",
+            hint="do not submit again: `orchestrator watch` and `show` tell of what was kept",
+        ) from error
+
+
+def _print(jobs: list[Job], *, as_json: bool) -> None:
+    from orchestrator.cli.screen import print_json
+
     if as_json:
         print_json([{"id": job.id, "state": job.state, "reference": job.reference} for job in jobs])
     else:
-        print("\n".join(job.id for job in jobs))
+        print("\n".join(job.id for job in jobs), flush=True)
 
 
 def whole_request(
@@ -100,7 +116,7 @@ def whole_request(
             raise RequestError(
                 "--request is the whole request", hint="leave out the prompt, --model and --set"
             )
-        return _object(_read(verbatim), "--request")
+        return json_object(_read(verbatim), "--request")
     if not prompt or not model:
         missing = "prompt" if not prompt else "--model"
         raise RequestError(
@@ -109,6 +125,7 @@ def whole_request(
     made: dict[str, Any] = {"model": model, "prompt": prompt}
     for one in fields or ():
         _put(made, one)
+    require_shallow(made, "--set")
     return made
 
 
@@ -122,28 +139,15 @@ def _put(made: dict[str, Any], assignment: str) -> None:
         inside = inside.setdefault(step, {})
         if not isinstance(inside, dict):
             raise RequestError(f"--set {assignment}: {step} is no object")
-    try:
-        inside[last] = json.loads(value)
-    except ValueError:
-        inside[last] = value
+    inside[last] = value_or_word(value, f"--set {name}")
 
 
 def _read(given: str) -> str:
-    if given == "-":
-        return sys.stdin.read()
     if given.lstrip().startswith("{"):
         return given
     try:
+        if given == "-":
+            return sys.stdin.read()
         return Path(given).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise RequestError(f"--request {given} cannot be read: {error}") from error
-
-
-def _object(text: str, option: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise RequestError(f"{option} is not JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise RequestError(f"{option} is not a JSON object")
-    return value

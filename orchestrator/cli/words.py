@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from orchestrator.cli.screen import ago
+from orchestrator.cli.screen import ago, text
 from orchestrator.core.job import HandOffState, Job
 from orchestrator.core.lifecycle import State
 from orchestrator.engine.standing import Standing
@@ -17,7 +17,11 @@ WAYS_OUT = (
 
 
 def doing(standing: Standing) -> str:
-    """What happens with a job now, or how it ended."""
+    """What happens with a job now, or how it ended; safe to print."""
+    return text(_doing(standing))
+
+
+def _doing(standing: Standing) -> str:
     job = standing.job
     if job.needs_person:
         return "nobody can tell whether the gateway made it: `orchestrator resolve`"
