@@ -6,14 +6,15 @@ from contextlib import AbstractContextManager
 
 import pytest
 
+from orchestrator.core.breaker import FAILURES_TO_OPEN, FIRST_PAUSE
 from orchestrator.core.job import Blame, Source, Updates
 from orchestrator.core.lifecycle import Seen, State, Verdict
-from orchestrator.engine.create import EVENTS
+from orchestrator.engine.create import EVENTS, KEEP_AGAIN_AFTER, KEEP_TRIES
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.resolve import adopt, cancel, give_up, resubmit
 from orchestrator.engine.submit import Submission, submit
 from orchestrator.engine.uncertain import SEARCH_FOR_PERSON_EVERY
-from orchestrator.errors import NotAllowed, NotFound, RequestError
+from orchestrator.errors import NotAllowed, NotFound, RequestError, StoreError
 from orchestrator.store import workers
 from orchestrator.store.database import WORKER_DEAD_AFTER, Transaction
 from tests.integration.engine.harness import MODEL, Engine, NewEngine
@@ -377,6 +378,102 @@ def test_a_worker_back_from_the_dead_does_not_take_an_attempt_from_the_living(en
         workers.leave_all(tx)
     engine.create()
     assert engine.job(job_id).state is State.WAITING, "its own observation counts, lease or not"
+
+
+# a gateway that is away
+
+
+def go_away(engine: Engine) -> None:
+    """What the engine has seen when the gateway has just failed too often."""
+    for _ in range(FAILURES_TO_OPEN):
+        engine.context.breakers.failed(("default", None), engine.now)
+
+
+def test_while_the_whole_gateway_fails_nothing_is_risked_by_a_create(
+    engine: Engine, sandbox: Sandbox
+) -> None:
+    go_away(engine)
+    job_id = engine.submit()
+    assert engine.create() == [FollowUp(Task.CREATE, FIRST_PAUSE)]
+    job = engine.job(job_id)
+    assert (job.state, job.attempts, job.due_at) == (State.ACCEPTED, 0, engine.now + FIRST_PAUSE)
+    assert (job.leased_by, engine.timeline(job_id)) == (None, [])
+    assert engine.create() is None, "later only"
+    assert posts(sandbox) == 0
+    engine.later(FIRST_PAUSE)
+    engine.create()
+    assert engine.job(job_id).state is State.WAITING
+
+
+def test_after_the_pause_one_create_tries_the_gateway_for_all(engine: Engine, sandbox: Sandbox) -> None:
+    ids = [engine.submit(create_error="cut") for _ in range(3)]
+    go_away(engine)
+    engine.later(FIRST_PAUSE)
+    for _ in ids:
+        engine.create()
+    assert [engine.job(job_id).state for job_id in ids].count(State.UNCERTAIN) == 1
+    assert posts(sandbox) == 1
+    held = [engine.job(job_id) for job_id in ids if engine.job(job_id).state is State.ACCEPTED]
+    assert {job.due_at for job in held} == {engine.now + 2 * FIRST_PAUSE}, "it failed: twice the pause"
+
+
+def test_a_backlog_does_not_turn_uncertain_in_an_outage(engine: Engine, sandbox: Sandbox) -> None:
+    ids = [engine.submit(create_error="cut") for _ in range(FAILURES_TO_OPEN + 3)]
+    while engine.create() is not None:
+        pass
+    assert [engine.job(job_id).state for job_id in ids].count(State.UNCERTAIN) == FAILURES_TO_OPEN
+    assert posts(sandbox) == FAILURES_TO_OPEN
+
+
+def test_answers_in_the_gateways_own_words_hold_no_create_back(engine: Engine, sandbox: Sandbox) -> None:
+    for _ in range(FAILURES_TO_OPEN + 1):
+        engine.created(create_error="persistence_failed")
+    assert posts(sandbox) == FAILURES_TO_OPEN + 1
+
+
+# a database that is away when the answer comes
+
+
+def fail_writes(engine: Engine, monkeypatch: pytest.MonkeyPatch, times: int) -> list[float]:
+    """Let the claim through and then refuse so many transactions; the pauses that were made."""
+    paused: list[float] = []
+    engine.context.pause = paused.append
+    write, calls = engine.store.write, iter(range(100))
+
+    def failing(*, durable: bool = True) -> AbstractContextManager[Transaction]:
+        if 1 <= next(calls) <= times:
+            raise StoreError("the disk is full")
+        return write(durable=durable)
+
+    monkeypatch.setattr(engine.store, "write", failing)
+    return paused
+
+
+@pytest.mark.parametrize("times", [1, KEEP_TRIES - 1])
+def test_the_id_of_a_paid_job_is_kept_though_the_database_is_away_for_a_moment(
+    engine: Engine, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    job_id = engine.submit()
+    paused = fail_writes(engine, monkeypatch, times)
+    assert engine.create() == [FollowUp(Task.LOOK, 20.0)]
+    job = engine.job(job_id)
+    assert (job.state, job.gateway_id) == (State.WAITING, sandbox.truth()[0]["id"])
+    assert paused == [KEEP_AGAIN_AFTER] * times
+
+
+def test_a_database_that_stays_away_leaves_the_attempt_to_be_found(
+    engine: Engine, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = engine.submit(duration=600)
+    with monkeypatch.context() as away:
+        fail_writes(engine, away, KEEP_TRIES)
+        with pytest.raises(StoreError):
+            engine.create()
+    assert engine.job(job_id).state is State.CREATING
+    engine.die_and_start_again()
+    engine.sweep()
+    assert engine.look_when_due(job_id).gateway_id == sandbox.truth()[0]["id"]
+    assert posts(sandbox) == 1
 
 
 # requests that could never be made
