@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from orchestrator.core.lifecycle import SETTLED, Seen, State, Verdict
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.observe import observe
 from orchestrator.engine.resolve import adopt
+from orchestrator.gateway.client import Gateway
 from tests.integration.engine.harness import Engine
 from tests.sandbox.harness import Receiver, Sandbox, until
 
@@ -275,6 +277,48 @@ def test_a_provider_that_fails_says_nothing_against_the_gateway(engine: Engine, 
     engine.later(20)
     engine.look()
     assert engine.context.breakers.allows(engine.now, ("default", None))
+
+
+def test_a_job_that_is_not_asked_about_is_given_back_at_once(engine: Engine, sandbox: Sandbox) -> None:
+    job_id = engine.created(duration=600)
+    engine.later(20)
+    for _ in range(FAILURES_TO_OPEN):
+        engine.context.breakers.failed(("default", None), engine.now)
+    engine.look()
+    job = engine.job(job_id)
+    assert (job.leased_by, job.looks, job.look_errors) == (None, 0, 0)
+    assert job.due_at == engine.now + 20.0, "never sooner than the gateway wants"
+    assert gets(sandbox, "/v1/videos") == 0
+    assert engine.look_when_due(job_id).looks == 1
+
+
+@pytest.mark.parametrize("broken", ["get_502", "get_500"])
+def test_a_last_look_that_fails_asks_the_list_before_giving_up(engine: Engine, broken: str) -> None:
+    switches: dict[str, Any] = {broken: -1}
+    job_id = engine.created(deadline_seconds=20, **switches)
+    job = engine.look_when_due(job_id)
+    assert (job.state, job.won_by, job.looks) == (State.COMPLETED, Source.LIST, 1)
+
+
+def test_an_answer_that_nobody_foresaw_costs_only_its_own_job(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    strange, *others = (engine.created() for _ in range(3))
+    known, real = engine.job(strange).gateway_id, Gateway.look
+
+    async def look(gateway: Gateway, gateway_id: str) -> Observation:
+        if gateway_id == known:
+            raise KeyError("nobody foresaw this")
+        return await real(gateway, gateway_id)
+
+    monkeypatch.setattr(Gateway, "look", look)
+    job = engine.look_when_due(strange)
+    assert [engine.job(other).state for other in others] == [State.COMPLETED] * 2
+    assert (job.state, job.look_errors, job.leased_by) == (State.WAITING, 1, None)
+    assert "KeyError" in (job.look_error or "")
+    assert "look_broke" in [record.message for record in caplog.records]
+    monkeypatch.undo()
+    assert engine.look_when_due(strange).state is State.COMPLETED
 
 
 # many at once, and races
