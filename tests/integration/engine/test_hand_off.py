@@ -5,7 +5,7 @@ import json
 import shutil
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Never
 
 import pytest
 
@@ -20,6 +20,7 @@ from orchestrator.engine.replay import replay_hand_off
 from orchestrator.engine.resolve import cancel
 from orchestrator.errors import NotAllowed
 from orchestrator.fault_points import FaultPoint
+from orchestrator.sinks.folder import FolderSink
 from orchestrator.store import hand_offs, outputs, workers
 from tests.integration.engine.harness import Engine, NewEngine
 from tests.sandbox.harness import Sandbox
@@ -209,6 +210,18 @@ def test_an_output_that_never_comes_whole_is_dead_in_the_end_and_a_person_may_tr
         replay_hand_off(engine.context, dead.id)
 
 
+def test_what_was_missing_may_be_asked_for_again(new_engine: NewEngine) -> None:
+    engine = new_engine(content_patience_seconds=0)
+    job_id = completed(engine, content_error="missing_video_uri", content_error_times=1)
+    engine.hand_off()
+    missing = engine.owed(job_id)[0]
+    assert (missing.state, engine.outputs(job_id)[0].missing) == (MISSING, True)
+    assert replay_hand_off(engine.context, missing.id) == [FollowUp(Task.HAND_OFF)]
+    engine.hand_off_all()
+    assert (engine.owed(job_id)[0].state, engine.outputs(job_id)[0].missing) == (DONE, False)
+    assert f"{job_id}-0.mp4" in engine.files()
+
+
 # leases and deaths
 
 
@@ -353,3 +366,30 @@ def test_a_destination_that_is_configured_no_more_waits_for_it(engine: Engine) -
     engine.later(5)
     engine.hand_off()
     assert engine.states(job_id) == [DONE]
+
+
+class Broken(FolderSink):
+    """A destination with a mistake in it."""
+
+    def stage(self, name: str, fence: int) -> Never:
+        raise ValueError("Bearer sk-secret and the caller's prompt")
+
+
+def test_a_mistake_in_a_destination_uses_up_attempts_and_tells_no_secret(
+    new_engine: NewEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = new_engine(hand_off_attempts=3)
+    job_id = completed(engine)
+    engine.context.sinks = {"folder": Broken(engine.folder)}
+    assert engine.hand_off() == [FollowUp(Task.HAND_OFF, 5.0)]
+    (one,) = engine.owed(job_id)
+    assert (one.state, one.attempts, one.leased_by) == (OWED, 1, None)
+    assert "ValueError" in (one.last_error or "")
+    assert try_until_over(engine, job_id) == 2
+    (one,) = engine.owed(job_id)
+    assert (one.state, one.attempts, one.due_at) == (DEAD, 3, None)
+    logged = str([vars(record) for record in caplog.records])
+    assert "hand_off_broke" in logged
+    for told in (one.last_error or "", logged):
+        assert "secret" not in told
+        assert "prompt" not in told
