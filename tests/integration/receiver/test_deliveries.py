@@ -106,8 +106,30 @@ def test_an_early_webhook_is_applied_once_the_create_call_tells_the_id(door: Doo
     assert [one.note for one in door.engine.timeline("job_1")] == [None, "it had come in early"]
 
 
+def test_early_webhooks_that_name_no_session_are_applied_once_each(door: Door) -> None:
+    """Webhooks of the first generation know only the gateway's id."""
+    door.knows(gateway_id=None, state=State.CREATING)
+    for name in ("video.created", "video.processing", "video.progress", "video.completed"):
+        early = about("video.created", session_id=None) | {"type": name, "id": f"evt_{name}"}
+        assert door.post(early).status_code == 202
+    created = Observation(Source.CREATE, Seen.OPEN, gateway_id=GATEWAY_ID, attempt_id="job_1.1")
+    with door.engine.store.write() as tx:
+        observe(door.context, tx, "job_1", created)
+    assert door.job().webhooks == 4
+    assert [entry.state for entry in door.inbox] == [EntryState.APPLIED] * 4
+    assert {entry.job_id for entry in door.inbox} == {"job_1"}
+    told = [one.inbox_id for one in door.engine.timeline("job_1") if one.source is Source.WEBHOOK]
+    assert len(told) == len(set(told))
+
+
 def test_an_early_webhook_that_carries_the_session_is_applied_at_once(door: Door) -> None:
     door.knows(gateway_id=None, state=State.UNCERTAIN)
+    assert door.post(about("video.created", session_id="job_1.1")).status_code == 200
+    assert (door.job().state, door.job().gateway_id) == (State.WAITING, GATEWAY_ID)
+
+
+def test_a_webhook_of_an_earlier_attempt_finds_its_job(door: Door) -> None:
+    door.knows(gateway_id=None, state=State.UNCERTAIN, session_id="job_1.2", attempts=2)
     assert door.post(about("video.created", session_id="job_1.1")).status_code == 200
     assert (door.job().state, door.job().gateway_id) == (State.WAITING, GATEWAY_ID)
 
