@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any, TypeVar
 
@@ -33,19 +33,21 @@ class HttpLoop:
                 raise OrchestratorError("the event loop is stopped: this process is stopping")
             if not self._thread.is_alive():
                 self._thread.start()
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+            # Still in turn: once the loop is stopped, nobody would ever run or cancel it.
+            running = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        return running.result()
 
     @contextmanager
     def enter(self, manager: AbstractAsyncContextManager[T]) -> Iterator[T]:
         """Use an asynchronous context manager from this thread."""
-        entered = self.run(_await(manager.__aenter__()))
+        entered = self.run(_enter(manager))
         try:
             yield entered
         except BaseException as error:
-            if not self.run(_await(manager.__aexit__(type(error), error, error.__traceback__))):
+            if not self.run(_leave(manager, error)):
                 raise
         else:
-            self.run(_await(manager.__aexit__(None, None, None)))
+            self.run(_leave(manager, None))
 
     def each(self, stream: AsyncIterator[bytes]) -> Iterator[bytes]:
         """The chunks of a stream, one crossing of threads each."""
@@ -64,8 +66,14 @@ class HttpLoop:
             self._loop.close()
 
 
-async def _await(awaitable: Awaitable[T]) -> T:
-    return await awaitable
+async def _enter(manager: AbstractAsyncContextManager[T]) -> T:
+    return await manager.__aenter__()
+
+
+async def _leave(manager: AbstractAsyncContextManager[Any], error: BaseException | None) -> bool | None:
+    if error is None:
+        return await manager.__aexit__(None, None, None)
+    return await manager.__aexit__(type(error), error, error.__traceback__)
 
 
 async def _next(stream: AsyncIterator[bytes]) -> bytes | None:
