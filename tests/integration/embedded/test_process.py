@@ -2,8 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from time import monotonic
 
@@ -226,3 +226,23 @@ def test_a_stopped_loop_refuses_what_comes_later(used: bool) -> None:
     http.stop()
     with pytest.raises(OrchestratorError, match="stopped"):
         http.run(answer())
+
+
+def test_a_stopped_loop_refuses_to_enter_and_to_go_on_reading_and_leaves_nothing_unawaited() -> None:
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[str]:
+        yield "open"
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"1"
+        yield b"2"
+
+    http = HttpLoop()
+    reading = http.each(chunks())
+    assert next(reading) == b"1"
+    with pytest.raises(OrchestratorError, match="stopped"), http.enter(opened()):
+        http.stop()
+    with pytest.raises(OrchestratorError, match="stopped"), http.enter(opened()):
+        pass
+    with pytest.raises(OrchestratorError, match="stopped"):
+        next(reading)
