@@ -111,6 +111,7 @@ def test_slots_that_have_fired_are_forgotten(send: Sender, seconds: Seconds) -> 
 def test_a_broker_that_is_away_is_logged_and_swallowed(
     send: Sender, post: Post, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.WARNING, "orchestrator")
     for error in (OperationalError("no"), ConnectionRefusedError("no")):
         post.error = error
         send(looks(0, 3))
