@@ -177,18 +177,26 @@ def _moved(job: Job, seen: Observation, taken: Step, now: float, jitter: float, 
     elif taken.to is State.UNCERTAIN:
         changes |= {"due_at": now + policy.uncertain_every, "blame": Blame.UNCERTAIN_CREATE}
     elif taken.to is State.WAITING:
-        guidance = cadence.Guidance(seen.poll_after, seen.retry_after)
-        first = cadence.next_look(
-            now=now, guidance=guidance, deadline=job.deadline_at, jitter=jitter, when_absent=policy.poll_after
-        )
-        at_once = taken.confirm or seen.seen is Seen.ADOPT  # an adopted job may have ended long ago
-        changes |= {"created_at": now, "due_at": now if at_once else first}
-        changes |= {"blame": None, "settled_at": None, "won_by": None}  # of an end that a person undid
-        if seen.seen is Seen.ADOPT and now >= job.deadline_at:
-            changes["deadline_at"] = now + (job.deadline_at - job.accepted_at)
-        if not (taken.confirm and seen.failure):
-            changes["failure"] = None  # of an earlier create attempt
+        changes |= _waits(job, seen, taken, now, jitter, policy)
     return effect
+
+
+def _waits(
+    job: Job, seen: Observation, taken: Step, now: float, jitter: float, policy: Policy
+) -> dict[str, Any]:
+    """The gateway has it: a first look is due, and nothing of an earlier attempt or end is left."""
+    guidance = cadence.Guidance(seen.poll_after, seen.retry_after)
+    first = cadence.next_look(
+        now=now, guidance=guidance, deadline=job.deadline_at, jitter=jitter, when_absent=policy.poll_after
+    )
+    adopted = seen.seen is Seen.ADOPT
+    changes: dict[str, Any] = {"created_at": now, "blame": None, "settled_at": None, "won_by": None}
+    changes["due_at"] = now if taken.confirm or adopted else first  # an adopted one may have ended long ago
+    if adopted and now >= job.deadline_at:
+        changes["deadline_at"] = now + (job.deadline_at - job.accepted_at)
+    if not (taken.confirm and seen.failure):
+        changes["failure"] = None
+    return changes
 
 
 def _settled(job: Job, seen: Observation, effect: Effect, now: float) -> Effect:

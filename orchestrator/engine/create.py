@@ -24,7 +24,6 @@ from orchestrator.telemetry import Event, log
 # `created` brings the session id of a job whose create answer was lost; `expired` is not sent unasked.
 EVENTS = ("video.created", "video.completed", "video.failed", "video.cancelled", "video.expired")
 
-
 KEEP_TRIES = 6
 KEEP_AGAIN_AFTER = 2.0  # seconds
 
@@ -57,11 +56,8 @@ def _claim(context: Context) -> tuple[Job | None, list[FollowUp] | None]:
         if attempt.seen is Seen.ATTEMPT and not context.breakers.allows(tx.now, (job.account_id, None)):
             return None, _put_off(context, tx, job)
         follow_ups = observe(context, tx, job.id, attempt)
-        moved = jobs.get(tx, job.id)
-        if moved is None or moved.state is not State.CREATING:
-            jobs.release_if_ours(tx, job, {})
-            return None, follow_ups
-        return moved, follow_ups
+        moved = jobs.require(tx, job.id)
+        return (moved if moved.state is State.CREATING else None), follow_ups
 
 
 def _put_off(context: Context, tx: Transaction, job: Job) -> list[FollowUp]:
@@ -83,16 +79,14 @@ def _attempt(job: Job, now: float) -> Observation:
 
 def _keep(context: Context, job: Job, answer: CreateAnswer) -> list[FollowUp]:
     seen = replace(answer.observation, attempt_id=job.session_id)
-    if answer.retry_after is not None:
-        seen = replace(seen, retry_after=answer.retry_after)
     if answer.webhook_refused:
         seen = replace(seen, note="the gateway refused our webhook endpoint; asked again without it")
-        log(Event.WEBHOOK_REFUSED, job=job.id, level=logging.WARNING)
     with context.store.write() as tx:
         _tell_breaker(context, job, answer, tx.now)
         follow_ups = observe(context, tx, job.id, seen)
         if answer.webhook_refused:
             jobs.note(tx, job.id, {"without_webhook": True})
+            tx.after_commit.append(lambda: log(Event.WEBHOOK_REFUSED, job=job.id, level=logging.WARNING))
     return follow_ups
 
 

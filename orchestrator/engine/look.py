@@ -112,10 +112,10 @@ def _apply(context: Context, tx: Transaction, job: Job, answer: Answer, done: _R
         jobs.note(tx, job.id, counted | failed)
     for seen in answer.seen:
         done.follow_ups += observe(context, tx, job.id, seen)
-    after = jobs.get(tx, job.id) or job
+    after = jobs.require(tx, job.id)
     if after.state is State.WAITING and tx.now >= after.deadline_at:
         done.follow_ups += observe(context, tx, job.id, Observation(Source.CLOCK, Seen.DEADLINE))
-        after = jobs.get(tx, job.id) or after
+        after = jobs.require(tx, job.id)
     changes: dict[str, Any] = {}
     if after.state is State.WAITING:
         changes["due_at"] = _next_look(context, tx, after, answer, after.look_errors)
