@@ -14,6 +14,7 @@ OrchestratorError              message, hint (what to do), retry
 │   ├── ContentMissing         the gateway says that there is nothing to fetch
 │   └── ContentDuplicate       a further output that is byte for byte an earlier one
 ├── DestinationError           a destination could not take what is owed to it
+├── Stopping                   this process is stopping: another one goes on with the work
 └── LeaseLost                  somebody else has the work by now: stop, and leave it to them
 
 Foreign exceptions are translated into these once, at the adapter that meets them.
@@ -71,6 +72,12 @@ class StoreError(OrchestratorError):
     """The database cannot be used."""
 
     default_retry = LATER
+
+
+class RowRefused(StoreError):
+    """The database can be used, and will never take this row as it is."""
+
+    default_retry = NEVER
 
 
 class GatewayError(OrchestratorError):
@@ -134,6 +141,12 @@ class ContentDuplicate(ContentError):
 
 class LeaseLost(OrchestratorError):
     """Somebody else has the work by now: stop, and leave it to them."""
+
+
+class Stopping(OrchestratorError):
+    """This process is stopping: says nothing about the work, which another process goes on with."""
+
+    default_hint = "what was under way is taken up again"
 
 
 class DestinationError(OrchestratorError):

@@ -33,6 +33,7 @@ class FaultPoint(StrEnum):
 _armed: FaultPoint | None = None
 _remaining = 0
 _die: Callable[[FaultPoint], None] | None = None
+_watcher: Callable[[FaultPoint], None] | None = None
 
 
 def arm(spec: str, die: Callable[[FaultPoint], None]) -> None:
@@ -46,9 +47,17 @@ def arm(spec: str, die: Callable[[FaultPoint], None]) -> None:
         raise SettingError(f"unknown fault point {spec!r}", hint=f"one of: {known}") from None
 
 
+def watch(watcher: Callable[[FaultPoint], None] | None) -> None:
+    """Tell `watcher` of every place reached from now on; None tells nobody. It may raise."""
+    global _watcher  # noqa: PLW0603
+    _watcher = watcher
+
+
 def reach(point: FaultPoint) -> None:
     """Say that this place was reached."""
     global _remaining  # noqa: PLW0603
+    if _watcher is not None:
+        _watcher(point)
     if point is not _armed or _die is None:
         return
     _remaining -= 1

@@ -26,7 +26,10 @@ from pydantic import (
 from orchestrator.errors import SettingError
 
 PREFIX = "ORCHESTRATOR_"
+# By purpose, so that slow hand-offs never starve looks or creates.
+QUEUES = ("create", "look", "hand_off", "sweep")
 GATEWAY = "https://api.phaseo.app/v1"
+_POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 
 
 class UncertainPolicy(StrEnum):
@@ -43,7 +46,20 @@ class Settings(BaseModel):
 
     data_dir: Path = Field(Path(".orchestrator"), description="Folder for the database and the lock.")
     database_url: SecretStr = Field(
-        SecretStr(""), description="Database URL. Empty: a SQLite file `orchestrator.db` in the data folder."
+        SecretStr(""),
+        description="Database URL: postgresql://user:password@host/name, or sqlite:////absolute/path.db. "
+        "Empty: a SQLite file `orchestrator.db` in the data folder.",
+    )
+    database_connections: int = Field(
+        24, ge=4, le=500, description="Most connections to PostgreSQL that one process holds."
+    )
+    broker_url: SecretStr = Field(
+        SecretStr(""),
+        description="Redis URL for messages between processes: redis://host:6379/0, rediss:// with TLS. "
+        "Not used by `up`.",
+    )
+    queues: tuple[str, ...] = Field(
+        QUEUES, description="Queues that `worker` takes work from, separated by commas."
     )
     output_dir: Path = Field(
         Path("outputs"), description="Folder that the destination `folder` hands results to."
@@ -95,6 +111,17 @@ class Settings(BaseModel):
     drain_seconds: float = Field(
         30.0, ge=0, description="Seconds that calls under way may take to finish when the process is stopped."
     )
+    max_open_jobs: int = Field(
+        0,
+        ge=0,
+        description="Jobs of one tenant that are open at once; further ones wait. 0: any.",
+    )
+    spend_cap_usd: float = Field(
+        0.0, ge=0, description="US dollars that one tenant's jobs may cost; further ones wait. 0: any."
+    )
+    spend_window_days: float = Field(
+        30.0, gt=0, le=366, description="Days, up to now, over which the cost is added up."
+    )
     look_batch: int = Field(200, ge=1, le=1000, description="Jobs claimed by one look.")
     webhook_max_bytes: int = Field(
         262_144, ge=1024, le=16_777_216, description="Largest webhook body that is read; they are a few KiB."
@@ -118,7 +145,7 @@ class Settings(BaseModel):
         "", description="For tests: `name` or `name:n`; the process kills itself there, the n-th time."
     )
 
-    @field_validator("webhook_secrets", mode="before")
+    @field_validator("webhook_secrets", "queues", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -143,8 +170,24 @@ class Settings(BaseModel):
     def _database(cls, value: SecretStr) -> SecretStr:
         # A URL may hold a password: neither this nor the gateway's is repeated in a message.
         if wrong := value.get_secret_value() and _why_no_database(value.get_secret_value()):
-            raise ValueError(f"{wrong}; give a SQLite file, such as sqlite:////absolute/path.db")
+            raise ValueError(
+                f"{wrong}; give postgresql://user:password@host/name, or a file: sqlite:////absolute/path.db"
+            )
         return value
+
+    @field_validator("broker_url")
+    @classmethod
+    def _broker(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not _has_host(value.get_secret_value(), ("redis", "rediss")):
+            raise ValueError("is not the URL of a Redis server; give redis://host:6379/0")
+        return value
+
+    @field_validator("queues")
+    @classmethod
+    def _known_queues(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or set(value) - set(QUEUES):
+            raise ValueError(f"must name some of {', '.join(QUEUES)}")
+        return tuple(dict.fromkeys(value))
 
     @field_validator("gateway_url")
     @classmethod
@@ -173,11 +216,17 @@ class Settings(BaseModel):
 
     @property
     def resolved_database_url(self) -> str:
-        """The database URL, with the default filled in."""
-        return (
-            self.database_url.get_secret_value()
-            or f"sqlite:///{self.data_dir.absolute() / 'orchestrator.db'}"
-        )
+        """The database URL with the default filled in, and with the driver that is used for PostgreSQL."""
+        given = self.database_url.get_secret_value()
+        scheme, _, rest = given.partition("://")
+        if scheme in _POSTGRESQL:
+            return f"postgresql+psycopg://{rest}"
+        return given or f"sqlite:///{self.data_dir.absolute() / 'orchestrator.db'}"
+
+    @property
+    def scaled(self) -> bool:
+        """Whether several processes share the work, with a broker between them."""
+        return bool(self.broker_url.get_secret_value())
 
 
 def load(environment: Mapping[str, str], **overrides: Any) -> Settings:
@@ -207,12 +256,28 @@ def _unknown(environment: Mapping[str, str]) -> list[str]:
     return found
 
 
+def _names_database(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return len(parts.path) > 1 and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _has_host(url: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 def _why_no_database(url: str) -> str:
     scheme, found, rest = url.partition("://")
     if not found:
         return "is not a database URL"
-    if scheme.partition("+")[0] in ("postgresql", "postgres"):
-        return "names a PostgreSQL database: PostgreSQL comes with a later version"
+    if scheme in _POSTGRESQL:
+        return "" if _names_database(url) else "names no PostgreSQL database"
     if scheme != "sqlite":
         return "names a database that is not supported"
     if not rest.startswith("/") or rest in ("/", "/:memory:") or "?" in rest:

@@ -22,9 +22,12 @@ class Event(StrEnum):
     JOB_ACCEPTED = "job_accepted"  # a job was kept
     JOB_MOVED = "job_moved"  # a job changed its state
     JOB_CLASH = "job_clash"  # something contradicts what is settled
+    CREATE_HELD = "create_held"  # a tenant has as much under way as it may: its further creates wait
+    TENANT_RELEASED = "tenant_released"  # that is over
     CREATE_UNCERTAIN = "create_uncertain"  # a create call may or may not have made a paid job
     NEEDS_PERSON = "needs_person"  # an uncertain create waits for `orchestrator resolve`
     LOOK_BROKE = "look_broke"  # an answer to a look met a bug of ours; the other looks go on
+    SWEEP_BROKE = "sweep_broke"  # what a sweep found of one job met a bug of ours; the other jobs go on
     LOOK_FAILED = "look_failed"  # a look got no answer
     WEBHOOK_RECEIVED = "webhook_received"  # a believed delivery
     WEBHOOK_REJECTED = "webhook_rejected"  # a delivery that was not believed
@@ -33,12 +36,18 @@ class Event(StrEnum):
     HAND_OFF_FAILED = "hand_off_failed"  # an attempt failed, another follows
     HAND_OFF_BROKE = "hand_off_broke"  # an attempt met a bug of ours; it counts as failed
     HAND_OFF_DEAD = "hand_off_dead"  # no attempt follows
+    DESTINATION_SHUT = "destination_shut"  # it failed too often in a row: what is owed to it waits
+    DESTINATION_OPEN = "destination_open"  # something arrived there again
     SWEPT = "swept"  # what the settings keep no longer was removed
     SEND_FAILED = "send_failed"  # a message could not be sent; the sweep makes up for it
     WORKER_DIED = "worker_died"  # a worker stopped by itself: the process ends, its next start goes on
     DATABASE_GONE = "database_gone"  # the database or its lock was moved or replaced: the process ends
+    ALARM_RAISED = "alarm_raised"  # something is wrong with the orchestrator as a whole: somebody should look
+    ALARM_CLEARED = "alarm_cleared"  # that is over
+    TASK_BROKE = "task_broke"  # a task met a bug of ours; what it had claimed is claimed again
     TIMER_FAILED = "timer_failed"  # something recurrent failed this time; it is tried again
     STORE_FAILED = "store_failed"  # the database could not be used; it is tried again
+    LEASES_FREED = "leases_freed"  # what attempts left behind that lost the database half-way is free again
 
 
 def log(event: Event, *, job: str | None = None, level: int = logging.INFO, **facts: Any) -> None:

@@ -43,10 +43,11 @@ class Breakers:
             return True
 
     def wait(self, now: float, *keys: Key) -> float:
-        """Seconds until somebody may ask again, at the earliest."""
+        """Seconds after which to try again: not all of a long pause, which the next probe may end."""
         with self._lock:
             lines = [self._lines[key] for key in keys if key in self._lines]
-            return max([line.shut_until - now for line in lines if line.failures >= FAILURES_TO_OPEN] + [0.0])
+            pauses = [line.shut_until - now for line in lines if line.failures >= FAILURES_TO_OPEN]
+            return min(max([*pauses, 0.0]), FIRST_PAUSE)
 
     def failed(self, key: Key, now: float) -> None:
         """Count a failure: the fifth in a row opens the breaker, a probe's doubles the pause.

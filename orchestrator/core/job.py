@@ -199,6 +199,7 @@ class HandOff:
 
     id: int
     key: str
+    tenant_id: str
     job_id: str
     kind: HandOffKind
     destination: str

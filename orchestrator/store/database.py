@@ -13,19 +13,42 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql import Executable
 
-from orchestrator.errors import SettingError, StoreError
+from orchestrator.errors import RowRefused, SettingError, StoreError
 
 BUSY_FOR = 10.0  # seconds that a statement waits for another process to let the database go
+CONNECT_WITHIN = 5.0  # seconds; the gateway waits 30 s for an answer to a webhook
+STATEMENT_WITHIN = 30.0  # seconds; no statement of ours takes one
+IDLE_WITHIN = 15.0  # seconds that a transaction may do nothing: its process hangs, and others wait for it
 WORKER_DEAD_AFTER = 6.0  # seconds without a heartbeat; three beats
+IN_MEMORY = "sqlite://"  # a database of one connection, gone with it
+CONNECTIONS = 24  # to PostgreSQL at most, for one process
 
 # Both give fractional epoch seconds as the database server sees them, so that leases are judged by
 # one clock whatever the clocks of the workers say.
 _CLOCK = {
     "sqlite": "SELECT (julianday('now') - 2440587.5) * 86400.0",
     "postgresql": "SELECT extract(epoch FROM clock_timestamp())::float8",
+}
+
+_LIMITS = {
+    "lock_timeout": BUSY_FOR,
+    "statement_timeout": STATEMENT_WITHIN,
+    "idle_in_transaction_session_timeout": IDLE_WITHIN,
+}
+_POSTGRESQL: dict[str, Any] = {
+    "connect_timeout": int(CONNECT_WITHIN),
+    "application_name": "orchestrator",
+    "options": " ".join(f"-c {name}={seconds * 1000:.0f}" for name, seconds in _LIMITS.items()),
+    # A server that vanished without a word is noticed within seconds, also by whoever waits for its answer.
+    "tcp_user_timeout": int(BUSY_FOR * 1000),
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
 }
 
 
@@ -45,6 +68,22 @@ class Transaction:
         """Run one statement in this transaction."""
         return self.connection.execute(statement, parameters)
 
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """A part that can fail alone: what it wrote is undone on an exception, the rest stays.
+
+        Raises RowRefused where the database takes what was given for impossible.
+        """
+        kept = len(self.after_commit)
+        try:
+            with self.connection.begin_nested():
+                yield
+        except BaseException as error:
+            del self.after_commit[kept:]
+            if isinstance(error, DataError | IntegrityError):
+                raise RowRefused(f"the database refused a row: {_one_line(error.orig)}") from error
+            raise
+
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """An insert that can say what happens when the row exists; both databases spell it alike."""
         if self.connection.dialect.name == "sqlite":
@@ -55,9 +94,11 @@ class Transaction:
 class Store:
     """Opens transactions. `clock` replaces the database's clock where time is simulated."""
 
-    def __init__(self, url: str, *, clock: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self, url: str, *, clock: Callable[[], float] | None = None, connections: int = CONNECTIONS
+    ) -> None:
         self.url = url
-        self.engine = _engine(url)
+        self.engine = _engine(url, connections)
         self._clock = clock
         self._closed = False
         # SQLite has one writer: threads queue here in turn instead of polling its busy handler.
@@ -88,15 +129,29 @@ class Store:
         if self._closed:  # the lock on the file may be somebody else's by now
             raise StoreError("the store is closed", hint="this process is stopping; the next one goes on")
         try:
-            with self.engine.connect() as connection, connection.execution_options(mode=mode).begin():
-                tx = Transaction(connection, self._now(connection))
+            with self.engine.connect() as connection, self._prepared(connection, mode).begin():
+                tx = Transaction(connection, self._now(connection, mode))
                 yield tx
         except DBAPIError as error:
             raise _translated(error.orig or error) from error
+        except NoConnectionFree as error:
+            raise StoreError(
+                f"no database connection became free within {BUSY_FOR:.0f} s",
+                hint="raise ORCHESTRATOR_DATABASE_CONNECTIONS, or lower the number of threads",
+            ) from error
         except sqlite3.Error as error:  # raised while a connection was being prepared
             raise _translated(error) from error
 
-    def _now(self, connection: Connection) -> float:
+    def _prepared(self, connection: Connection, mode: str) -> Connection:
+        if connection.dialect.name == "postgresql" and mode == "read":
+            return connection.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True, mode=mode
+            )
+        return connection.execution_options(mode=mode)
+
+    def _now(self, connection: Connection, mode: str) -> float:
+        if connection.dialect.name == "postgresql" and mode == "lease":
+            connection.execute(text("SET LOCAL synchronous_commit TO off"))
         if self._clock is not None:
             return self._clock()
         return float(connection.scalar(text(_CLOCK[connection.dialect.name])))
@@ -118,7 +173,7 @@ def sqlite_path(url: str) -> Path | None:
     return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, connections: int) -> Engine:
     try:
         backend = make_url(url).get_backend_name()
     except ArgumentError as error:
@@ -131,11 +186,21 @@ def _engine(url: str) -> Engine:
             f"the database {backend!r} is not supported", hint="use sqlite:/// or postgresql+psycopg://"
         )
     if backend == "sqlite":
-        engine = create_engine(url, pool_size=20, max_overflow=20, connect_args={"timeout": BUSY_FOR})
+        pool: dict[str, Any] = {"pool_size": 20, "max_overflow": 20}
+        if url == IN_MEMORY:
+            pool = {"poolclass": StaticPool}
+        engine = create_engine(url, connect_args={"timeout": BUSY_FOR}, **pool)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(url, pool_size=20, max_overflow=10, pool_pre_ping=True)
+    return create_engine(
+        url,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=BUSY_FOR,
+        pool_pre_ping=True,  # after a restart of the server every pooled connection is dead
+        connect_args=_POSTGRESQL,
+    )
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -161,13 +226,27 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+_HINTS = {
+    "disk is full": "free some space on the disk that holds the database; nothing is lost",
+    "No space left": "free some space on the database server's disk; nothing is lost",
+    "readonly": "make the database file and its folder writable for this user",
+    "unable to open": "check that the folder of the database exists and is writable",
+    "locked": "another program holds the database; it is tried again",
+    "connection failed": "start PostgreSQL, or correct ORCHESTRATOR_DATABASE_URL; it is tried again",
+    "password authentication": "correct the user or the password in ORCHESTRATOR_DATABASE_URL",
+    "too many clients": "raise max_connections, or lower ORCHESTRATOR_DATABASE_CONNECTIONS",
+    "terminating connection": "the database server is stopping or was restarted; it is tried again",
+    "server closed the connection": "the database server went away; it is tried again",
+    "deadlock": "two transactions waited for each other; it is tried again",
+    "lock timeout": "another transaction holds the row for too long; it is tried again",
+}
+
+
 def _translated(error: BaseException) -> StoreError:
-    cause = str(error)
-    hints = {
-        "disk is full": "free some space on the disk that holds the database; nothing is lost",
-        "readonly": "make the database file and its folder writable for this user",
-        "unable to open": "check that the folder of the database exists and is writable",
-        "locked": "another program holds the database; it is tried again",
-    }
-    hint = next((hint for word, hint in hints.items() if word in cause), "check the database and its URL")
+    cause = _one_line(error)
+    hint = next((hint for word, hint in _HINTS.items() if word in cause), "check the database and its URL")
     return StoreError(f"the database could not be used: {cause}", hint=hint)
+
+
+def _one_line(error: BaseException | None) -> str:
+    return " ".join(str(error).split())  # the drivers write several

@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, exists, select, update
+from sqlalchemy import Row, and_, bindparam, exists, select, update
 
 from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Owed
+from orchestrator.store import due
 from orchestrator.store.database import Transaction
-from orchestrator.store.jobs import unleased
-from orchestrator.store.schema import hand_offs
+from orchestrator.store.due import Turns, Waiting
+from orchestrator.store.schema import HAND_OFFS_DUE, hand_offs, jobs
+
+_NOT_THERE = hand_offs.c.destination.not_in(bindparam("without", expanding=True))
+# Order matters within a job: a further output is known to be a copy only once the first is hashed.
+# So none is taken while an earlier output of the job is still on its way.
+_EARLIER = hand_offs.alias()
+_BLOCKED = exists().where(
+    _EARLIER.c.job_id == hand_offs.c.job_id,
+    _EARLIER.c.destination == hand_offs.c.destination,
+    _EARLIER.c.output_index < hand_offs.c.output_index,
+    _EARLIER.c.state == HandOffState.OWED,
+)
+HAND_OFFS = Waiting(
+    "hand_off",
+    hand_offs,
+    HAND_OFFS_DUE,
+    only=and_(~_BLOCKED, _NOT_THERE),
+    values={"attempts": hand_offs.c.attempts + 1},
+)
 
 
 def owe(tx: Transaction, owed: Sequence[Owed]) -> int:
     """Keep what is owed; a key that is already owed stays as it is. Returns how many were new."""
     made = 0
     for one in owed:
+        tenant = select(jobs.c.tenant_id).where(jobs.c.id == one.job_id).scalar_subquery()
         statement = tx.insert(hand_offs).values(
-            **asdict(one), state=HandOffState.OWED, attempts=0, fence=0, created_at=tx.now
+            **asdict(one), tenant_id=tenant, state=HandOffState.OWED, attempts=0, fence=0, created_at=tx.now
         )
-        made += tx.execute(statement.on_conflict_do_nothing(index_elements=["key"])).rowcount
+        new = statement.on_conflict_do_nothing(index_elements=["key"]).returning(hand_offs.c.id)
+        made += len(tx.execute(new).all())
     return made
 
 
@@ -43,33 +64,18 @@ def of_job(tx: Transaction, job_id: str) -> list[HandOff]:
     return [_hand_off(row) for row in tx.execute(query)]
 
 
-def claim_due(tx: Transaction, *, worker: str, lease: float) -> HandOff | None:
-    """Lease the longest due hand-off whose earlier outputs are not still on their way.
-
-    Order matters within a job: a further output is known to be a copy only once the first is hashed.
-    """
-    earlier = hand_offs.alias()
-    blocked = exists().where(
-        earlier.c.job_id == hand_offs.c.job_id,
-        earlier.c.destination == hand_offs.c.destination,
-        earlier.c.output_index < hand_offs.c.output_index,
-        earlier.c.state == HandOffState.OWED,
-    )
-    due = and_(_due(tx, tx.now), unleased(tx, hand_offs.c), ~blocked)
-    chosen = select(hand_offs.c.id).where(due).order_by(hand_offs.c.due_at).limit(1)
-    claim = (
-        update(hand_offs)
-        .where(hand_offs.c.id.in_(chosen.with_for_update(skip_locked=True).scalar_subquery()))
-        .values(
-            leased_by=worker,
-            lease_until=tx.now + lease,
-            fence=hand_offs.c.fence + 1,
-            attempts=hand_offs.c.attempts + 1,
-        )
-        .returning(*hand_offs.c)
-    )
-    row = tx.execute(claim).first()
-    return _hand_off(row) if row else None
+def claim_due(
+    tx: Transaction,
+    *,
+    worker: str,
+    lease: float,
+    turns: Turns | None = None,
+    without: Collection[str] = (),
+) -> HandOff | None:
+    """Lease the longest due hand-off of the tenant whose turn it is, none to a destination in `without`."""
+    given = {"without": list(without)}
+    rows = due.claim(tx, HAND_OFFS, turns or Turns(), worker=worker, limit=1, lease=lease, given=given)
+    return _hand_off(rows[0]) if rows else None
 
 
 def finish_if_ours(tx: Transaction, claimed: HandOff, changes: Mapping[str, Any]) -> bool:
@@ -110,14 +116,14 @@ def withdraw(tx: Transaction, job_id: str) -> int:
     return tx.execute(update(hand_offs).where(guard).values(**gone)).rowcount
 
 
-def due_moments(tx: Transaction, *, until: float, limit: int) -> list[float]:
-    """When the next hand-offs are due, soonest first, whoever may do them."""
-    query = select(hand_offs.c.due_at).where(_due(tx, until), unleased(tx, hand_offs.c))
-    return [row.due_at for row in tx.execute(query.order_by(hand_offs.c.due_at).limit(limit))]
+def due_moments(tx: Transaction, *, until: float, limit: int, without: Collection[str] = ()) -> list[float]:
+    """When the next hand-offs are due, soonest first, but for those to a destination in `without`."""
+    return due.moments(tx, HAND_OFFS, until=until, limit=limit, given={"without": list(without)})
 
 
-def _due(tx: Transaction, until: float) -> ColumnElement[bool]:
-    return and_(hand_offs.c.state == HandOffState.OWED, hand_offs.c.due_at <= until)
+def due_since(tx: Transaction, *, without: Collection[str] = ()) -> float | None:
+    """Since when the longest due hand-off waits for a worker, or None when none does."""
+    return due.oldest(tx, HAND_OFFS, given={"without": list(without)})
 
 
 def _hand_off(row: Row[Any]) -> HandOff:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, or_, select, update
+from sqlalchemy import Row, and_, delete, func, insert, literal_column, or_, select, update
 
 from orchestrator.store.database import Transaction
-from orchestrator.store.schema import inbox, rejections
+from orchestrator.store.schema import inbox, jobs, rejections
 
 
 class EntryState(StrEnum):
@@ -80,6 +80,14 @@ def settle(tx: Transaction, entry_id: int, state: EntryState, job_id: str | None
     tx.execute(update(inbox).where(inbox.c.id == entry_id).values(state=state, job_id=job_id))
 
 
+def match_if_waiting(tx: Transaction, entry_id: int, job_id: str) -> bool:
+    """Say which job a waiting entry is about, unless somebody did since it was read."""
+    guard = and_(inbox.c.id == entry_id, inbox.c.state == EntryState.WAITING)
+    return (
+        tx.execute(update(inbox).where(guard).values(state=EntryState.APPLIED, job_id=job_id)).rowcount == 1
+    )
+
+
 def get(tx: Transaction, entry_id: int) -> Entry | None:
     """One entry."""
     row = tx.execute(select(inbox).where(inbox.c.id == entry_id)).first()
@@ -105,6 +113,14 @@ def waiting_for(tx: Transaction, account_id: str, gateway_id: str, session_id: s
         or_(inbox.c.gateway_id == gateway_id, inbox.c.session_id == session_id),
     )
     return [_entry(row) for row in tx.execute(query.order_by(inbox.c.id))]
+
+
+def unmatched(tx: Transaction, *, since: float, limit: int) -> list[Entry]:
+    """Entries received since a moment that wait for a job which is known by now, by the jobs' ids."""
+    known = and_(jobs.c.account_id == inbox.c.account_id, jobs.c.gateway_id == inbox.c.gateway_id)
+    waiting = literal_column("inbox.state") == literal_column("'waiting'")  # as in its partial index
+    query = select(inbox).join(jobs, known).where(waiting, inbox.c.last_received_at >= since)
+    return [_entry(row) for row in tx.execute(query.order_by(jobs.c.id, inbox.c.id).limit(limit))]
 
 
 def reject(tx: Transaction, rejection: Mapping[str, Any], *, keep: int) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Float,
+    Integer,
     Row,
     and_,
     bindparam,
@@ -15,7 +18,6 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
-    not_,
     or_,
     select,
     update,
@@ -24,11 +26,21 @@ from sqlalchemy import (
 from orchestrator.core.job import Blame, HandOffState, Job, Source, Updates, job_of_session
 from orchestrator.core.lifecycle import OPEN, Seen, State
 from orchestrator.errors import NotFound
-from orchestrator.store.database import WORKER_DEAD_AFTER, Transaction
-from orchestrator.store.schema import hand_offs, jobs, workers
+from orchestrator.store import due
+from orchestrator.store.database import Transaction
+from orchestrator.store.due import Turns, Waiting, moment, unleased
+from orchestrator.store.given import given_rows
+from orchestrator.store.schema import ACCEPTED, CREATES_DUE, LOOKS_DUE, hand_offs, jobs, tenants
 
-# The states in which a due job wants a look. Settled ones are due only while a detail is missing.
-LOOKED_AT = tuple(state for state in State if state not in (State.ACCEPTED, State.CREATING))
+# Creates of a tenant that is held wait, however long they are due.
+_NOT_HELD = or_(tenants.c.held_until.is_(None), tenants.c.held_until <= bindparam("held_before", type_=Float))
+CREATES = Waiting("create", jobs, CREATES_DUE, served=_NOT_HELD)
+LOOKS = Waiting("look", jobs, LOOKS_DUE)  # settled jobs are due only while a detail is missing
+
+_FREE = select(jobs).where(unleased(jobs.c)).limit(bindparam("most", type_=Integer))
+# Spelled out, since SQLite uses the partial index only for a condition it can read.
+_ABANDONED = _FREE.where(jobs.c.state == literal_column("'creating'")).order_by(jobs.c.id)
+_OVERDUE = _FREE.where(ACCEPTED, jobs.c.deadline_at <= bindparam("now")).order_by(jobs.c.deadline_at)
 
 
 def add(tx: Transaction, new: Sequence[Job]) -> None:
@@ -50,9 +62,12 @@ def require(tx: Transaction, job_id: str) -> Job:
 def lock(tx: Transaction, job_id: str) -> Job:
     """One job, held until the transaction ends, so that counters are not counted past each other.
 
-    Raises NotFound.
+    Whoever holds several holds them in the order of their ids, and a job before its webhooks and its
+    hand-offs: else two transactions could wait for each other. Raises NotFound.
     """
-    row = tx.execute(select(jobs).where(jobs.c.id == job_id).with_for_update()).first()
+    # Not its key: rows that refer to it can be written meanwhile.
+    held = select(jobs).where(jobs.c.id == job_id).with_for_update(key_share=True)
+    row = tx.execute(held).first()
     return _found(_job(row) if row else None, job_id)
 
 
@@ -113,6 +128,13 @@ def existing(tx: Transaction, job_ids: Sequence[str]) -> set[str]:
     return {row.id for row in tx.execute(select(jobs.c.id).where(jobs.c.id.in_(job_ids)))}
 
 
+def hold(tx: Transaction, job_ids: Sequence[str]) -> None:
+    """Hold several jobs until the transaction ends, as `lock` does one. SQLite has one writer anyway."""
+    if len(job_ids) > 1 and tx.connection.dialect.name != "sqlite":
+        these = select(jobs.c.id).where(jobs.c.id.in_(job_ids)).order_by(jobs.c.id)
+        tx.execute(these.with_for_update(key_share=True)).all()
+
+
 def move_if_still(tx: Transaction, job: Job, changes: Mapping[str, Any]) -> bool:
     """Change the job unless somebody changed it since it was read; False means: read and decide again."""
     guard = and_(jobs.c.id == job.id, jobs.c.state == job.state, jobs.c.next_seq == job.next_seq)
@@ -120,35 +142,36 @@ def move_if_still(tx: Transaction, job: Job, changes: Mapping[str, Any]) -> bool
 
 
 def claim_due(
-    tx: Transaction, states: Sequence[State], *, worker: str, limit: int, lease: float
+    tx: Transaction,
+    waiting: Waiting,
+    *,
+    worker: str,
+    limit: int,
+    lease: float,
+    turns: Turns | None = None,
 ) -> list[Job]:
-    """Lease up to `limit` due jobs in these states for `lease` seconds, the longest due first."""
-    due = and_(jobs.c.state.in_(states), jobs.c.due_at <= tx.now, unleased(tx, jobs.c))
-    chosen = select(jobs.c.id).where(due).order_by(jobs.c.due_at).limit(limit)
-    claim = (
-        update(jobs)
-        .where(jobs.c.id.in_(chosen.with_for_update(skip_locked=True).scalar_subquery()))
-        .values(leased_by=worker, lease_until=tx.now + lease, fence=jobs.c.fence + 1)
-        .returning(*jobs.c)
-    )
-    return [_job(row) for row in tx.execute(claim)]
+    """Lease up to `limit` jobs that wait for this kind of work, in turn over the tenants (see `due`)."""
+    given = {"held_before": tx.now}
+    rows = due.claim(tx, waiting, turns or Turns(), worker=worker, limit=limit, lease=lease, given=given)
+    return [_job(row) for row in rows]
 
 
 def note_looks(tx: Transaction, looks: Sequence[Mapping[str, Any]]) -> None:
-    """Count looks that changed nothing, one prepared statement for all; an old lease's is refused.
+    """Count looks that changed nothing, all in one statement; an old lease's is refused.
 
     Each mapping has `id`, `fence`, `look_errors`, `look_error`, `poll_after`, `due_at` and `progress`.
     """
     if not looks:
         return
-    told = ("look_errors", "look_error", "poll_after", "due_at", "progress")
+    told = (jobs.c.look_errors, jobs.c.look_error, jobs.c.poll_after, jobs.c.due_at, jobs.c.progress)
+    rows = given_rows(tx, (jobs.c.id, jobs.c.fence, *told), "looks")
     statement = (
         update(jobs)
-        .where(jobs.c.id == bindparam("b_id"), jobs.c.fence == bindparam("b_fence"))
+        .where(jobs.c.id == rows.c.id, jobs.c.fence == rows.c.fence)
         .values(looks=jobs.c.looks + 1, last_look_at=tx.now, leased_by=None, lease_until=None)
-        .values({name: bindparam(f"b_{name}") for name in told})
+        .values({one.name: rows.c[one.name] for one in told})
     )
-    tx.connection.execute(statement, [{f"b_{name}": value for name, value in look.items()} for look in looks])
+    tx.execute(statement, {"looks": json.dumps(list(looks), ensure_ascii=False)})
 
 
 def release_if_ours(tx: Transaction, job: Job, changes: Mapping[str, Any]) -> bool:
@@ -165,27 +188,25 @@ def note(tx: Transaction, job_id: str, facts: Mapping[str, Any]) -> None:
 
 def abandoned_creates(tx: Transaction, *, limit: int) -> list[Job]:
     """Jobs whose create call lost its worker: nobody knows any more whether it was sent."""
-    # Spelled out, since SQLite uses the partial index only for a condition it can read.
-    creating = jobs.c.state == literal_column("'creating'")
-    return _many(tx, select(jobs).where(creating, unleased(tx, jobs.c)).limit(limit))
+    return [_job(row) for row in tx.execute(_ABANDONED, moment(tx) | {"most": limit})]
 
 
-def due_moments(tx: Transaction, states: Sequence[State], *, until: float, limit: int) -> list[float]:
-    """When the next jobs in these states are due, soonest first, whoever may do them."""
-    query = select(jobs.c.due_at).where(
-        jobs.c.state.in_(states), jobs.c.due_at <= until, unleased(tx, jobs.c)
-    )
-    return [row.due_at for row in tx.execute(query.order_by(jobs.c.due_at).limit(limit))]
+def overdue_creates(tx: Transaction, *, limit: int) -> list[Job]:
+    """Accepted jobs that nobody is creating and whose deadline has passed, the longest ago first."""
+    return [_job(row) for row in tx.execute(_OVERDUE, moment(tx) | {"most": limit})]
 
 
-def unleased(tx: Transaction, columns: Any) -> ColumnElement[bool]:
-    """True for a row that nobody holds: no lease, one that ran out, or one of a dead worker."""
-    alive = select(workers.c.id).where(workers.c.beaten_at > tx.now - WORKER_DEAD_AFTER)
-    return or_(
-        columns.leased_by.is_(None),
-        columns.lease_until <= tx.now,
-        not_(columns.leased_by.in_(alive.scalar_subquery())),
-    )
+def due_moments(tx: Transaction, waiting: Waiting, *, until: float, limit: int) -> list[float]:
+    """When the next jobs are due for this kind of work, soonest first, whoever may do it."""
+    return due.moments(tx, waiting, until=until, limit=limit, given={"held_before": tx.now})
+
+
+def due_since(tx: Transaction, waiting: Waiting, *, held_within: float) -> float | None:
+    """Since when the longest due job waits for a worker, or None; held creates do not wait for one.
+
+    Nor do those of a tenant that was held in the last `held_within` seconds: they were due all the while.
+    """
+    return due.oldest(tx, waiting, given={"held_before": tx.now - held_within})
 
 
 def _one(tx: Transaction, *where: ColumnElement[bool]) -> Job | None:

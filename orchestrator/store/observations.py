@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, tuple_
 
 from orchestrator.core.job import Job, Observation, Source
 from orchestrator.core.lifecycle import Seen, State, Step, Verdict
@@ -71,18 +71,15 @@ def of_job(tx: Transaction, job_id: str) -> list[Recorded]:
 
 
 def prune(tx: Transaction, *, before: float, limit: int = 5_000) -> int:
-    """Forget the timelines of jobs that settled before a moment; the jobs themselves stay."""
+    """Forget entries of jobs that settled before a moment; the jobs themselves stay. Returns how many."""
     old = (
         select(observations.c.job_id, observations.c.seq)
         .join(jobs, jobs.c.id == observations.c.job_id)
         .where(observations.c.at < before, jobs.c.settled_at < before)
         .limit(limit)
     )
-    rows = tx.execute(old).all()
-    for row in rows:
-        this = (observations.c.job_id == row.job_id, observations.c.seq == row.seq)
-        tx.execute(delete(observations).where(*this))
-    return len(rows)
+    these = tuple_(observations.c.job_id, observations.c.seq).in_(old)
+    return tx.execute(delete(observations).where(these)).rowcount
 
 
 def _recorded(row: dict[str, Any]) -> Recorded:

@@ -21,7 +21,16 @@ from sqlalchemy import (
 )
 
 _CREATING = text("state = 'creating'")  # few at any time, however many jobs there are
-_DUE = text("due_at IS NOT NULL")  # what is not due costs the search for due work nothing
+# What waits for one kind of work. Queries repeat these words, since a partial index serves no others.
+CREATES_DUE = text("state = 'accepted' AND due_at IS NOT NULL")
+LOOKS_DUE = text("state NOT IN ('accepted', 'creating') AND due_at IS NOT NULL")
+HAND_OFFS_DUE = text("state = 'owed' AND due_at IS NOT NULL")
+# What a tenant's jobs cost, as far as it is known, and those whose cost is still to be told.
+SPENT = text("(cost_usd IS NOT NULL OR state = 'completed')")
+_COST = ("tenant_id", "accepted_at", "cost_usd", "state")
+ACCEPTED = text("state = 'accepted'")
+_UNMATCHED = text("state = 'waiting'")
+_LEASED = text("leased_by IS NOT NULL")  # what is being done at this moment
 
 metadata = MetaData(
     naming_convention={
@@ -39,6 +48,12 @@ tenants = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("name", String(200), nullable=False),
+    # Why no job of this tenant is created at the moment, and until when nobody need ask again.
+    Column("held_reason", Text),
+    Column("held_until", Float),
+    # Null: as the settings say; 0: none.
+    Column("max_open_jobs", Integer),
+    Column("spend_cap_usd", Float),
 )
 
 accounts = Table(
@@ -104,8 +119,15 @@ jobs = Table(
     Column("next_seq", Integer, nullable=False),
     UniqueConstraint("account_id", "gateway_id"),
     UniqueConstraint("session_id"),
-    Index("ix_jobs_due", "state", "due_at", sqlite_where=_DUE, postgresql_where=_DUE),
+    Index(
+        "ix_jobs_creates_due", "tenant_id", "due_at", sqlite_where=CREATES_DUE, postgresql_where=CREATES_DUE
+    ),
+    Index("ix_jobs_looks_due", "tenant_id", "due_at", sqlite_where=LOOKS_DUE, postgresql_where=LOOKS_DUE),
+    # With all that the sum reads, the state too, so that it need not visit the rows themselves.
+    Index("ix_jobs_spent", *_COST, sqlite_where=SPENT, postgresql_where=SPENT),
+    Index("ix_jobs_accepted", "deadline_at", sqlite_where=ACCEPTED, postgresql_where=ACCEPTED),
     Index("ix_jobs_creating", "id", sqlite_where=_CREATING, postgresql_where=_CREATING),
+    Index("ix_jobs_leased", "leased_by", sqlite_where=_LEASED, postgresql_where=_LEASED),
     Index("ix_jobs_tenant_id_accepted_at", "tenant_id", "accepted_at"),
     Index("ix_jobs_tenant_id_reference", "tenant_id", "reference"),
 )
@@ -151,6 +173,8 @@ inbox = Table(
     Index("ix_inbox_account_id_gateway_id", "account_id", "gateway_id"),
     Index("ix_inbox_account_id_session_id", "account_id", "session_id"),
     Index("ix_inbox_last_received_at", "last_received_at"),
+    # Believed, and not brought to a job: the sweep tries again.
+    Index("ix_inbox_unmatched", "last_received_at", sqlite_where=_UNMATCHED, postgresql_where=_UNMATCHED),
 )
 
 rejections = Table(
@@ -184,6 +208,7 @@ hand_offs = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("key", String(200), nullable=False, unique=True),
+    Column("tenant_id", ForeignKey("tenants.id"), nullable=False),
     Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
     Column("kind", String(16), nullable=False),
     Column("output_index", Integer),
@@ -201,7 +226,10 @@ hand_offs = Table(
     Column("bytes", BigInteger),
     Column("sha256", String(64)),
     Column("done_at", Float),
-    Index("ix_hand_offs_due", "state", "due_at", sqlite_where=_DUE, postgresql_where=_DUE),
+    Index(
+        "ix_hand_offs_due", "tenant_id", "due_at", sqlite_where=HAND_OFFS_DUE, postgresql_where=HAND_OFFS_DUE
+    ),
+    Index("ix_hand_offs_leased", "leased_by", sqlite_where=_LEASED, postgresql_where=_LEASED),
     Index("ix_hand_offs_job_id", "job_id"),
 )
 
@@ -220,4 +248,16 @@ pulses = Table(
     metadata,
     Column("name", String(32), primary_key=True),
     Column("at", Float, nullable=False),
+)
+
+# Only those that failed the last time.
+destinations = Table(
+    "destinations",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("pause", Float, nullable=False),
+    Column("shut_until", Float),
+    Column("trying", String(200)),
+    Column("reason", Text, nullable=False),
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, insert, select, update
+from enum import StrEnum
+
+from sqlalchemy import delete, func, insert, select, update
 
 from orchestrator.store.database import WORKER_DEAD_AFTER, Transaction
 from orchestrator.store.schema import pulses, workers
@@ -18,6 +20,17 @@ def beat(tx: Transaction, worker: str) -> bool:
     return tx.execute(update(workers).where(workers.c.id == worker).values(beaten_at=tx.now)).rowcount == 1
 
 
+def can_lease(tx: Transaction, worker: str) -> bool:
+    """Whether a lease of this worker would hold. One that wakes from a long pause beats first.
+
+    False: it was forgotten meanwhile, and has to join again.
+    """
+    beaten_at = tx.execute(select(workers.c.beaten_at).where(workers.c.id == worker)).scalar()
+    if beaten_at is not None and beaten_at <= tx.now - WORKER_DEAD_AFTER:
+        return beat(tx, worker)
+    return beaten_at is not None
+
+
 def leave(tx: Transaction, worker: str) -> None:
     """Forget a worker; whatever it still leases is free at once."""
     tx.execute(delete(workers).where(workers.c.id == worker))
@@ -28,24 +41,49 @@ def leave_all(tx: Transaction) -> None:
     tx.execute(delete(workers))
 
 
-def alive(tx: Transaction) -> list[int]:
-    """The process ids of the workers that beat, oldest first."""
+def alive(tx: Transaction, *, host: str | None = None) -> list[int]:
+    """The process ids of the workers that beat, oldest first; of all hosts or of one."""
     query = select(workers.c.pid).where(workers.c.beaten_at > tx.now - WORKER_DEAD_AFTER)
+    if host is not None:
+        query = query.where(workers.c.host == host)
     return [row.pid for row in tx.execute(query.order_by(workers.c.started_at))]
+
+
+def first_start(tx: Transaction) -> float | None:
+    """Since when there has been a worker that is known, or None when there is none."""
+    return tx.execute(select(func.min(workers.c.started_at))).scalar()
 
 
 def bury_dead(tx: Transaction) -> int:
     """Forget workers that stopped beating long ago; their leases were void already."""
-    dead = workers.c.beaten_at < tx.now - 10 * WORKER_DEAD_AFTER
-    return tx.execute(delete(workers).where(dead)).rowcount
+    dead = select(workers.c.id).where(workers.c.beaten_at < tx.now - 10 * WORKER_DEAD_AFTER)
+    # Not one that wakes up at this moment: it may go on to wait for what this transaction holds.
+    asleep = dead.with_for_update(skip_locked=True)
+    return tx.execute(delete(workers).where(workers.c.id.in_(asleep.scalar_subquery()))).rowcount
 
 
-def pulse(tx: Transaction, name: str) -> None:
+class Pulse(StrEnum):
+    """Something recurrent that says when it happened last."""
+
+    SWEEP = "sweep"  # somebody looked for what is due
+    BEAT = "beat"  # a message of beat's arrived
+    HOUSEKEEPING = "housekeeping"  # what is kept no longer was removed
+
+
+def pulse(tx: Transaction, name: Pulse) -> None:
     """Note that something recurrent happened just now."""
     statement = tx.insert(pulses).values(name=name, at=tx.now)
     tx.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"at": tx.now}))
 
 
-def last_pulse(tx: Transaction, name: str) -> float | None:
+def pulse_if_older(tx: Transaction, name: Pulse, seconds: float) -> bool:
+    """Note that something happens now, unless it did within these seconds: one of many callers gets True."""
+    statement = tx.insert(pulses).values(name=name, at=tx.now)
+    older = pulses.c.at <= tx.now - seconds
+    taken = statement.on_conflict_do_update(index_elements=["name"], set_={"at": tx.now}, where=older)
+    return tx.execute(taken).rowcount == 1
+
+
+def last_pulse(tx: Transaction, name: Pulse) -> float | None:
     """When it last happened, or None if never."""
     return tx.execute(select(pulses.c.at).where(pulses.c.name == name)).scalar()

@@ -1,0 +1,84 @@
+"""Destinations that fail: after some failures in a row nothing is taken there but one try now and then.
+
+The rows are shared by all workers: what one of them finds out spares the others, and one of them tries.
+A row is gone with the first thing that arrives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, exists, select, update
+
+from orchestrator.core.breaker import FAILURES_TO_OPEN, FIRST_PAUSE, LONGEST_PAUSE
+from orchestrator.store.database import Transaction
+from orchestrator.store.schema import HAND_OFFS_DUE, destinations, hand_offs
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """A destination that failed the last time; shut where `shut_until` is set, be it past."""
+
+    name: str
+    failures: int
+    pause: float
+    shut_until: float | None
+    trying: str | None
+    reason: str
+
+
+def failing(tx: Transaction) -> dict[str, Failing]:
+    """All that failed the last time, by name. `trying`: the key of the hand-off that is the one try."""
+    return {row.name: Failing(**row._mapping) for row in tx.execute(select(destinations))}
+
+
+def left_out(tx: Transaction) -> set[str]:
+    """Destinations that nothing is to be taken to at the moment."""
+    shut = select(destinations.c.name).where(destinations.c.shut_until > tx.now)
+    return {row.name for row in tx.execute(shut)}
+
+
+def shut(tx: Transaction, name: str) -> Failing | None:
+    """The destination, if it is shut, be it that its pause is over."""
+    query = select(destinations).where(destinations.c.name == name, destinations.c.shut_until.is_not(None))
+    row = tx.execute(query).first()
+    return Failing(**row._mapping) if row else None
+
+
+def try_if_still_shut(tx: Transaction, failing: Failing, key: str) -> bool:
+    """Take the one try after a pause; False when another hand-off is it."""
+    guard = (destinations.c.name == failing.name, destinations.c.shut_until == failing.shut_until)
+    # If nothing comes of this try, another one follows after the same pause.
+    values = {"shut_until": tx.now + failing.pause, "trying": key}
+    return tx.execute(update(destinations).where(*guard).values(**values)).rowcount == 1
+
+
+def failed(tx: Transaction, name: str, key: str, reason: str) -> bool:
+    """Count a failure: the fifth in a row shuts it, that of a try doubles the pause. Returns whether it shut.
+
+    Those of hand-offs that were already under way when it was shut lengthen nothing.
+    """
+    first = {"name": name, "failures": 1, "pause": FIRST_PAUSE, "reason": reason}
+    statement = tx.insert(destinations).values(**first)
+    again = {"failures": destinations.c.failures + 1, "reason": reason}
+    counted = statement.on_conflict_do_update(index_elements=["name"], set_=again).returning(*destinations.c)
+    row = tx.execute(counted).one()
+    shuts = row.shut_until is None and row.failures >= FAILURES_TO_OPEN
+    if shuts or row.trying == key:
+        pause = row.pause if shuts else min(2 * row.pause, LONGEST_PAUSE)
+        values = {"pause": pause, "shut_until": tx.now + pause, "trying": None}
+        tx.execute(update(destinations).where(destinations.c.name == name).values(**values))
+    return shuts
+
+
+def worked(tx: Transaction, name: str) -> bool:
+    """Forget earlier failures. Returns whether it had been shut."""
+    gone = delete(destinations).where(destinations.c.name == name).returning(destinations.c.shut_until)
+    row = tx.execute(gone).first()
+    return row is not None and row.shut_until is not None
+
+
+def forget(tx: Transaction, *, before: float) -> int:
+    """Remove those that nobody tried since then and that nothing is owed to any more. Returns how many."""
+    owed = exists().where(hand_offs.c.destination == destinations.c.name, HAND_OFFS_DUE)
+    return tx.execute(delete(destinations).where(destinations.c.shut_until < before, ~owed)).rowcount
