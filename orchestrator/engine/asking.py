@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -18,6 +18,7 @@ from orchestrator.gateway.client import Gateway
 from orchestrator.telemetry import Event, log
 
 AT_ONCE = 100  # GETs under way at the same time, per look
+QUICK = 2.0  # seconds after which what was answered is kept, and the others are waited for
 SNAPSHOTS_AT_ONCE = 10
 SNAPSHOTS_WITHIN = 30.0  # seconds for all of them: what was not read by then is read by the next look
 ERRORS_BEFORE_LIST = 3  # whole providers can answer 502 on GET for long while the list is right
@@ -35,24 +36,46 @@ class Answer:
     asked: bool = False
 
 
-async def ask_all(context: Context, jobs: Sequence[Job], now: float) -> dict[str, Answer]:
-    """Ask about every job. Never raises for what the gateway does."""
-    answers = {job.id: Answer() for job in jobs}
+async def ask_all(
+    context: Context, jobs: Sequence[Job], now: float
+) -> AsyncGenerator[list[tuple[Job, Answer]], None]:
+    """Ask about every job, and give the answers in two waves: slow ones hold up none but themselves.
+
+    Never raises for what the gateway does.
+    """
     slots = asyncio.Semaphore(AT_ONCE)
 
-    async def one(job: Job) -> None:
+    async def one(job: Job) -> tuple[Job, Answer]:
+        answer = Answer()
         async with slots:
-            await _get(context, job, answers[job.id], now)
+            await _get(context, job, answer, now)
+        return job, answer
 
-    await asyncio.gather(*(one(job) for job in jobs))
+    asking = [asyncio.create_task(one(job)) for job in jobs]
+    try:
+        await asyncio.wait(asking, timeout=QUICK)
+        quick = [task.done() for task in asking]
+        for wave in (True, False):
+            answered = [
+                await task for task, was_quick in zip(asking, quick, strict=True) if was_quick is wave
+            ]
+            await _ask_for_stored(context, answered, now)
+            if answered:
+                yield answered
+    finally:
+        for task in asking:
+            task.cancel()
+
+
+async def _ask_for_stored(context: Context, answered: Sequence[tuple[Job, Answer]], now: float) -> None:
     doubtful: dict[str, list[Job]] = defaultdict(list)
-    for job in jobs:
-        if _wants_stored(job, answers[job.id], now):
+    for job, answer in answered:
+        if _wants_stored(job, answer, now):
             doubtful[job.account_id].append(job)
+    answers = {job.id: answer for job, answer in answered}
     for account, unsure in doubtful.items():
         if context.breakers.allows(now, (account, None)):
             await _read_stored(context, account, unsure, answers, now)
-    return answers
 
 
 async def _get(context: Context, job: Job, answer: Answer, now: float) -> None:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from orchestrator.core.breaker import Breakers
 from orchestrator.core.effects import Policy
+from orchestrator.engine.held import Held
 from orchestrator.engine.http_loop import HttpLoop
-from orchestrator.gateway.client import Gateway
 from orchestrator.settings import Settings
 from orchestrator.sinks import Sink
 from orchestrator.store.database import Store
+from orchestrator.store.due import Turns
+from orchestrator.store.tenants import Spent
+
+if TYPE_CHECKING:
+    from orchestrator.gateway.client import (
+        Gateway,  # a quarter of what a process loads; web and beat ask nothing
+    )
+
+THREADS_FOR_OTHERS = 2
 
 
 @dataclass(slots=True)
@@ -33,6 +45,31 @@ class Quota:
             count = count + 1 if began == minute else 1
             self._spent[account] = (minute, count)
         return count <= per_minute
+
+
+@dataclass(slots=True)
+class Places:
+    """How many hand-offs of this process are under way to each destination."""
+
+    _taken: Counter[str] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def full(self, most: int) -> set[str]:
+        """Destinations with so many under way."""
+        with self._lock:
+            return {name for name, count in self._taken.items() if count >= most}
+
+    def take(self, name: str, most: int) -> bool:
+        """Begin one more, unless so many are under way."""
+        with self._lock:
+            free = self._taken[name] < most
+            self._taken[name] += free
+            return free
+
+    def give_back(self, name: str) -> None:
+        """It is over."""
+        with self._lock:
+            self._taken[name] -= 1
 
 
 @dataclass(slots=True)
@@ -55,10 +92,26 @@ class Context:
     pause: Callable[[float], object]
     rejections: Quota
     breakers: Breakers = field(default_factory=Breakers)
+    turns: Turns = field(default_factory=Turns)
+    places: Places = field(default_factory=Places)
+    held: Held = field(default_factory=Held)
+    # What each tenant has spent, and until when that is believed.
+    spent: dict[str, tuple[float, Spent]] = field(default_factory=dict)
     # Sessions of gateway jobs that are none of ours, so that each is opened once only.
     foreign: dict[str, str | None] = field(default_factory=dict)
+
+    @property
+    def most_to_one_destination(self) -> int:
+        """Hand-offs under way there at once: one that hangs leaves some threads to the others."""
+        if len(self.sinks) < 2:
+            return sys.maxsize
+        return max(1, self.settings.hand_off_threads - THREADS_FOR_OTHERS)
 
     @property
     def policy(self) -> Policy:
         """The settings that decide about due times."""
         return Policy(self.settings.poll_after_seconds, self.settings.uncertain_every_seconds)
+
+    def close(self) -> None:
+        """End every call and every connection to the gateway. The store is for whoever opened it to close."""
+        self.http.stop(*(gateway.aclose for gateway in self.gateways.values()))

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from orchestrator.core.job import Job, Observation, Source, Updates
 from orchestrator.core.lifecycle import Seen, State
+from orchestrator.engine import brake
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.observe import observe
@@ -18,14 +19,15 @@ from orchestrator.errors import StoreError
 from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.gateway.create_answer import CreateAnswer, CreateClass
 from orchestrator.store import jobs
-from orchestrator.store.database import BUSY_FOR, Transaction
+from orchestrator.store.database import Transaction
 from orchestrator.telemetry import Event, log
 
 # `created` brings the session id of a job whose create answer was lost; `expired` is not sent unasked.
 EVENTS = ("video.created", "video.completed", "video.failed", "video.cancelled", "video.expired")
 
-KEEP_TRIES = 6
+KEEP_TRIES = 150
 KEEP_AGAIN_AFTER = 2.0  # seconds
+ABANDONED_AFTER = 60.0  # seconds beyond the call's own deadline
 
 
 def create(context: Context) -> list[FollowUp] | None:
@@ -33,6 +35,11 @@ def create(context: Context) -> list[FollowUp] | None:
     job, follow_ups = _claim(context)
     if job is None:
         return follow_ups
+    with context.held.working([job]):
+        return _create(context, job)
+
+
+def _create(context: Context, job: Job) -> list[FollowUp]:
     reach(FaultPoint.CREATE_CLAIMED)
     answer = context.http.run(
         context.gateways[job.account_id].create(
@@ -46,13 +53,19 @@ def create(context: Context) -> list[FollowUp] | None:
 
 
 def _claim(context: Context) -> tuple[Job | None, list[FollowUp] | None]:
-    lease = context.settings.create_timeout_seconds + KEEP_TRIES * (KEEP_AGAIN_AFTER + BUSY_FOR)
+    # Shorter than an answer may wait for the database: given up for lost meanwhile, it is late, not wrong.
+    lease = context.settings.create_timeout_seconds + ABANDONED_AFTER
     with context.store.write() as tx:
-        claimed = jobs.claim_due(tx, [State.ACCEPTED], worker=context.worker, limit=1, lease=lease)
+        claimed = jobs.claim_due(
+            tx, jobs.CREATES, worker=context.worker, limit=1, lease=lease, turns=context.turns
+        )
         if not claimed:
             return None, None
         job = claimed[0]
         attempt = _attempt(job, tx.now)
+        held = brake.held(context, tx, job) if attempt.seen is Seen.ATTEMPT else None
+        if held is not None:
+            return None, held
         if attempt.seen is Seen.ATTEMPT and not context.breakers.allows(tx.now, (job.account_id, None)):
             return None, _put_off(context, tx, job)
         follow_ups = observe(context, tx, job.id, attempt)
@@ -101,7 +114,7 @@ def _tell_breaker(context: Context, job: Job, answer: CreateAnswer, now: float) 
 
 
 def _keep_surely(context: Context, job: Job, answer: CreateAnswer) -> list[FollowUp]:
-    """A paid job's id is not let go because the database is away for a moment."""
+    """A paid job's id is not let go because the database is away for some minutes."""
     for _ in range(KEEP_TRIES - 1):
         try:
             return _keep(context, job, answer)

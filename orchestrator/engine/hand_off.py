@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator.core import cadence
 from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Job, Output
+from orchestrator.engine import destinations
 from orchestrator.engine.context import Context
 from orchestrator.engine.fetching import LEASE, Fetched, fetch
 from orchestrator.engine.follow_up import FollowUp, Task
@@ -19,6 +20,7 @@ from orchestrator.errors import (
     ContentMissing,
     DestinationError,
     OrchestratorError,
+    Stopping,
 )
 from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.sinks import Delivered, Sink
@@ -40,16 +42,24 @@ _SUFFIXES = {
 
 def hand_off(context: Context) -> list[FollowUp] | None:
     """Do one hand-off that is due; None when none is."""
-    with context.store.write(durable=False) as tx:
-        claimed = hand_offs.claim_due(tx, worker=context.worker, lease=LEASE)
-        if claimed is None:
-            return None
-        job = jobs.get(tx, claimed.job_id)
-        siblings = outputs.of_job(tx, claimed.job_id)
-    assert job is not None  # a foreign key holds it
+    with destinations.claiming(context) as claim:
+        with context.store.write(durable=False) as tx:
+            claimed = claim.take(tx, lease=LEASE)
+            if claimed is None:
+                return None
+            job = jobs.get(tx, claimed.job_id)
+            siblings = outputs.of_job(tx, claimed.job_id)
+        assert job is not None  # a foreign key holds it
+        with context.held.working([claimed]):
+            return _hand_off(context, claimed, job, siblings)
+
+
+def _hand_off(context: Context, claimed: HandOff, job: Job, siblings: list[Output]) -> list[FollowUp]:
     reach(FaultPoint.HAND_OFF_CLAIMED)
     try:
         delivered, facts = _deliver(context, claimed, job, siblings)
+    except Stopping:
+        return _given_back(context, claimed)
     except OrchestratorError as error:
         return _failed(context, claimed, error)
     except Exception as error:  # noqa: BLE001 - a bug of ours must use up attempts too, not repeat for ever
@@ -144,7 +154,15 @@ def _done(context: Context, claimed: HandOff, delivered: Delivered, facts: dict[
                 Event.HANDED_OFF, job=claimed.job_id, destination=claimed.destination, key=claimed.key
             )
         )
+        destinations.worked(tx, claimed)
         return _unblocked(tx, claimed)
+
+
+def _given_back(context: Context, claimed: HandOff) -> list[FollowUp]:
+    """Another process makes this attempt; that it was begun here counts for nothing."""
+    with context.store.write() as tx:
+        hand_offs.finish_if_ours(tx, claimed, {"attempts": claimed.attempts - 1})
+    return [FollowUp(Task.HAND_OFF)]
 
 
 def _failed(context: Context, claimed: HandOff, error: OrchestratorError) -> list[FollowUp]:
@@ -168,6 +186,7 @@ def _failed(context: Context, claimed: HandOff, error: OrchestratorError) -> lis
             changes["due_at"] = tx.now + pause
         if not hand_offs.finish_if_ours(tx, claimed, changes):
             return []
+        destinations.failed(tx, claimed, error)
         _announce(tx, claimed, error, ended=gone or dead)
         if not (gone or dead):
             return [FollowUp(Task.HAND_OFF, pause)]

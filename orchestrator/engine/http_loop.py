@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any, TypeVar
 
-from orchestrator.errors import OrchestratorError
+from orchestrator.errors import Stopping
 
 T = TypeVar("T")
 
@@ -30,12 +31,15 @@ class HttpLoop:
         with self._starting:
             if self._stopped:
                 coroutine.close()
-                raise OrchestratorError("the event loop is stopped: this process is stopping")
+                raise Stopping("the event loop is stopped: this process is stopping")
             if not self._thread.is_alive():
                 self._thread.start()
             # Still in turn: once the loop is stopped, nobody would ever run or cancel it.
             running = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        return running.result()
+        try:
+            return running.result()
+        except CancelledError as error:
+            raise Stopping("the call was ended: this process is stopping") from error
 
     @contextmanager
     def enter(self, manager: AbstractAsyncContextManager[T]) -> Iterator[T]:
@@ -49,17 +53,29 @@ class HttpLoop:
         else:
             self.run(_leave(manager, None))
 
-    def each(self, stream: AsyncIterator[bytes]) -> Iterator[bytes]:
-        """The chunks of a stream, one crossing of threads each."""
-        while (chunk := self.run(_next(stream))) is not None:
-            yield chunk
+    def each(self, stream: AsyncIterator[T]) -> Iterator[T]:
+        """What comes out of a stream, one crossing of threads each."""
+        while (item := self.run(_next(stream))) is not None:
+            yield item
 
-    def stop(self) -> None:
-        """Stop the loop; what still runs on it is cancelled."""
+    @contextmanager
+    def closing(self, stream: AsyncGenerator[T, None]) -> Iterator[Iterator[T]]:
+        """The same, and the stream is over however this is left."""
+        try:
+            yield self.each(stream)
+        finally:
+            self.run(stream.aclose())
+
+    def stop(self, *last: Callable[[], Awaitable[object]]) -> None:
+        """Cancel what still runs on the loop, then call these, such as what closes its clients, then end it.
+
+        In this order a call that is under way ends in Stopping, not in an error of a client that was closed.
+        A loop that never ran calls nothing: nothing was opened on it.
+        """
         with self._starting:
             self._stopped = True
         if self._thread.is_alive():
-            asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop).result(timeout=5)
+            asyncio.run_coroutine_threadsafe(_cancel_all(last), self._loop).result(timeout=5)
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=5)
         if not self._loop.is_running():
@@ -76,12 +92,14 @@ async def _leave(manager: AbstractAsyncContextManager[Any], error: BaseException
     return await manager.__aexit__(type(error), error, error.__traceback__)
 
 
-async def _next(stream: AsyncIterator[bytes]) -> bytes | None:
+async def _next(stream: AsyncIterator[T]) -> T | None:
     return await anext(stream, None)
 
 
-async def _cancel_all() -> None:
+async def _cancel_all(last: Iterable[Callable[[], Awaitable[object]]]) -> None:
     tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    for call in last:
+        await call()

@@ -11,10 +11,12 @@ from orchestrator.core import cadence, effects
 from orchestrator.core.job import Job, Observation, Source
 from orchestrator.core.lifecycle import SETTLED, Seen, State, Verdict
 from orchestrator.engine import uncertain
+from orchestrator.engine.alone import BROKEN
 from orchestrator.engine.asking import SNAPSHOTS_WITHIN, Answer, ask_all
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.observe import carry_out, observe, write
+from orchestrator.errors import BadAnswer
 from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.store import jobs
 from orchestrator.store.database import Transaction
@@ -38,36 +40,64 @@ def look(context: Context) -> list[FollowUp] | None:
     lease = 4 * context.settings.look_timeout_seconds + 2 * SNAPSHOTS_WITHIN + 30.0
     with context.store.write(durable=False) as tx:
         now = tx.now
-        claimed = jobs.claim_due(tx, jobs.LOOKED_AT, worker=context.worker, limit=batch, lease=lease)
+        claimed = jobs.claim_due(
+            tx, jobs.LOOKS, worker=context.worker, limit=batch, lease=lease, turns=context.turns
+        )
     if not claimed:
         return None
+    with context.held.working(claimed):
+        return _look(context, claimed, now)
+
+
+def _look(context: Context, claimed: Sequence[Job], now: float) -> list[FollowUp]:
     reach(FaultPoint.LOOK_CLAIMED)
     unsure = [job for job in claimed if job.state is State.UNCERTAIN]
     known = [job for job in claimed if job.state is not State.UNCERTAIN]
-    answers = context.http.run(ask_all(context, known, now)) if known else {}
-    reach(FaultPoint.LOOK_ANSWERED)
-    with context.store.write() as tx:
-        follow_ups = _keep(context, tx, known, answers)
+    follow_ups = _ask_and_keep(context, known, now) if known else []
     if unsure:  # after the others are kept: this search can take long
         follow_ups += uncertain.resolve(context, unsure)
     reach(FaultPoint.LOOK_COMMITTED)
     return follow_ups
 
 
-def _keep(
-    context: Context, tx: Transaction, asked: Sequence[Job], answers: dict[str, Answer]
-) -> list[FollowUp]:
+def _ask_and_keep(context: Context, known: Sequence[Job], now: float) -> list[FollowUp]:
+    follow_ups: list[FollowUp] = []
+    with context.http.closing(ask_all(context, known, now)) as waves:
+        for answered in waves:
+            reach(FaultPoint.LOOK_ANSWERED)
+            with context.store.write() as tx:
+                # Sent once the last wave is kept; if that takes long, a sweep finds what the first one owes.
+                follow_ups += _keep(context, tx, answered)
+    return follow_ups
+
+
+def _keep(context: Context, tx: Transaction, answered: Sequence[tuple[Job, Answer]]) -> list[FollowUp]:
     done = _Round([], [])
-    for job in asked:
-        answer = answers[job.id]
+    # Those that changed nothing are written last: all are held first, in the order in which rows are held.
+    jobs.hold(tx, [job.id for job, _ in answered])
+    for job, answer in sorted(answered, key=lambda pair: pair[0].id):
         if answer.error is not None and answer.asked:
             log(Event.LOOK_FAILED, job=job.id, level=logging.WARNING, error=answer.error.message)
         if _changed_nothing(context, tx, job, answer):
             _count(context, tx, job, answer, done)
         else:
-            _apply(context, tx, job, answer, done)
+            _apply_alone(context, tx, job, answer, done)
     jobs.note_looks(tx, done.unchanged)
     return done.follow_ups
+
+
+def _apply_alone(context: Context, tx: Transaction, job: Job, answer: Answer, done: _Round) -> None:
+    """What cannot be kept of one job costs none of the others what was learned about them."""
+    alone = _Round([], [])
+    try:
+        with tx.part():
+            _apply(context, tx, job, answer, alone)
+    except BROKEN as error:
+        log(Event.LOOK_BROKE, job=job.id, level=logging.ERROR, error=str(error))
+        broke = BadAnswer("the answer could not be kept: the log has a line `look_broke`")
+        _count(context, tx, job, Answer([], broke, asked=True), done)
+    else:
+        done.follow_ups += alone.follow_ups
 
 
 def _changed_nothing(context: Context, tx: Transaction, job: Job, answer: Answer) -> bool:
@@ -135,13 +165,15 @@ def _try_detail_again(
         changes |= {"detail_tries": job.detail_tries - asked, "due_at": tx.now + wait}
         return [FollowUp(Task.LOOK, wait)]
     effect = effects.give_up_detail(job, now=tx.now)
-    write(tx, job, effect)
-    return carry_out(tx, job, effect)
+    # Moved by somebody else since it was claimed: then they have decided, and owe what follows.
+    return carry_out(tx, job, effect) if write(tx, job, effect) else []
 
 
 def _next_look(context: Context, tx: Transaction, job: Job, answer: Answer, errors: int) -> float:
     told = [seen for seen in answer.seen if seen.source is Source.POLL]
     retry_after = answer.error.retry.after if answer.error else None
+    if not answer.asked:
+        errors = 0  # the breaker's wait is long enough: doubled, it would outlast the outage by minutes
     guidance = cadence.Guidance(
         poll_after=told[-1].poll_after if told else job.poll_after,
         retry_after=max(retry_after or 0.0, told[-1].retry_after or 0.0 if told else 0.0),

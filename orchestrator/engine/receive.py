@@ -70,7 +70,7 @@ def take(
     delivery: Delivery,
 ) -> Receipt:
     """Remember a believed delivery, once by its event, and bring it to its job."""
-    job = _job_of(tx, account, delivery)
+    job = _hold_job_of(tx, account, delivery)
     entry_id, first = inbox.remember_once(
         tx,
         {
@@ -94,9 +94,18 @@ def take(
 def take_again(context: Context, tx: Transaction, entry: Entry) -> Receipt:
     """Bring an entry that was remembered before to its job, if that is known by now."""
     delivery = parse(entry.body)
-    job = _job_of(tx, entry.account_id, delivery)
+    job = _hold_job_of(tx, entry.account_id, delivery)
     inbox.settle(tx, entry.id, _state(delivery, job), job.id if job else None)
     return _bring(context, tx, entry.id, delivery, job, first=False)
+
+
+def match(context: Context, tx: Transaction, entry: Entry) -> tuple[FollowUp, ...]:
+    """Bring an entry that waited to its job, which is known by now."""
+    delivery = parse(entry.body)
+    job = _hold_job_of(tx, entry.account_id, delivery)
+    if job is None or not inbox.match_if_waiting(tx, entry.id, job.id):
+        return ()
+    return _bring(context, tx, entry.id, delivery, job, first=True).follow_ups
 
 
 def _bring(
@@ -116,12 +125,15 @@ def _state(delivery: Delivery, job: Job | None) -> EntryState:
     return EntryState.WAITING if job is None else EntryState.APPLIED
 
 
-def _job_of(tx: Transaction, account: str, delivery: Delivery) -> Job | None:
-    """The job of this account that a delivery is about; a delivery never reaches another account's."""
+def _hold_job_of(tx: Transaction, account: str, delivery: Delivery) -> Job | None:
+    """The job of this account that a delivery is about; a delivery never reaches another account's.
+
+    It is held before the inbox is touched: whoever keeps a create's answer takes the two in that order.
+    """
     job = jobs.by_gateway_id(tx, account, delivery.gateway_id)
     if job is None and delivery.session_id:
         job = jobs.by_session(tx, account, delivery.session_id)
-    return job
+    return job and jobs.lock(tx, job.id)
 
 
 def _believe(

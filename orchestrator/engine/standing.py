@@ -8,21 +8,26 @@ from dataclasses import dataclass
 from orchestrator.core.job import HandOff, HandOffState, Job, Output
 from orchestrator.core.lifecycle import SETTLED, State
 from orchestrator.errors import NotAllowed, NotFound
-from orchestrator.store import hand_offs, jobs, outputs
+from orchestrator.store import hand_offs, jobs, outputs, tenants
 from orchestrator.store.database import Transaction
 from orchestrator.store.schema import DEFAULT
 
 SHOWN_WHEN_UNCLEAR = 5
+HELD_LATELY = 10.0  # seconds; a hold is renewed every few, and may be just between two
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One job with its outputs and hand-offs, read in one transaction at `now`."""
+    """One job with its outputs and hand-offs, read in one transaction at `now`.
+
+    `held` says why the job is not created yet, where its tenant has enough under way.
+    """
 
     job: Job
     outputs: tuple[Output, ...]
     hand_offs: tuple[HandOff, ...]
     now: float
+    held: str | None = None
 
     @property
     def over(self) -> bool:
@@ -45,7 +50,13 @@ class Standing:
 
 def read(tx: Transaction, job_ids: Sequence[str]) -> list[Standing]:
     """Where these jobs stand, in the order given. Raises NotFound."""
-    return [_standing(tx, jobs.require(tx, job_id)) for job_id in job_ids]
+    why = why_held(tx)
+    return [_standing(tx, jobs.require(tx, job_id), why) for job_id in job_ids]
+
+
+def why_held(tx: Transaction) -> dict[str, str]:
+    """By tenant, why its accepted jobs are not created at the moment."""
+    return tenants.held(tx, since=tx.now - HELD_LATELY)
 
 
 def find(tx: Transaction, name: str) -> Job:
@@ -66,5 +77,7 @@ def find(tx: Transaction, name: str) -> Job:
     return found[0]
 
 
-def _standing(tx: Transaction, job: Job) -> Standing:
-    return Standing(job, tuple(outputs.of_job(tx, job.id)), tuple(hand_offs.of_job(tx, job.id)), tx.now)
+def _standing(tx: Transaction, job: Job, why: dict[str, str]) -> Standing:
+    held = why.get(job.tenant_id) if job.state is State.ACCEPTED else None
+    there, owed = outputs.of_job(tx, job.id), hand_offs.of_job(tx, job.id)
+    return Standing(job, tuple(there), tuple(owed), tx.now, held)

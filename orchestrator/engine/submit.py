@@ -86,6 +86,8 @@ def _check(context: Context, one: Submission) -> None:
         )
     if not one.request.get("model"):
         raise RequestError("the request has no `model`", hint="name one, for example google/veo-3.1-lite")
+    if one.reference is not None and "\x00" in one.reference:
+        raise RequestError("the reference has a NUL character", hint="leave it out: databases keep none")
     if one.reference is not None and not 0 < len(one.reference) <= LONGEST_REFERENCE:
         raise RequestError(f"a reference has 1 to {LONGEST_REFERENCE} characters")
     if one.deadline_seconds is not None and not one.deadline_seconds > 0:

@@ -3,45 +3,94 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from orchestrator.core.job import Observation, Source
-from orchestrator.core.lifecycle import Seen, State
+from orchestrator.core.lifecycle import Seen
+from orchestrator.engine.alone import alone
 from orchestrator.engine.context import Context
+from orchestrator.engine.destinations import nowhere_to_go
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.observe import observe
-from orchestrator.store import hand_offs, inbox, jobs, observations, workers
+from orchestrator.engine.receive import match
+from orchestrator.store import destinations, hand_offs, inbox, jobs, workers
 from orchestrator.store.database import Transaction
-from orchestrator.telemetry import Event, log
+from orchestrator.store.inbox import Entry
+from orchestrator.store.workers import Pulse
+from orchestrator.telemetry import Event
 
 HORIZON = 30.0  # seconds that countdowns reach ahead; what is due later is found by a later sweep
+SOON = 5.0  # seconds ahead that a sweep looks; the next one comes within a second
 MOST = 200  # rows of a kind that one sweep reads
 HANDS = 16  # messages of a kind that one sweep sends at once: whoever gets one goes on until nothing is due
-DAY = 86_400.0
-HOUSEKEEPING_EVERY = 60.0
+MATCH_AGAIN_WITHIN = 300.0  # seconds; both transactions ended long before
 
 
-def sweep(context: Context) -> list[FollowUp]:
+def sweep(context: Context, *, from_beat: bool = False) -> list[FollowUp]:
     """Send for what is due and not being done, arm what is due soon, and give abandoned creates a verdict."""
-    with context.store.write() as tx:
-        workers.beat(tx, context.worker)  # or a gap in our own heartbeats would void what we are doing
-        follow_ups = []
-        for job in jobs.abandoned_creates(tx, limit=MOST):
-            note = "the worker that made the create call is gone, or its time is up"
-            lost = Observation(Source.CLOCK, Seen.LOST, attempt_id=job.session_id, note=note)
-            follow_ups += observe(context, tx, job.id, lost)
-        workers.pulse(tx, "sweep")
-        _keep_house(context, tx)
-        follow_ups += due(tx, HORIZON)
+    follow_ups = _bring_in_strays(context)
+    with context.store.write(durable=False) as tx:
+        follow_ups += due(context, tx, SOON)
+        # Last, since all other sweeps wait for these rows: one that hangs here would stop them all.
+        workers.pulse(tx, Pulse.SWEEP)
+        if from_beat:
+            workers.pulse(tx, Pulse.BEAT)
     return follow_ups
 
 
-def due(tx: Transaction, horizon: float = 0.0) -> list[FollowUp]:
+def _bring_in_strays(context: Context) -> list[FollowUp]:
+    """Jobs that no message and no due time will reach: there are hardly ever any."""
+    with context.store.write(durable=False) as tx:
+        workers.beat(tx, context.worker)  # or a gap in our own heartbeats would void what we are doing
+        strays = jobs.abandoned_creates(tx, limit=1) or jobs.overdue_creates(tx, limit=1)
+        if not strays and not _unmatched(tx, limit=1):
+            return []
+    follow_ups: list[FollowUp] = []
+    # One after the other: each holds its jobs in the order of their ids, all three together would not.
+    for bring_in in (_give_up_abandoned, _time_out_held, _match_again):
+        with context.store.write() as tx:
+            follow_ups += bring_in(context, tx)
+    return follow_ups
+
+
+def _give_up_abandoned(context: Context, tx: Transaction) -> Iterator[FollowUp]:
+    note = "the worker that made the create call is gone, or its time is up"
+    for job in jobs.abandoned_creates(tx, limit=MOST):
+        with alone(tx, Event.SWEEP_BROKE, job.id):
+            lost = Observation(Source.CLOCK, Seen.LOST, attempt_id=job.session_id, note=note)
+            yield from observe(context, tx, job.id, lost)
+
+
+def _time_out_held(context: Context, tx: Transaction) -> Iterator[FollowUp]:
+    """Accepted jobs that come too late: nobody claims those of a tenant that is held."""
+    overdue = sorted(jobs.overdue_creates(tx, limit=MOST), key=lambda job: job.id)
+    late, unwanted = Observation(Source.CLOCK, Seen.DEADLINE), Observation(Source.OPERATOR, Seen.CANCEL)
+    for job in overdue:
+        with alone(tx, Event.SWEEP_BROKE, job.id):
+            yield from observe(context, tx, job.id, unwanted if job.cancel_requested_at else late)
+
+
+def _match_again(context: Context, tx: Transaction) -> Iterator[FollowUp]:
+    """Webhooks that were kept in the very moment in which their job learned its gateway id.
+
+    Neither transaction saw the other one, so neither brought them together.
+    """
+    for entry in _unmatched(tx, limit=MOST):
+        with alone(tx, Event.SWEEP_BROKE, entry.gateway_id):
+            yield from match(context, tx, entry)
+
+
+def _unmatched(tx: Transaction, *, limit: int) -> list[Entry]:
+    return inbox.unmatched(tx, since=tx.now - MATCH_AGAIN_WITHIN, limit=limit)
+
+
+def due(context: Context, tx: Transaction, horizon: float = 0.0) -> list[FollowUp]:
     """A message for everything that is due within `horizon` seconds and that nobody holds."""
     until = tx.now + horizon
-    creates = jobs.due_moments(tx, [State.ACCEPTED], until=until, limit=MOST)
-    looks = jobs.due_moments(tx, jobs.LOOKED_AT, until=until, limit=MOST)
-    owed = hand_offs.due_moments(tx, until=until, limit=MOST)
+    creates = jobs.due_moments(tx, jobs.CREATES, until=until, limit=MOST)
+    looks = jobs.due_moments(tx, jobs.LOOKS, until=until, limit=MOST)
+    shut = destinations.left_out(tx)
+    reachable = not nowhere_to_go(context, shut)
+    owed = hand_offs.due_moments(tx, until=until, limit=MOST, without=shut) if reachable else []
     found = ((Task.CREATE, creates), (Task.LOOK, looks), (Task.HAND_OFF, owed))
     return [follow_up for task, moments in found for follow_up in _messages(task, moments, tx.now)]
 
@@ -51,19 +100,3 @@ def _messages(task: Task, moments: list[float], now: float) -> Iterator[FollowUp
     yield from [FollowUp(task)] * min(overdue, HANDS)
     for moment in moments[overdue:]:
         yield FollowUp(task, moment - now)
-
-
-def _keep_house(context: Context, tx: Transaction) -> None:
-    last = workers.last_pulse(tx, "housekeeping")
-    if last is not None and tx.now < last + HOUSEKEEPING_EVERY:
-        return
-    workers.pulse(tx, "housekeeping")
-    settings = context.settings
-    gone: dict[str, Any] = {
-        "observations": observations.prune(tx, before=tx.now - settings.retain_observations_days * DAY),
-        "inbox": inbox.prune(tx, before=tx.now - settings.retain_inbox_days * DAY),
-        "rejections": inbox.prune_rejections(tx, before=tx.now - settings.retain_inbox_days * DAY),
-        "workers": workers.bury_dead(tx),
-    }
-    if any(gone.values()):
-        tx.after_commit.append(lambda: log(Event.SWEPT, **gone))

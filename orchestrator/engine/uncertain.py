@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from orchestrator.core.job import Job, Observation, Source, job_of_session
 from orchestrator.core.lifecycle import Seen, State
+from orchestrator.engine.alone import alone
 from orchestrator.engine.asking import SNAPSHOTS_AT_ONCE, SNAPSHOTS_WITHIN
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
@@ -31,7 +32,11 @@ def resolve(context: Context, unsure: Sequence[Job]) -> list[FollowUp]:
     """Search for what the create attempts of these claimed jobs made, and keep what was found."""
     found = _search(context, unsure)
     with context.store.write() as tx:
-        return [up for job in unsure for up in _keep(context, tx, job, found.get(job.id, []))]
+        follow_ups: list[FollowUp] = []
+        for job in sorted(unsure, key=lambda job: job.id):  # the order in which rows are held
+            with alone(tx, Event.LOOK_BROKE, job.id):
+                follow_ups += _keep(context, tx, job, found.get(job.id, []))
+        return follow_ups
 
 
 def _search(context: Context, unsure: Sequence[Job]) -> dict[str, list[Observation]]:

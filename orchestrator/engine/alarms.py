@@ -1,0 +1,93 @@
+"""What is wrong with the orchestrator as a whole, for whoever runs it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from orchestrator.store import destinations, hand_offs, jobs, workers
+from orchestrator.store.database import Transaction
+from orchestrator.store.workers import Pulse
+from orchestrator.telemetry import Event, log
+
+PULSE_IS_LATE = 10.0  # seconds; both pulses come every second
+BEHIND_AFTER = 60.0  # seconds that due work may wait for somebody to take it
+CLOCK_MAY_DIFFER = 30.0  # seconds; signatures of webhooks are believed for 300
+
+
+class AlarmName(StrEnum):
+    """What can be wrong."""
+
+    NO_SWEEP = "no_sweep"  # nobody looks for what is due: all workers are gone, or hang
+    NO_BEAT = "no_beat"  # no message of beat's arrives: it or the broker is away, and workers sweep instead
+    BEHIND = "behind"  # due work waits too long: too few workers, or one of their queues is not served
+    DESTINATION_SHUT = "destination_shut"  # a destination fails: what is owed to it waits
+    CLOCK_OFF = "clock_off"  # this process's clock is wrong: signatures and countdowns are judged by it
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One thing that is wrong, and since when or by how much, in words."""
+
+    name: AlarmName
+    detail: str
+
+
+def read(tx: Transaction, *, wall_clock: float, beat_expected: bool) -> list[Alarm]:
+    """Everything that is wrong now. Silence from the very start is no alarm: nothing ran yet."""
+    shut = {name: one for name, one in destinations.failing(tx).items() if one.shut_until is not None}
+    found = [*_late_pulse(tx, beat_expected=beat_expected), *_behind(tx, shut)]
+    if shut:
+        told = [f"{one.name} failed {one.failures} times in a row: {one.reason}" for one in shut.values()]
+        found.append(Alarm(AlarmName.DESTINATION_SHUT, "; ".join(told)))
+    off = wall_clock - tx.now
+    if abs(off) > CLOCK_MAY_DIFFER:
+        way = "ahead of" if off > 0 else "behind"
+        found.append(Alarm(AlarmName.CLOCK_OFF, f"this clock is {abs(off):.0f} s {way} the database's"))
+    return found
+
+
+def _late_pulse(tx: Transaction, *, beat_expected: bool) -> list[Alarm]:
+    swept_at = workers.last_pulse(tx, Pulse.SWEEP)
+    if swept_at is None:
+        return []
+    if tx.now > swept_at + PULSE_IS_LATE:
+        return [Alarm(AlarmName.NO_SWEEP, f"no worker swept for {tx.now - swept_at:.0f} s")]
+    # Where none ever came, it is missed only once a worker has been there for a while to take it.
+    beaten_at = workers.last_pulse(tx, Pulse.BEAT) or workers.first_start(tx)
+    if not beat_expected or beaten_at is None or tx.now <= beaten_at + PULSE_IS_LATE:
+        return []
+    silence = f"no message of beat's arrived for {tx.now - beaten_at:.0f} s"
+    return [Alarm(AlarmName.NO_BEAT, f"{silence}; the workers sweep instead")]
+
+
+def _behind(tx: Transaction, shut: Collection[str]) -> list[Alarm]:
+    """What waits for a worker; not what waits for a tenant's limit, or for a destination that is shut."""
+    kinds = (jobs.CREATES, jobs.LOOKS)
+    waiting = {one.name: jobs.due_since(tx, one, held_within=BEHIND_AFTER) for one in kinds}
+    waiting[hand_offs.HAND_OFFS.name] = hand_offs.due_since(tx, without=shut)
+    late = {name: tx.now - since for name, since in waiting.items() if since is not None}
+    return [
+        Alarm(AlarmName.BEHIND, f"a {name} has been due for {seconds:.0f} s and nobody takes it")
+        for name, seconds in late.items()
+        if seconds > BEHIND_AFTER
+    ]
+
+
+@dataclass(slots=True)
+class Bell:
+    """Logs each alarm once when it begins and once when it is over."""
+
+    ringing: dict[AlarmName, str] = field(default_factory=dict)
+
+    def ring(self, alarms: Sequence[Alarm]) -> None:
+        """Take note of everything that is wrong now."""
+        now = {alarm.name: alarm.detail for alarm in alarms}
+        for name, detail in now.items():
+            if name not in self.ringing:
+                log(Event.ALARM_RAISED, level=logging.ERROR, alarm=name, detail=detail)
+        for name in self.ringing.keys() - now.keys():
+            log(Event.ALARM_CLEARED, level=logging.WARNING, alarm=name)
+        self.ringing = now

@@ -1,0 +1,51 @@
+"""Removing what the settings keep no longer, by one worker at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from orchestrator.engine.context import Context
+from orchestrator.store import destinations, inbox, observations, workers
+from orchestrator.store.database import Transaction
+from orchestrator.store.workers import Pulse
+from orchestrator.telemetry import Event, log
+
+DAY = 86_400.0
+EVERY = 60.0  # seconds
+ROUNDS = 50  # parts that one round of it removes at most, each in a transaction of its own
+UNTRIED_FOR = 600.0  # seconds beyond its pause after which a destination that is shut may be forgotten
+
+Prune = Callable[[Transaction], int]
+
+
+def keep_house(context: Context) -> None:
+    """Remove what is old, unless somebody did within the last minute."""
+    with context.store.write(durable=False) as tx:
+        # Taken before the work: others need not wait for it, and one that fails does not come each second.
+        if not workers.pulse_if_older(tx, Pulse.HOUSEKEEPING, EVERY):
+            return
+    settings = context.settings
+    retained = {
+        "observations": (observations.prune, settings.retain_observations_days * DAY),
+        "inbox": (inbox.prune, settings.retain_inbox_days * DAY),
+        "rejections": (inbox.prune_rejections, settings.retain_inbox_days * DAY),
+        "destinations": (destinations.forget, UNTRIED_FOR),
+    }
+    gone: dict[str, Any] = {"workers": _all(context, workers.bury_dead)}
+    for name, (prune, age) in retained.items():
+        gone[name] = _all(context, lambda tx, prune=prune, age=age: prune(tx, before=tx.now - age))  # type: ignore[misc]
+    if any(gone.values()):
+        log(Event.SWEPT, **gone)
+
+
+def _all(context: Context, prune: Prune) -> int:
+    """Part by part, until one finds nothing."""
+    gone = 0
+    for _ in range(ROUNDS):
+        with context.store.write(durable=False) as tx:
+            some = prune(tx)
+        gone += some
+        if not some:
+            break
+    return gone
