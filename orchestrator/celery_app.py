@@ -1,21 +1,28 @@
-"""The Celery application: every setting of it, with the reason beside it."""
+"""The Celery application: every setting of it, with the reason beside it.
+
+Measured where a number or a choice says so: docs/explanation/messages.md has the figures.
+"""
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from celery import Celery
+from celery.worker.consumer import Consumer
+
+from orchestrator.settings import QUEUES
 
 EMBEDDED = "memory://localhost/"
-
-# Queues by purpose, so that slow hand-offs never starve looks or creates.
-QUEUES = ("create", "look", "hand_off", "sweep")
 
 SETTINGS: dict[str, Any] = {
     # Rows are the truth: a result would tell nobody anything.
     "task_ignore_result": True,
     "result_backend": None,
-    # A message names no job, so one that is lost or doubled is made up for by the sweep or by the claim.
+    # Early acks. A message names no job: one that is lost is made up for by the sweep, one that is doubled
+    # claims nothing. Late acks bring nothing back sooner (the visibility timeout is longer than a sweep).
     "task_acks_late": False,
     # Fetch little ahead: a message that waits behind a long task could be running elsewhere.
     "worker_prefetch_multiplier": 1,
@@ -23,25 +30,104 @@ SETTINGS: dict[str, Any] = {
     "task_create_missing_queues": True,
     "task_serializer": "json",
     "accept_content": ["json"],
-    # A publish that fails is not repeated for long: the sweep repairs, a blocked thread does not.
-    "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0.1},
+    # A publish that fails is tried once more on a new connection, which is what a restarted broker needs.
+    # Not for longer: the sweep repairs, a blocked thread does not.
+    "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0.0},
+    # Wait for the broker for as long as it takes; the default gives up after 100 attempts.
     "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,
+    # A Redis that refuses (out of memory, a full disk, a replica after a failover) is as good as away.
+    "broker_channel_error_retry": True,
+    # Celery 5.7.0 ends a worker whose broker goes away while it holds a message.
+    "worker_consumer": "orchestrator.celery_app:SafeConsumer",
+    # After a lost connection a worker would fetch less for each task under way, lest it runs them twice; its
+    # messages were acknowledged and name no job, so that only makes it slow.
+    "worker_enable_prefetch_count_reduction": False,
+    # What it cancels are tasks with late acks: none of ours. Unset, each lost connection warns about it.
+    "worker_cancel_long_running_tasks_on_connection_loss": True,
     # Announcements between workers, of no use here.
     "worker_send_task_events": False,
     "worker_enable_remote_control": False,
     # Logs are ours: one JSON line each.
     "worker_hijack_root_logger": False,
     "worker_redirect_stdouts": False,
-    # The in-memory transport polls, and the default of a second would be most of a job's latency.
-    "broker_transport_options": {"polling_interval": 0.005},
     # How exactly countdowns are kept; the default of a second is too coarse for short ones.
     "worker_timer_precision": 0.05,
     "enable_utc": True,
 }
 
+IN_MEMORY: dict[str, Any] = {
+    # This transport polls, and the default of a second would be most of a job's latency.
+    "polling_interval": 0.005,
+}
 
-def make_app(broker_url: str = EMBEDDED) -> Celery:
-    """A Celery application on this broker, without tasks yet."""
+REDIS: dict[str, Any] = {
+    # A message that its worker did not live to acknowledge comes back after this. Longer than any message
+    # is held (countdowns reach 30 s ahead), or it would be delivered again and again; it need not be short,
+    # since the sweep has long sent another.
+    "visibility_timeout": 300,
+    # Without a timeout a connection that went dead without a word is waited for for ever (kombu's default).
+    # Longer than the second for which a consumer's BRPOP blocks.
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "health_check_interval": 5,
+    # Only our own messages, though others share the database.
+    "global_keyprefix": "orchestrator:",
+}
+
+# Whoever publishes has something better to do than to wait for a broker that hangs.
+PUBLISHING = {"socket_timeout": 2, "socket_connect_timeout": 1}
+
+RECONNECT_EVERY = 2  # seconds, whole ones
+
+
+class SafeConsumer(Consumer):
+    """Outlives its broker, and notices that it was away (Celery 5.7.0, kombu 5.7.0).
+
+    Celery closes a connection again after its remains were collected; on Redis that second close restores
+    unacked messages over a client that is gone, which ends the worker.
+
+    And it only logs an ack that failed. To kombu the message is unacked from then on, so where no more may be
+    fetched it asks for none, has no connection to see the loss on, and waits for ever.
+    """
+
+    hub: Any
+    task_consumer: Any
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """The connection broke; a new one is made after this."""
+        if self.connection is not None:
+            self.connection.close = lambda: None  # type: ignore[method-assign]
+        super().on_connection_error_after_connected(exc)
+
+    def call_soon_ack(self, p: Any, *args: Any, **kwargs: Any) -> Any:
+        """Acknowledge (or reject) a message in the event loop; what goes wrong there ends the connection."""
+        if self.hub is None:  # in memory: nothing to lose
+            return super().call_soon_ack(p, *args, **kwargs)  # type: ignore[misc]  # not in its stubs
+        message = p.__self__
+        settle = message.ack if p.__name__ == "ack_log_error" else message.reject
+        return self.hub.call_soon(self._settle, message.channel, partial(settle, *args[2:], **kwargs))
+
+    def _settle(self, channel: Any, settle: Callable[[], None]) -> None:
+        # What came over an earlier connection has gone with it: Redis gives it to somebody again.
+        if self.task_consumer is not None and channel is self.task_consumer.channel:
+            settle()
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """Wait for the broker, and try as often after ten minutes as at first; Celery would every 30 s."""
+        every = {"interval_start": RECONNECT_EVERY, "interval_step": 0}
+        conn.ensure_connection = partial(conn.ensure_connection, **every)
+        return super().ensure_connected(conn)
+
+
+def make_app(broker_url: str = EMBEDDED, *, publishes: bool = False) -> Celery:
+    """A Celery application on this broker, without tasks yet. `publishes`: it only sends messages."""
     app = Celery("orchestrator", broker=broker_url, set_as_current=False)
     app.conf.update(SETTINGS)
+    if broker_url.startswith("rediss:"):
+        # kombu's default takes any certificate. One's own authority is named in the URL: ?ssl_ca_certs=…
+        app.conf.broker_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
+    transport = IN_MEMORY if broker_url == EMBEDDED else REDIS | (PUBLISHING if publishes else {})
+    app.conf.broker_transport_options = dict(transport)
     return app

@@ -7,8 +7,9 @@ import random
 import signal
 import socket
 import sys
+import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ulid import ULID
 
@@ -18,13 +19,14 @@ from orchestrator.engine.http_loop import HttpLoop
 from orchestrator.errors import SettingError
 from orchestrator.fault_points import FaultPoint
 from orchestrator.gateway.account import Account
-from orchestrator.gateway.client import Gateway, connect
-from orchestrator.gateway.connection import Timeouts
 from orchestrator.settings import PREFIX, Settings, load
 from orchestrator.sinks import Sink
 from orchestrator.sinks.folder import FolderSink
 from orchestrator.store.database import Store
 from orchestrator.store.schema import DEFAULT
+
+if TYPE_CHECKING:
+    from orchestrator.gateway.client import Gateway
 
 GATEWAY_S_OWN_KEY = "PHASEO_API_KEY"
 
@@ -62,7 +64,7 @@ def open_store(settings: Settings) -> Store:
                 f"the data folder {settings.data_dir} cannot be made: {error.strerror}",
                 hint="point ORCHESTRATOR_DATA_DIR at a folder that this user may write",
             ) from error
-    return Store(settings.resolved_database_url)
+    return Store(settings.resolved_database_url, connections=settings.database_connections)
 
 
 def build(settings: Settings, store: Store, *, asks_gateway: bool = True) -> Context:
@@ -84,6 +86,9 @@ def build(settings: Settings, store: Store, *, asks_gateway: bool = True) -> Con
 
 def gateway(settings: Settings) -> Gateway:
     """The client of the default account. Raises SettingError without a key."""
+    from orchestrator.gateway.client import connect
+    from orchestrator.gateway.connection import Timeouts
+
     timeouts = Timeouts(
         total_create=settings.create_timeout_seconds,
         total_look=settings.look_timeout_seconds,
@@ -131,6 +136,18 @@ def monotonic() -> float:
 def whoami() -> tuple[str, int]:
     """This machine and this process."""
     return socket.gethostname(), os.getpid()
+
+
+def leave_threads() -> None:
+    """End this process as one that is done, also where a thread still waits for an answer from somewhere.
+
+    Python would wait for it as long as that takes, and kombu would talk to Redis over the connections that
+    such a thread uses. Draining had its time, and rows make the rest safe.
+    """
+    if threading.active_count() > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def abort() -> None:

@@ -9,34 +9,48 @@ from __future__ import annotations
 
 import logging
 import math
+import queue
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from celery import Celery
-from kombu.exceptions import OperationalError
 
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.sweep import HORIZON
 from orchestrator.telemetry import Event, log
 
 SLOT = 0.25  # seconds
+# A message that nobody took for so long evaporates: the sweep sends for what is still due.
+EXPIRES_AFTER = 60.0
+AWAY_FOR = 5.0  # seconds for which a broker that failed is left alone, so that not every thread waits for it
+MOST_WAITING = 1_000  # commits whose follow-ups wait while the broker hangs; the sweep finds the others
+CLOSE_WITHIN = 1.0  # seconds
 
 
 class Sender:
-    """Turns follow-ups into messages. One per process; `clock` is monotonic."""
+    """Turns follow-ups into messages, at once. One per process; `clock` is monotonic."""
 
     def __init__(self, app: Celery, clock: Callable[[], float]) -> None:
         self._app = app
         self._clock = clock
         self._armed: dict[tuple[Task, int], float] = {}
         self._lock = threading.Lock()
+        self._away = False
+        self._try_again_at = 0.0
+
+    @property
+    def broker_away(self) -> bool:
+        """Whether the broker did not take the last message; one is tried every so many seconds."""
+        return self._away
 
     def __call__(self, follow_ups: Iterable[FollowUp]) -> None:
         """Send, after the commit. Never raises: what could not be sent is found by the sweep."""
         for follow_up in follow_ups:
             wait, slot = self._wait(follow_up)
             if wait is not None and not self._send(follow_up.task, wait) and slot is not None:
-                self._armed.pop((follow_up.task, slot), None)
+                with self._lock:
+                    self._armed.pop((follow_up.task, slot), None)
 
     def _wait(self, follow_up: FollowUp) -> tuple[float | None, int | None]:
         """The countdown to send with, None when the slot is armed or too far away to arm; and the slot."""
@@ -62,9 +76,52 @@ class Sender:
             del self._armed[oldest]
 
     def _send(self, task: Task, countdown: float) -> bool:
+        if not self._may_try():
+            return False
         try:
-            self._app.send_task(task, countdown=countdown or None)
-        except (OperationalError, OSError) as error:
+            self._app.send_task(task, countdown=countdown or None, expires=countdown + EXPIRES_AFTER)
+        except Exception as error:  # noqa: BLE001 - its clients raise all sorts, and the sweep makes up for it
+            self._away, self._try_again_at = True, self._clock() + AWAY_FOR
             log(Event.SEND_FAILED, level=logging.WARNING, task=task, error=str(error))
             return False
+        self._away = False
         return True
+
+    def _may_try(self) -> bool:
+        """While the broker is away, one thread finds out for all whether it is back."""
+        if not self._away:
+            return True
+        with self._lock:
+            now = self._clock()
+            if now < self._try_again_at:
+                return False
+            self._try_again_at = now + AWAY_FOR
+            return True
+
+
+class Courier(Sender):
+    """Sends from a thread of its own: a broker that hangs holds up no answer to a webhook and no work.
+
+    Without it, forty webhooks that come while the broker hangs take every thread that answers webhooks.
+    """
+
+    def __init__(self, app: Celery, clock: Callable[[], float]) -> None:
+        super().__init__(app, clock)
+        self._waiting: queue.Queue[list[FollowUp] | None] = queue.Queue(MOST_WAITING)
+        self._thread = threading.Thread(target=self._carry, name="courier", daemon=True)
+        self._thread.start()
+
+    def __call__(self, follow_ups: Iterable[FollowUp]) -> None:
+        """Have them sent, in order; returns at once."""
+        with suppress(queue.Full):
+            self._waiting.put_nowait(list(follow_ups))
+
+    def close(self) -> None:
+        """Send what waits, as far as the broker takes it within a moment."""
+        with suppress(queue.Full):
+            self._waiting.put_nowait(None)
+        self._thread.join(timeout=CLOSE_WITHIN)
+
+    def _carry(self) -> None:
+        while (follow_ups := self._waiting.get()) is not None:
+            super().__call__(follow_ups)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from celery import Celery
 
@@ -11,43 +13,61 @@ from orchestrator.engine.context import Context
 from orchestrator.engine.create import create
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.hand_off import hand_off
+from orchestrator.engine.housekeeping import keep_house
 from orchestrator.engine.look import look
 from orchestrator.engine.sweep import sweep
-from orchestrator.errors import StoreError
+from orchestrator.errors import Stopping, StoreError
 from orchestrator.tasks.sending import Sender
 from orchestrator.telemetry import Event, log
 
 AT_A_TIME = 50  # rounds before a task sends itself again and lets others have the thread
 
-UseCase = Callable[[Context], list[FollowUp] | None]
+UseCase = Callable[[Context], Sequence[FollowUp] | None]
+
+_CLAIMS: dict[Task, UseCase] = {Task.CREATE: create, Task.LOOK: look, Task.HAND_OFF: hand_off}
 
 
-def register(app: Celery, context: Context, send: Sender) -> Celery:
-    """Give the application its tasks; returns it."""
+def register(app: Celery, context: Context, send: Sender, stopping: threading.Event | None = None) -> Celery:
+    """Give the application its tasks; returns it. Once `stopping` is set they begin nothing new."""
+    stop = stopping or threading.Event()
 
     # Not shared: a process may hold several applications, each with its own context.
     @app.task(name=Task.CREATE, shared=False)
     def create_task() -> None:
-        _until_nothing_is_due(Task.CREATE, create, context, send)
+        perform(Task.CREATE, context, send, stop)
 
     @app.task(name=Task.LOOK, shared=False)
     def look_task() -> None:
-        _until_nothing_is_due(Task.LOOK, look, context, send)
+        perform(Task.LOOK, context, send, stop)
 
     @app.task(name=Task.HAND_OFF, shared=False)
     def hand_off_task() -> None:
-        _until_nothing_is_due(Task.HAND_OFF, hand_off, context, send)
+        perform(Task.HAND_OFF, context, send, stop)
 
     @app.task(name=Task.SWEEP, shared=False)
-    def sweep_task() -> None:
-        _once(sweep, context, send)
+    def sweep_task(from_beat: bool = False) -> None:
+        perform(Task.SWEEP, context, send, from_beat=from_beat)
 
     return app
 
 
-def _until_nothing_is_due(task: Task, use_case: UseCase, context: Context, send: Sender) -> None:
+def perform(
+    task: Task,
+    context: Context,
+    send: Sender,
+    stopping: threading.Event | None = None,
+    *,
+    from_beat: bool = False,
+) -> None:
+    """Do one kind of work until nothing of it is due, or `stopping` is set."""
+    if task is Task.SWEEP:
+        _once(partial(sweep, from_beat=from_beat), context, send)
+        _once(keep_house, context, send)
+        return
     for _ in range(AT_A_TIME):
-        if not _once(use_case, context, send):
+        if stopping is not None and stopping.is_set():
+            return  # what is due stays due: others take it
+        if not _once(_CLAIMS[task], context, send):
             return
     send([FollowUp(task)])
 
@@ -56,8 +76,14 @@ def _once(use_case: UseCase, context: Context, send: Sender) -> bool:
     """Whether there may be more to do."""
     try:
         follow_ups = use_case(context)
-    except StoreError as error:  # what was claimed is claimed again when its lease ends
+    except StoreError as error:
+        context.held.doubt()  # what was claimed is given back once the database answers
         log(Event.STORE_FAILED, level=logging.ERROR, error=error.message, hint=error.hint)
         return False
+    except Stopping:  # what was claimed is free once this process has left
+        return False
+    except Exception:  # a bug of ours: what was claimed comes back soon, not when its lease runs out
+        context.held.doubt()
+        raise
     send(follow_ups or ())
     return follow_ups is not None

@@ -6,30 +6,37 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
+from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from orchestrator.engine import alarms
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp
 from orchestrator.engine.receive import Fate, Receipt, receive
 from orchestrator.errors import StoreError
-from orchestrator.store import workers
 from orchestrator.telemetry import Event, log
 
 Send = Callable[[Iterable[FollowUp]], None]
 Clock = Callable[[], float]
 
 BODY_WITHIN = 10.0  # seconds; a few KiB take a moment
-SWEEP_IS_LATE = 10.0  # seconds; workers sweep every second
+# A database that hangs (no timeout of its own ends that) must not hold up an answer for which the gateway
+# waits 30 s; whoever asks for readiness has less patience.
+KEPT_WITHIN = 15.0
+READY_WITHIN = 5.0
+THREADS = 40  # no more of these hang with the database; who finds none free gets an answer in time too
 _STATUS = {Fate.APPLIED: 200, Fate.IGNORED: 200, Fate.WAITING: 202}
 
 
 def make_receiver(context: Context, send: Send, clock: Clock) -> Starlette:
     """`POST /webhooks/gateway/{account}`, `GET /healthz` and `GET /readyz`. `clock` is the wall clock."""
+    threads = ThreadPoolExecutor(THREADS, "receiver")
 
     async def webhook(request: Request) -> Response:
         account = request.path_params["account"]
@@ -48,13 +55,15 @@ def make_receiver(context: Context, send: Send, clock: Clock) -> Starlette:
             headers = {"Connection": "close"}
             return _problem(413, "too_large", "the body is larger than any webhook of the gateway", headers)
         headers = {name.lower(): value for name, value in request.headers.items()}
-        return await run_in_threadpool(_take, context, send, account, headers, body, clock())
+        return await _within(
+            KEPT_WITHIN, threads, partial(_take, context, send, account, headers, body, clock())
+        )
 
     async def healthy(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
     async def ready(_: Request) -> Response:
-        return await run_in_threadpool(_ready, context)
+        return await _within(READY_WITHIN, threads, partial(_ready, context, clock()))
 
     routes = [
         Route("/webhooks/gateway/{account}", webhook, methods=["POST"]),
@@ -66,6 +75,16 @@ def make_receiver(context: Context, send: Send, clock: Clock) -> Starlette:
     return Starlette(routes=routes)
 
 
+async def _within(seconds: float, threads: Executor, act: Callable[[], Response]) -> Response:
+    try:
+        async with asyncio.timeout(seconds):
+            return await asyncio.get_running_loop().run_in_executor(threads, act)
+    except TimeoutError:
+        late = f"the database did not answer within {seconds:.0f} s"
+        log(Event.STORE_FAILED, level=logging.ERROR, error=late)
+        return _unavailable(late)
+
+
 def _take(
     context: Context, send: Send, account: str, headers: dict[str, str], body: bytes, now: float
 ) -> Response:
@@ -73,29 +92,30 @@ def _take(
         receipt = receive(context, account, headers, body, now)
     except StoreError as error:
         log(Event.STORE_FAILED, level=logging.ERROR, error=error.message, hint=error.hint)
-        return _problem(503, "store_unavailable", "not kept; send it again", {"Retry-After": "5"})
-    send(receipt.follow_ups)
-    return _answer(receipt)
+        return _unavailable("not kept; send it again")
+    # Sent once the gateway has its answer, so that a broker that hangs delays none.
+    return _answer(receipt, BackgroundTask(send, receipt.follow_ups) if receipt.follow_ups else None)
 
 
-def _answer(receipt: Receipt) -> Response:
+def _answer(receipt: Receipt, afterwards: BackgroundTask | None) -> Response:
     if receipt.fate is Fate.REJECTED:
         reason = receipt.reason or "rejected"
         status = 400 if reason == "unreadable" else 401
         return _problem(status, reason, "this delivery was not taken")
-    return JSONResponse({"status": receipt.fate}, status_code=_STATUS[receipt.fate])
+    status = _STATUS[receipt.fate]
+    return JSONResponse({"status": receipt.fate}, status_code=status, background=afterwards)
 
 
-def _ready(context: Context) -> Response:
+def _ready(context: Context, wall_clock: float) -> Response:
+    """Whether webhooks can be kept. What else is wrong is told, and is no reason to send none here."""
     try:
         with context.store.read() as tx:
-            swept_at, now = workers.last_pulse(tx, "sweep"), tx.now
+            found = alarms.read(tx, wall_clock=wall_clock, beat_expected=context.settings.scaled)
     except StoreError as error:
         log(Event.STORE_FAILED, level=logging.ERROR, error=error.message, hint=error.hint)
-        return _problem(503, "store_unavailable", "the database cannot be used; the log says why")
-    if swept_at is not None and now > swept_at + SWEEP_IS_LATE:
-        return _problem(503, "no_sweep", f"no worker swept for {now - swept_at:.0f} s")
-    return JSONResponse({"status": "ready"})
+        return _unavailable("the database cannot be used; the log says why")
+    told = [{"name": alarm.name, "detail": alarm.detail} for alarm in found]
+    return JSONResponse({"status": "degraded" if told else "ready", "alarms": told})
 
 
 async def _body(request: Request, limit: int) -> bytes | None:
@@ -107,6 +127,10 @@ async def _body(request: Request, limit: int) -> bytes | None:
             if len(body) > limit:
                 return None
     return bytes(body)
+
+
+def _unavailable(detail: str) -> Response:
+    return _problem(503, "store_unavailable", detail, {"Retry-After": "5"})
 
 
 def _problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
