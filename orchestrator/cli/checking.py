@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli.exits import Exit
 from orchestrator.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from orchestrator.cli.findings import Finding
+
+
+class Process(StrEnum):
+    """A process that can be asked for."""
+
+    WEB = "web"  # the receiver at this host's port answers
+    WORKER = "worker"  # a worker of this host beats in the database
+    BEAT = "beat"  # a message of some beat reached some worker just now
 
 
 def check(
@@ -15,21 +27,47 @@ def check(
         bool,
         typer.Option("--settings", help="List every setting: its value, where it comes from, what it does."),
     ] = False,
+    alive: Annotated[
+        Process | None,
+        typer.Option(
+            help="Only whether such a process lives: this machine's receiver, a worker of this machine, "
+            "or any beat. For health checks.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check settings, database, output folder, gateway, webhooks and port; starts and changes nothing.
 
     Exit code 1 if something would not work.
     """
-    from orchestrator.cli.checks import every_check, print_findings
+    from orchestrator.cli.findings import print_findings
     from orchestrator.cli.screen import print_json
     from orchestrator.cli.settings_page import every_setting, print_settings
 
     if settings:
-        found = every_setting()
-        print_json(found) if as_json else print_settings(found)
+        listed = every_setting()
+        print_json(listed) if as_json else print_settings(listed)
         return
-    findings = every_check()
+    findings = _findings(alive)
     print_json(findings) if as_json else print_findings(findings)
     if any(one.status == "fail" for one in findings):
         raise typer.Exit(Exit.OTHERWISE)
+
+
+def _findings(alive: Process | None) -> list[Finding]:
+    from orchestrator import wiring
+    from orchestrator.cli.findings import Finding
+    from orchestrator.errors import SettingError
+
+    try:
+        given = wiring.read_settings(quiet=True)
+    except SettingError as error:  # there is nothing further to check
+        return [Finding("fail", "settings", error.message, error.hint)]
+    if alive:
+        from orchestrator.cli import processes_checks
+
+        return [processes_checks.alive(given, alive)]
+    from orchestrator.cli import checks
+
+    return checks.every_check(given)

@@ -5,53 +5,30 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator import wiring
+from orchestrator.cli import limits_checks, processes_checks
+from orchestrator.cli.findings import Finding
 from orchestrator.engine.http_loop import HttpLoop
-from orchestrator.errors import OrchestratorError, SettingError, StoreError
+from orchestrator.errors import OrchestratorError, StoreError
 from orchestrator.settings import Settings
 from orchestrator.store import migrate, workers
 from orchestrator.store.database import Store, sqlite_path
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was checked. `status` is ok, warn or fail."""
-
-    status: str
-    what: str
-    found: str
-    hint: str = ""
-
-
-def every_check() -> list[Finding]:
-    """All checks in order; when the settings cannot be read there is nothing further to check."""
-    try:
-        settings = wiring.read_settings(quiet=True)
-    except SettingError as error:
-        return [Finding("fail", "settings", error.message, error.hint)]
+def every_check(settings: Settings) -> list[Finding]:
+    """All checks in order."""
     return [
         Finding("ok", "settings", "all known and readable"),
         _database(settings),
+        *([processes_checks.broker(settings)] if settings.scaled else []),
         _output_folder(settings),
         _gateway(settings),
         _webhooks(settings),
         _port(settings),
+        *limits_checks.limits(settings),
     ]
-
-
-def print_findings(findings: list[Finding]) -> None:
-    """One line for each, and what to do below those that are not ok."""
-    from orchestrator.cli.screen import STYLES, console, text
-
-    out = console()
-    for one in findings:
-        out.print(f"{one.status:<6}", style=STYLES[one.status], end="")
-        out.print(f"{one.what:<15}{text(one.found)}", soft_wrap=True)
-        if one.hint and one.status != "ok":
-            out.print(f"{'':<21}{text(one.hint)}", soft_wrap=True)
 
 
 def _database(settings: Settings) -> Finding:
@@ -81,7 +58,7 @@ def _version(store: Store, name: str) -> Finding:
     at = migrate.version(store)
     if not at.current:
         found = f"{name} is at revision {at.found or 'none'}, this program needs {at.wanted}"
-        return Finding("warn", "database", found, "`orchestrator up` or `orchestrator migrate` upgrades it")
+        return Finding("warn", "database", found, "`orchestrator migrate` upgrades it")
     with store.write():  # takes the lock that a writer needs, and writes nothing
         return Finding("ok", "database", f"{name}, revision {at.found}")
 
@@ -116,8 +93,7 @@ def _ask_once(settings: Settings) -> None:
     try:
         http.run(gateway.list_recent(limit=1))
     finally:
-        http.run(gateway.aclose())
-        http.stop()
+        http.stop(gateway.aclose)
 
 
 def _webhooks(settings: Settings) -> Finding:
@@ -134,11 +110,9 @@ def _port(settings: Settings) -> Finding:
     try:
         socket.create_server((settings.host, settings.port)).close()
     except OSError as error:
-        running = _running(settings)
-        if error.errno == errno.EADDRINUSE and running:
-            return Finding(
-                "warn", "port", f"{where} is taken", f"an orchestrator runs (process {running[0]})"
-            )
+        ours = _who_has_the_port(settings, where) if error.errno == errno.EADDRINUSE else None
+        if ours:
+            return ours
         hint = "stop what uses it, or set ORCHESTRATOR_PORT to a free port (0 takes one)"
         return Finding("fail", "port", f"cannot listen on {where}: {_why(error)}", hint)
     return Finding("ok", "port", f"{where} is free")
@@ -147,6 +121,17 @@ def _port(settings: Settings) -> Finding:
 def _why(error: OSError) -> str:
     # Python adds the address to the reason a second time.
     return (error.strerror or str(error)).partition(" (while")[0]
+
+
+def _who_has_the_port(settings: Settings, where: str) -> Finding | None:
+    """What to say where one of our own listens there."""
+    if settings.scaled:  # workers that beat may be on any machine, and none of them listens
+        if processes_checks.web_answers(settings).status == "ok":
+            return Finding("ok", "port", f"{where} is taken by `orchestrator web`, which answers")
+        return None
+    running = _running(settings)
+    hint = f"an orchestrator runs (process {running[0]})" if running else ""
+    return Finding("warn", "port", f"{where} is taken", hint) if running else None
 
 
 def _running(settings: Settings) -> list[int]:

@@ -32,5 +32,5 @@ def opened(settings: Settings, *, create: bool = False) -> Iterator[Context]:
             migrate(store)
         require_current(store)
         context = wiring.build(settings, store, asks_gateway=False)
-        stack.callback(context.http.stop)
+        stack.callback(context.close)
         yield context

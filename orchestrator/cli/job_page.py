@@ -23,6 +23,7 @@ def as_document(found: Standing, timeline: Sequence[Recorded], *, raw: bool) -> 
     return {
         "job": asdict(found.job),
         "over": found.over,
+        "held": found.held,
         "timeline": rows,
         "outputs": [asdict(one) for one in found.outputs],
         "hand_offs": [asdict(one) for one in found.hand_offs],

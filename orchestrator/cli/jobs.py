@@ -25,7 +25,8 @@ def jobs(
     """List the newest jobs."""
     from orchestrator import wiring
     from orchestrator.cli.database import opened
-    from orchestrator.cli.screen import print_json, print_table
+    from orchestrator.cli.screen import print_json, print_table, text
+    from orchestrator.engine import standing
     from orchestrator.store import jobs as rows
 
     with (
@@ -33,8 +34,10 @@ def jobs(
         context.store.read() as tx,
     ):
         found, counts, now = rows.recent(tx, limit=limit, states=states), rows.counts(tx), tx.now
+        why = standing.why_held(tx)
+    held = {job.id: why[job.tenant_id] for job in found if _is_held(job, why)}
     if as_json:
-        print_json([_document(job) for job in found])
+        print_json([_document(job, held) for job in found])
         return
     columns = ("job", "state", "won by", "looks", "hooks", "age", "reference")
     print_table(columns, [_row(job, now) for job in found], right=("looks", "hooks", "age"))
@@ -45,6 +48,8 @@ def jobs(
         print("no jobs")
     if any(job.needs_person for job in found):
         print("* needs a person: `orchestrator show JOB` tells the ways out")
+    for reason in dict.fromkeys(held.values()):
+        print(f"accepted jobs are held: {text(reason)}")
 
 
 def _row(job: Job, now: float) -> tuple[Any, ...]:
@@ -55,9 +60,13 @@ def _row(job: Job, now: float) -> tuple[Any, ...]:
     return (job.id, state, job.won_by, job.looks, job.webhooks, age, job.reference)
 
 
-def _document(job: Job) -> dict[str, Any]:
+def _is_held(job: Job, why: dict[str, str]) -> bool:
+    return job.state is State.ACCEPTED and job.tenant_id in why
+
+
+def _document(job: Job, held: dict[str, str]) -> dict[str, Any]:
     told = (
         "id reference state gateway_id gateway_status progress won_by looks webhooks clashes needs_person "
         "accepted_at settled_at deadline_at model provider blame failure request_id"
     )
-    return {name: getattr(job, name) for name in told.split()}
+    return {name: getattr(job, name) for name in told.split()} | {"held": held.get(job.id)}

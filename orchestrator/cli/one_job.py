@@ -12,10 +12,10 @@ from orchestrator.cli.progress import display
 from orchestrator.cli.screen import print_json, text
 from orchestrator.cli.streams import OutputLost
 from orchestrator.cli.words import WAYS_OUT, doing
-from orchestrator.embedded.process import Running, running
-from orchestrator.embedded.up import receiving
 from orchestrator.engine.standing import Standing
 from orchestrator.engine.submit import Submission, submit
+from orchestrator.processes.process import Running, running
+from orchestrator.processes.up import receiving
 from orchestrator.settings import Settings
 from orchestrator.store import observations
 

@@ -10,7 +10,19 @@ import typer
 from typer.core import TyperGroup
 
 from orchestrator import __version__
-from orchestrator.cli import checking, deciding, inbox, jobs, sandbox, serving, show, submit, trying, watch
+from orchestrator.cli import (
+    checking,
+    deciding,
+    inbox,
+    jobs,
+    sandbox,
+    serving,
+    show,
+    simulate,
+    submit,
+    trying,
+    watch,
+)
 from orchestrator.cli.exits import Exit, code_of, explain
 from orchestrator.cli.streams import ReaderLeft, standard_streams
 from orchestrator.errors import OrchestratorError, RequestError
@@ -90,6 +102,9 @@ for command in (
     trying.demo,
     trying.run,
     serving.up,
+    serving.web,
+    serving.worker,
+    serving.beat,
     submit.submit,
     watch.watch,
     jobs.jobs,
@@ -100,6 +115,7 @@ for command in (
     deciding.cancel,
     checking.check,
     serving.migrate,
+    simulate.simulate,
 ):
     app.command()(command)
 app.add_typer(sandbox.app, name="sandbox")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -41,7 +42,7 @@ def up(
     Every option is also a setting, named in brackets; `orchestrator check` lists them all.
     """
     from orchestrator import wiring
-    from orchestrator.embedded.up import serve
+    from orchestrator.processes.up import serve
 
     settings = wiring.read_settings(
         port=port,
@@ -83,24 +84,77 @@ def _print_ready(settings: Settings, url: str, *, as_json: bool) -> None:
         )
 
 
+def web(
+    port: Annotated[
+        int | None,
+        typer.Option(
+            help="Port of the receiver; 0 takes a free one. [ORCHESTRATOR_PORT]", show_default=False
+        ),
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address of the receiver. [ORCHESTRATOR_HOST]", show_default=False)
+    ] = None,
+) -> None:
+    """Run the receiver alone, on PostgreSQL and Redis, until SIGTERM or Ctrl-C.
+
+    As many as are wanted, behind any HTTP proxy; it needs no key of the gateway.
+    """
+    from orchestrator import wiring
+    from orchestrator.processes.web import receive
+
+    with suppress(KeyboardInterrupt):  # during the start: nothing was under way
+        receive(
+            wiring.read_settings(port=port, host=host),
+            lambda url: print(f"ready: webhooks at {url}{WEBHOOK_PATH}", flush=True),
+        )
+
+
+def worker(
+    queues: Annotated[
+        str | None,
+        typer.Option(
+            help="Queues to take work from, separated by commas: create, look, hand_off, sweep. "
+            "[ORCHESTRATOR_QUEUES]",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Run workers, on PostgreSQL and Redis, until SIGTERM or Ctrl-C; what is under way is finished.
+
+    As many processes as are wanted, on any number of machines.
+    """
+    from orchestrator import wiring
+    from orchestrator.processes.worker import work
+
+    work(wiring.read_settings(queues=queues))
+    wiring.leave_threads()
+
+
+def beat() -> None:
+    """Ask the workers for a sweep every second, until SIGTERM or Ctrl-C. A second one does no harm."""
+    from orchestrator import wiring
+    from orchestrator.processes.beat import beat as run
+
+    run(wiring.read_settings())
+
+
 def migrate(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Bring the database to the version of this program; does nothing when it is there.
 
-    Refused while an `orchestrator up` runs on it.
+    A SQLite file is refused while an `orchestrator up` runs on it.
     """
-    from contextlib import closing
+    from contextlib import closing, nullcontext
 
     from orchestrator import wiring
     from orchestrator.cli.screen import print_json
-    from orchestrator.embedded.lock import exclusive
+    from orchestrator.processes.lock import exclusive
     from orchestrator.store import migrate as migrations
     from orchestrator.store.database import sqlite_path
 
     settings = wiring.read_settings(quiet=True, data_dir=data_dir)
     with closing(wiring.open_store(settings)) as store:
         database = sqlite_path(store.url)
-        assert database is not None  # the settings take files only
-        with exclusive(database):
+        with exclusive(database) if database is not None else nullcontext():
             before = migrations.migrate(store)
     if as_json:
         print_json({"from": before.found, "to": before.wanted, "changed": not before.current})

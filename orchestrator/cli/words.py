@@ -25,6 +25,8 @@ def _doing(standing: Standing) -> str:
     job = standing.job
     if job.needs_person:
         return "nobody can tell whether the gateway made it: `orchestrator resolve`"
+    if job.state is State.ACCEPTED and standing.held:
+        return f"kept, and held: {standing.held}"
     if job.state is State.ACCEPTED:
         return "kept, waits for its turn" if not job.attempts else f"is asked for again ({_reason(job)})"
     if job.state is State.CREATING:

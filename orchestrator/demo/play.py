@@ -43,7 +43,7 @@ def submit_all(stage: Stage, store: Store, cases: Sequence[Case]) -> dict[str, C
     """Write the jobs to the database, as `orchestrator submit` does. Returns the case of each job."""
     context = wiring.build(stage.settings, store, asks_gateway=False)
     jobs, _ = submit(context, [case.submission for case in cases])
-    context.http.stop()
+    context.close()
     return dict(zip((job.id for job in jobs), cases, strict=True))
 
 

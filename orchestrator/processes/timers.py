@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from orchestrator import wiring
-from orchestrator.embedded.lock import Hold
-from orchestrator.embedded.workers import EmbeddedWorkers
+from orchestrator.engine import alarms as alarm_rules
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.sweep import due
+from orchestrator.processes.lock import Hold
+from orchestrator.processes.workers import EmbeddedWorkers
 from orchestrator.store import workers
 from orchestrator.tasks.sending import Sender
 from orchestrator.telemetry import Event, log
@@ -20,6 +22,7 @@ from orchestrator.telemetry import Event, log
 BEAT_EVERY = 2.0  # a worker counts as dead after three missed beats
 SWEEP_EVERY = 1.0
 GLANCE_EVERY = 0.04
+ALARMS_EVERY = 5.0
 
 
 class Timer:
@@ -48,6 +51,16 @@ class Timer:
                 log(Event.TIMER_FAILED, level=logging.ERROR, timer=self._thread.name, error=str(error))
 
 
+@contextmanager
+def running(timer: Timer) -> Iterator[None]:
+    """Started when entered, stopped when left."""
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.stop()
+
+
 def heartbeat(context: Context, host: str, pid: int) -> Timer:
     """Says that this worker lives; a worker that was given up for dead joins again."""
 
@@ -55,6 +68,7 @@ def heartbeat(context: Context, host: str, pid: int) -> Timer:
         with context.store.write(durable=False) as tx:
             if not workers.beat(tx, context.worker):
                 workers.join(tx, context.worker, host=host, pid=pid)
+        context.held.give_back(context)
 
     return Timer("heartbeat", BEAT_EVERY, beat)
 
@@ -64,7 +78,21 @@ def sweeper(send: Sender) -> Timer:
     return Timer("sweeper", SWEEP_EVERY, lambda: send([FollowUp(Task.SWEEP)]))
 
 
-def watchdog(embedded: EmbeddedWorkers, held: Hold) -> Timer:
+def alarms(context: Context) -> Timer:
+    """Says in the log when something begins to be wrong with the whole, and when that is over."""
+    bell = alarm_rules.Bell()
+
+    def listen() -> None:
+        with context.store.read() as tx:
+            found = alarm_rules.read(
+                tx, wall_clock=wiring.wall_clock(), beat_expected=context.settings.scaled
+            )
+        bell.ring(found)
+
+    return Timer("alarms", ALARMS_EVERY, listen)
+
+
+def watchdog(consuming: EmbeddedWorkers, held: Hold | None = None) -> Timer:
     """Ends the process when it cannot do its work any more.
 
     Without one of its workers nothing of that kind would ever run again; with its database or lock
@@ -72,11 +100,11 @@ def watchdog(embedded: EmbeddedWorkers, held: Hold) -> Timer:
     """
 
     def look_after() -> None:
-        dead = embedded.dead()
+        dead = consuming.dead()
         if dead:
             log(Event.WORKER_DIED, level=logging.CRITICAL, workers=dead)
             wiring.abort()
-        if not held.intact():
+        if held is not None and not held.intact():
             log(Event.DATABASE_GONE, level=logging.CRITICAL, files=[str(path) for path in held.files])
             wiring.abort()
 
@@ -96,6 +124,6 @@ def glance(context: Context, send: Sender, connection: sqlite3.Connection) -> Ti
         if version != known[0]:
             known[0] = version
             with context.store.read() as tx:
-                send({follow_up.task: follow_up for follow_up in due(tx)}.values())
+                send({follow_up.task: follow_up for follow_up in due(context, tx)}.values())
 
     return Timer("glance", GLANCE_EVERY, look_up)

@@ -11,16 +11,17 @@ from pathlib import Path
 
 from orchestrator import wiring
 from orchestrator.celery_app import EMBEDDED, make_app
-from orchestrator.embedded import timers
-from orchestrator.embedded.lock import exclusive, hold
-from orchestrator.embedded.workers import EmbeddedWorkers
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.errors import OrchestratorError, SettingError
+from orchestrator.processes import timers
+from orchestrator.processes.lock import exclusive, hold
+from orchestrator.processes.workers import EmbeddedWorkers, joined, threads
 from orchestrator.settings import Settings
 from orchestrator.store import workers
 from orchestrator.store.database import sqlite_path
 from orchestrator.store.migrate import migrate
+from orchestrator.store.workers import Pulse
 from orchestrator.tasks.sending import Sender
 from orchestrator.tasks.work import register
 
@@ -57,7 +58,7 @@ def opened(settings: Settings) -> Iterator[Context]:
         with exclusive(database), ExitStack() as stack:
             migrate(store)
             context = wiring.build(settings, store)
-            stack.callback(_close, context)
+            stack.callback(context.close)
             for sink in context.sinks.values():
                 sink.check()
             yield context
@@ -70,26 +71,29 @@ def working(context: Context) -> Iterator[Running]:
         host, pid = wiring.whoami()
         with context.store.write() as tx:
             workers.leave_all(tx)  # the lock is ours: whoever had leases is dead
-            workers.join(tx, context.worker, host=host, pid=pid)
-        stack.callback(_leave, context)
+        stack.enter_context(joined(context, host, pid))
         send = Sender(make_app(EMBEDDED), wiring.monotonic)
+        # Beats until the last call is over: a worker that falls silent while it drains loses its leases.
+        stack.enter_context(timers.running(timers.heartbeat(context, host, pid)))
+        stopping = threading.Event()
         embedded = EmbeddedWorkers(
-            lambda: register(make_app(EMBEDDED), context, send),
-            _threads(context.settings),
+            lambda: register(make_app(EMBEDDED), context, send, stopping),
+            threads(context.settings),
             context.worker,
             drain=context.settings.drain_seconds,
         )
         stack.callback(embedded.stop)
+        stack.callback(stopping.set)
         embedded.start()
+        embedded.wait()
         watching = stack.enter_context(closing(_watching(context)))
         for timer in (
-            timers.heartbeat(context, host, pid),
             timers.sweeper(send),
             timers.glance(context, send, watching),
+            timers.alarms(context),
             timers.watchdog(embedded, hold(_database(context))),
         ):
-            timer.start()
-            stack.callback(timer.stop)
+            stack.enter_context(timers.running(timer))
         _see_a_message_run(context, send)
         yield Running(context, send)
 
@@ -104,34 +108,14 @@ def _database(context: Context) -> Path:
     return database
 
 
-def _threads(settings: Settings) -> dict[str, int]:
-    return {
-        Task.CREATE: settings.create_threads,
-        Task.LOOK: settings.look_threads,
-        Task.HAND_OFF: settings.hand_off_threads,
-        Task.SWEEP: 1,
-    }
-
-
 def _see_a_message_run(context: Context, send: Sender) -> None:
     """Rebuild the messages from the rows by a first sweep: ready means that messages run."""
     with context.store.read() as tx:
-        before = workers.last_pulse(tx, "sweep")
+        before = workers.last_pulse(tx, Pulse.SWEEP)
     send([FollowUp(Task.SWEEP)])
     for _ in range(1000):
         with context.store.read() as tx:
-            if workers.last_pulse(tx, "sweep") != before:
+            if workers.last_pulse(tx, Pulse.SWEEP) != before:
                 return
         threading.Event().wait(0.01)
     raise OrchestratorError("the workers took no message within 10 s of their start")
-
-
-def _leave(context: Context) -> None:
-    with context.store.write() as tx:
-        workers.leave(tx, context.worker)
-
-
-def _close(context: Context) -> None:
-    for gateway in context.gateways.values():
-        context.http.run(gateway.aclose())
-    context.http.stop()

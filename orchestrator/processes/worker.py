@@ -1,0 +1,66 @@
+"""`orchestrator worker`: takes messages from the broker, as many processes as are wanted."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+
+from orchestrator import wiring
+from orchestrator.celery_app import make_app
+from orchestrator.engine.context import Context
+from orchestrator.processes import timers
+from orchestrator.processes.scaled import broker_url, connected, stop_signal, wait_for_database
+from orchestrator.processes.standby import LocalHands, standby
+from orchestrator.processes.workers import EmbeddedWorkers, joined, threads
+from orchestrator.settings import Settings
+from orchestrator.tasks.sending import Courier
+from orchestrator.tasks.work import register
+from orchestrator.telemetry import Event, log
+
+
+def work(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT, then finish what is under way.
+
+    Raises SettingError where a setting is missing, and StoreError where the database must be migrated first.
+    """
+    stopping = stop_signal()
+    with connected(settings, asks_gateway=True) as context:
+        for sink in context.sinks.values():
+            sink.check()
+        if wait_for_database(context, stopping):
+            _work(context, broker_url(settings), stopping)
+    log(Event.STOPPED)
+
+
+def _work(context: Context, broker: str, stopping: threading.Event) -> None:
+    with ExitStack() as stack:
+        host, pid = wiring.whoami()
+        stack.enter_context(joined(context, host, pid))
+        send = Courier(make_app(broker, publishes=True), wiring.monotonic)
+        stack.callback(send.close)
+        ours = {queue: count for queue, count in threads(context.settings).items() if _wanted(context, queue)}
+        # Beats until the last call is over: a worker that falls silent while it drains loses its leases.
+        stack.enter_context(timers.running(timers.heartbeat(context, host, pid)))
+        consuming = EmbeddedWorkers(
+            lambda: register(make_app(broker), context, send, stopping),
+            ours,
+            context.worker,
+            drain=context.settings.drain_seconds,
+        )
+        hands = LocalHands(context, send, ours, stopping)
+        stack.callback(_drain, consuming, hands, context.settings.drain_seconds)
+        consuming.start()
+        for timer in (standby(context, send, hands), timers.alarms(context), timers.watchdog(consuming)):
+            stack.enter_context(timers.running(timer))
+        log(Event.STARTED, worker=context.worker, queues=sorted(ours))
+        stopping.wait()
+
+
+def _drain(consuming: EmbeddedWorkers, hands: LocalHands, seconds: float) -> None:
+    deadline = wiring.monotonic() + seconds
+    consuming.stop()
+    hands.wait(max(0.0, deadline - wiring.monotonic()))
+
+
+def _wanted(context: Context, queue: str) -> bool:
+    return queue in context.settings.queues
