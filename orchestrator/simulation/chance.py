@@ -1,0 +1,103 @@
+"""What a seed decides: the jobs, and which faults there are and how often.
+
+Each seed has some kinds of faults only, each at a rate of its own: all at once would hide each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+
+START = 1_800_000_000.0  # epoch seconds at which every simulation begins
+
+
+class Fault(StrEnum):
+    """What can go wrong. Each seed has some of them, at rates of its own."""
+
+    REQUEST_LOST = "request_lost"  # a request never reaches the gateway, and nobody says so
+    ANSWER_LOST = "answer_lost"  # the gateway acts, its answer is cut
+    NO_CONNECTION = "no_connection"  # the connection is refused: surely not sent
+    SLOW_NETWORK = "slow_network"  # an answer takes tens of seconds, maybe longer than anybody waits
+    LOOK_502 = "look_502"  # a GET answers 502, whatever the job's state
+    LIST_502 = "list_502"  # the list or a snapshot answers an error
+    LIVE_REGRESSES = "live_regresses"  # after the stored end a GET shows something else
+    CRIES_WOLF = "cries_wolf"  # a GET shows a bad end that the gateway does not store
+    NOT_FINALISED = "not_finalised"  # a GET shows the end, and the gateway fails to store it at once
+    CREATE_THROTTLED = "create_throttled"  # 429: surely no job
+    CREATE_REFUSED = "create_refused"  # 400, or a 502 whose providers all refused: never a job
+    CREATE_500 = "create_500"  # text/plain 500, with or without a job
+    CREATE_502 = "create_502"  # a 502 that leaves open whether a job was made
+    WEBHOOK_REFUSED = "webhook_refused"  # the gateway refuses our endpoint: the job is made without
+    HOOK_LOST = "hook_lost"  # a delivery does not arrive; the gateway tries again
+    HOOK_DROPPED = "hook_dropped"  # an event is never sent
+    HOOK_LATE = "hook_late"  # a delivery takes long, so that others overtake it
+    HOOK_TWICE = "hook_twice"  # a delivery arrives twice
+    HOOK_FORGED = "hook_forged"  # a delivery that nobody signed arrives beside the real one
+    MESSAGE_LOST = "message_lost"  # a message between our processes is lost
+    MESSAGE_TWICE = "message_twice"  # it arrives twice
+    MESSAGE_LATE = "message_late"  # it arrives late
+    BROKER_AWAY = "broker_away"  # it cannot be sent
+    CRASH = "crash"  # a process dies at a fault point
+    CRASH_WAITING = "crash_waiting"  # a process dies while it waits for the gateway
+    STALL = "stall"  # a thread stands still at a fault point, its process beats on
+    PAUSE = "pause"  # a process stands still, then goes on as if nothing had been
+    DATABASE_AWAY = "database_away"  # a transaction cannot begin
+    COMMIT_UNKNOWN = "commit_unknown"  # a commit took effect, but its caller is told that it failed
+    OLDER_READ = "older_read"  # a locking read shows what another transaction has overtaken
+    SINK_FAILS = "sink_fails"  # a destination takes nothing
+    SINK_HALF = "sink_half"  # a destination takes it, and says that it failed
+    SINK_SLOW = "sink_slow"  # a destination takes long
+    CONTENT_502 = "content_502"  # the content cannot be fetched now
+    CONTENT_CUT = "content_cut"  # it stops in the middle, with an error or without
+
+
+RATES = (0.05, 0.15, 0.4)
+COMMON = 0.3  # of the seeds have a given kind of fault
+OFTEN = {Fault.DATABASE_AWAY: (0.01, 0.04), Fault.CRASH: (0.02, 0.1), Fault.STALL: (0.03, 0.15)}
+SELDOM = dict.fromkeys(  # has few occasions in a life
+    [one for one in Fault if one.startswith(("hook_", "webhook_", "content_"))]
+    + [Fault.LIVE_REGRESSES, Fault.CRIES_WOLF, Fault.NOT_FINALISED],
+    (0.15, 0.5),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One seed's world. Times are seconds after its start."""
+
+    rates: dict[Fault, float]
+    heals_at: float  # nothing of the above happens afterwards
+    jobs: int
+    workers: int
+    quick: bool  # no switches of turns but where somebody waits
+    hooks: bool  # the account has a webhook endpoint
+    resubmits: bool  # uncertain creates are risked again by setting
+    deadline: float
+    list_reaches: int
+    strangers: float  # other programs' jobs per second
+    operator_after: float  # a person decides so long after being asked
+    clock_off: float  # the receiver's wall clock against the gateway's
+
+
+def draw(random: Random) -> Scenario:
+    """The world of one seed."""
+    calm = random.random() < 0.05
+    rates = {}
+    for fault in Fault:
+        if random.random() < COMMON and not calm:
+            rates[fault] = random.choice((OFTEN | SELDOM).get(fault, RATES))
+    return Scenario(
+        rates=rates,
+        heals_at=random.choice((60.0, 150.0, 300.0)),
+        jobs=random.choice((1, 1, 1, 2, 2, 3)),
+        workers=random.choice((1, 2, 2, 3)),
+        quick=random.random() < 0.3,
+        hooks=random.random() < 0.85,
+        resubmits=random.random() < 0.15,
+        deadline=random.choice((60.0, 120.0, 300.0, 900.0)),
+        list_reaches=random.choice((2, 5, 100)),
+        strangers=random.choice((0.0, 0.0, 0.05, 0.3)),
+        operator_after=random.choice((5.0, 40.0)),
+        clock_off=random.choice((0.0, 0.0, 60.0, -60.0)),
+    )

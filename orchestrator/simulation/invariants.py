@@ -1,0 +1,39 @@
+"""What must hold after every step, whatever happens around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Invariant(StrEnum):
+    """What the product promises."""
+
+    NOTHING_LOST = "nothing_lost"  # an open job is due some time, or somebody creates it; what is owed is due
+    ONE_WINNER = "one_winner"  # a settled job stays so; a timed out one takes a real end, a person may adopt
+    TRUE_TO_GATEWAY = "true_to_gateway"  # a job ends as the gateway has stored its end
+    PAID_ONCE = "paid_once"  # one job at the gateway, and one more for each risk taken knowingly
+    ONE_HAND_OFF = "one_hand_off"  # each output or outcome is owed once to each destination
+    ONE_EFFECT = "one_effect"  # what is handed off appears once, whole, under one name, only while wanted
+    FLOOR = "floor"  # no look at a waiting job before the moment that its row tells
+    ONE_HOLDER = "one_holder"  # a lease is taken only when nobody holds it
+    OLD_FENCE = "old_fence"  # whoever lost a lease changes nothing about it, nor when the work is due
+    EVENT_ONCE = "event_once"  # one inbox row for each event; told again, it counts only if it moves the job
+    KEPT_BEFORE_ACK = "kept_before_ack"  # a webhook is answered with 2xx only once it is in the inbox
+    SENT_AFTER_COMMIT = "sent_after_commit"  # nothing is sent or asked while a transaction is open
+    NO_GAPS = "no_gaps"  # the observations of a job are numbered without gaps
+    NOTHING_BROKE = "nothing_broke"  # no use-case ends in an exception that nobody staged
+    ENDS = "ends"  # once everything works again, every job ends and everything owed is brought
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One invariant that broke: when, in which step, and how."""
+
+    invariant: Invariant
+    at: float  # seconds after the start
+    step: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.invariant} at {self.at:.3f} s, step {self.step}: {self.what}"

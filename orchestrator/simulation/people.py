@@ -1,0 +1,100 @@
+"""Callers who submit and cancel, and an operator who decides when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+from orchestrator.core.job import Updates, job_of_session
+from orchestrator.engine import resolve
+from orchestrator.engine.submit import Submission, submit
+from orchestrator.errors import RequestError
+from orchestrator.simulation.chance import Scenario
+from orchestrator.simulation.database import Staged
+from orchestrator.simulation.gateway import PretendGateway
+from orchestrator.simulation.process import Process
+from orchestrator.simulation.scheduler import Scheduler
+
+AGAIN_AFTER = 30.0
+
+
+@dataclass(slots=True)
+class People:
+    """What people do. `console` is a process that lives for one command."""
+
+    scheduler: Scheduler
+    random: Random
+    scenario: Scenario
+    console: Callable[[], Process]
+    gateway: PretendGateway
+    accepted: list[str] = field(default_factory=list)
+    to_come: int = 0
+    asked: set[str] = field(default_factory=set)
+
+    def begin(self) -> None:
+        """Plan the submissions."""
+        for _ in range(self.scenario.jobs):
+            self.to_come += 1
+            self.scheduler.after(self.random.choice((0.0, 0.0, 20.0)) * self.random.random(), self._submit)
+
+    def ask(self, job_id: str) -> None:
+        """A job needs a person."""
+        if job_id not in self.asked:
+            self.asked.add(job_id)
+            self.scheduler.after(self.scenario.operator_after, lambda: self._decide(job_id))
+
+    def _submit(self) -> None:
+        random = self.random
+        request = {"model": "google/veo-3.1-lite", "prompt": "p", "sample_count": random.choice((1, 1, 1, 2))}
+        wanted = Submission(
+            request,
+            updates=random.choice((Updates.HYBRID, Updates.HYBRID, Updates.HYBRID, Updates.POLL)),
+            destinations=random.choice((("folder",), ("folder",), ("folder", "bucket"))),
+        )
+        console = self.console()
+
+        def act() -> None:
+            self.to_come -= 1
+            try:
+                jobs, follow_ups = submit(console.context, [wanted])
+            except Staged:
+                return  # the caller is told, and knows that it may have been kept all the same
+            self.accepted += [job.id for job in jobs]
+            console.send(follow_ups)
+            if random.random() < 0.15:
+                self.scheduler.after(60 * random.random() ** 2, lambda: self._cancel(jobs[0].id))
+
+        console.begin("submit", act)
+
+    def _cancel(self, job_id: str) -> None:
+        console = self.console()
+
+        def act() -> None:
+            try:
+                _, follow_ups = resolve.cancel(console.context, job_id)
+            except Staged:
+                return
+            console.send(follow_ups)
+
+        console.begin("cancel", act)
+
+    def _decide(self, job_id: str) -> None:
+        console, random = self.console(), self.random
+        mine = [job for job in self.gateway.jobs.values() if job_of_session(job.session_id) == job_id]
+
+        def act() -> None:
+            self.asked.discard(job_id)
+            try:
+                if mine and random.random() < 0.7:
+                    console.send(resolve.adopt(console.context, job_id, random.choice(mine).id))
+                elif random.random() < 0.5:
+                    console.send(resolve.resubmit(console.context, job_id))
+                else:
+                    console.send(resolve.give_up(console.context, job_id))
+            except RequestError:
+                return  # it needs nobody any more
+            except Staged:
+                self.ask(job_id)
+
+        console.begin("operator", act)

@@ -1,0 +1,83 @@
+"""A destination in memory with the promises of `sinks.base`, and what really came to be there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from orchestrator.errors import DestinationError
+from orchestrator.simulation.chance import Fault
+from orchestrator.simulation.scheduler import Crash, Scheduler, running
+from orchestrator.simulation.tools import Chance
+from orchestrator.sinks import Delivered
+
+
+@dataclass(slots=True)
+class PretendSink:
+    """One destination. `published` is told of each name that appears, with its content and the attempt."""
+
+    name: str
+    scheduler: Scheduler
+    chance: Chance
+    published: Callable[[str, str, bytes, int], None]
+    content: dict[str, bytes] = field(default_factory=dict)
+
+    def find(self, name: str) -> Delivered | None:
+        """What is there under this name."""
+        self.pass_time()
+        body = self.content.get(name)
+        return None if body is None else self.delivered(name, body)
+
+    def stage(self, name: str, attempt: int) -> PretendStaging:
+        """Begin an attempt."""
+        self.pass_time()
+        return PretendStaging(self, name, attempt)
+
+    def check(self) -> None:
+        """It could be used now."""
+
+    def delivered(self, name: str, body: bytes) -> Delivered:
+        """What is told of something that is there."""
+        return Delivered(f"{self.name}:{name}", len(body), hashlib.sha256(body).hexdigest())
+
+    def pass_time(self) -> None:
+        """A dead process does nothing here; a living one may wait, or fail."""
+        activity = running()
+        if not activity.owner.alive:
+            raise Crash
+        if self.chance.happens(Fault.SINK_SLOW):
+            self.scheduler.wait(self.chance.random.choice((1.0, 10.0, 150.0)) * self.chance.random.random())
+        if self.chance.happens(Fault.SINK_FAILS):
+            raise DestinationError("the destination takes nothing (simulated)")
+
+
+@dataclass(slots=True)
+class PretendStaging:
+    """One attempt at one thing."""
+
+    sink: PretendSink
+    name: str
+    attempt: int
+    body: bytes = b""
+
+    def write(self, chunk: bytes) -> None:
+        """Add bytes."""
+        self.body += chunk
+
+    def sha256(self) -> str:
+        """The hash of what was written so far."""
+        return hashlib.sha256(self.body).hexdigest()
+
+    def publish(self) -> Delivered:
+        """Show it under its name; the first stays."""
+        self.sink.pass_time()
+        if self.name not in self.sink.content:
+            self.sink.content[self.name] = self.body
+            self.sink.published(self.sink.name, self.name, self.body, self.attempt)
+        if self.sink.chance.happens(Fault.SINK_HALF):
+            raise DestinationError("the destination gave no answer (simulated)")
+        return self.sink.delivered(self.name, self.sink.content[self.name])
+
+    def discard(self) -> None:
+        """Nothing stays of it anyway."""

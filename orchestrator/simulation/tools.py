@@ -1,0 +1,45 @@
+"""Chance and the trace, as every part of a simulation is given them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from orchestrator.simulation.chance import START, Fault, Scenario
+
+
+@dataclass(slots=True)
+class Trace:
+    """What happened, line by line; nothing is kept unless `lines` is a list."""
+
+    clock: Callable[[], float]
+    lines: list[str] | None = None
+
+    def __call__(self, who: str, what: str) -> None:
+        """Keep one line."""
+        if self.lines is not None:
+            self.lines.append(f"{self.clock() - START:10.3f}  {who:<10} {what}")
+
+
+@dataclass(slots=True)
+class Chance:
+    """One seed's random numbers, and whether a fault happens now."""
+
+    random: Random
+    scenario: Scenario
+    clock: Callable[[], float]
+    trace: Trace
+
+    def happens(self, fault: Fault) -> bool:
+        """Whether it does; never once everything has healed."""
+        rate = self.scenario.rates.get(fault)
+        if rate is None or self.healed or self.random.random() >= rate:
+            return False
+        self.trace("fault", fault)
+        return True
+
+    @property
+    def healed(self) -> bool:
+        """Whether nothing goes wrong any more."""
+        return self.clock() >= START + self.scenario.heals_at

@@ -1,0 +1,286 @@
+"""One seed's world, put together and run to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from typing import Any, cast
+
+from pydantic import SecretStr
+
+from orchestrator.engine.context import Context, Quota
+from orchestrator.engine.follow_up import Task
+from orchestrator.engine.receive import Fate, receive
+from orchestrator.fault_points import FaultPoint
+from orchestrator.settings import Settings, UncertainPolicy
+from orchestrator.simulation.broker import Broker
+from orchestrator.simulation.chance import START, draw
+from orchestrator.simulation.checking import Mirror, Row
+from orchestrator.simulation.client import CREATE_WITHIN, LOOK_WITHIN, PretendClient
+from orchestrator.simulation.database import SimulatedStore, Staged
+from orchestrator.simulation.fleet import Fleet
+from orchestrator.simulation.gateway import GatewayJob, PretendGateway
+from orchestrator.simulation.hooks import SECRET, Hooks
+from orchestrator.simulation.invariants import Invariant, Violation
+from orchestrator.simulation.loop import VirtualHttp, asker
+from orchestrator.simulation.outside import Outside
+from orchestrator.simulation.people import People
+from orchestrator.simulation.process import Process
+from orchestrator.simulation.scheduler import Activity, Scheduler, whoever
+from orchestrator.simulation.sink import PretendSink
+from orchestrator.simulation.tools import Chance, Trace
+from orchestrator.store.schema import DEFAULT
+from orchestrator.tasks.sending import Sender
+
+ENDS_WITHIN = 7200.0  # seconds after everything has healed
+MOST_STEPS = 50_000
+ENDPOINT = "7f9c2ba4-e88f-4f9a-8d0e-0c1b2a3d4e5f"
+SINKS = ("bucket", "folder")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one seed ended. `virtual` is how many seconds passed in it."""
+
+    seed: int
+    steps: int
+    transactions: int
+    virtual: float
+    violation: Violation | None
+    trace: list[str] | None = None
+
+
+class World:
+    """Everything of one seed."""
+
+    def __init__(self, seed: int, store: SimulatedStore, *, traced: bool = False) -> None:
+        self.seed = seed
+        random = Random(seed)
+        self.scenario = draw(random)
+        self.scheduler = Scheduler(START, self._broke)
+        self.trace = Trace(self.clock, [] if traced else None)
+        self.chance = Chance(random, self.scenario, self.clock, self.trace)
+        self.violation: Violation | None = None
+        self.transactions = 0
+        self.store = store
+        self.hooks = Hooks(self.scheduler, self.chance, self._deliver_hook, self._acknowledged)
+        self.gateway = PretendGateway(
+            self.scheduler, self.chance, self.scenario.list_reaches, self.hooks.announce, self._made
+        )
+        self.sinks = {name: PretendSink(name, self.scheduler, self.chance, self._published) for name in SINKS}
+        self.fleet = Fleet(self.scheduler, self.chance, self._equip)
+        self.mirror = Mirror(self.clock, self.fleet.held, self.gateway, self.sinks)
+        self.settings = self._settings()
+        self.outside = Outside(self.mirror, self.settings.poll_after_seconds)
+        self.broker = Broker(self.scheduler, self.chance, self.fleet.deliver, self._sending)
+        self.people = People(self.scheduler, random, self.scenario, self.fleet.console, self.gateway)
+        self._ids = 0
+        self._beats: dict[str, float] = {}
+
+    def clock(self) -> float:
+        """This moment, in epoch seconds."""
+        return self.scheduler.now
+
+    def run(self) -> Outcome:
+        """Let everything happen, until all is over or something broke."""
+        self.store.begin(self.clock, self.chance, self._write_beats, self._committed)
+        self.fleet.mirror = self.mirror
+        self.fleet.ask_for_sweep = self._ask_for_sweep
+        self.fleet.begin(self.scenario.workers)
+        self.people.begin()
+        self._plan_strangers()
+        latest = START + self.scenario.heals_at + ENDS_WITHIN
+        while self.violation is None and self.scheduler.step():
+            if self.scheduler.steps % 16 == 0 and self._over():
+                break
+            if self.clock() > latest or self.scheduler.steps > MOST_STEPS:
+                self._report([(Invariant.ENDS, "; ".join(self.outside.unfinished()) or "it never rests")])
+        self._report((Invariant.ENDS, what) for what in self.outside.missing())
+        self._let_go()
+        return Outcome(
+            self.seed,
+            self.scheduler.steps,
+            self.transactions,
+            self.clock() - START,
+            self.violation,
+            self.trace.lines,
+        )
+
+    def reached(self, point: FaultPoint) -> None:
+        """A fault point was reached."""
+        activity = whoever()
+        if activity is not None:
+            self.trace(activity.owner.name, point)
+        self.fleet.reached(self.store.open)
+
+    # how it is put together
+
+    def _settings(self) -> Settings:
+        scenario = self.scenario
+        return Settings(
+            gateway_api_key=SecretStr("k"),
+            webhook_endpoint_id=ENDPOINT if scenario.hooks else None,
+            webhook_secrets=(SecretStr(SECRET),),
+            deadline_seconds=scenario.deadline,
+            uncertain_wait_seconds=60.0,
+            uncertain_policy=UncertainPolicy.RESUBMIT if scenario.resubmits else UncertainPolicy.PERSON,
+            create_timeout_seconds=CREATE_WITHIN,
+            look_timeout_seconds=LOOK_WITHIN,
+            content_patience_seconds=60.0,
+        )
+
+    def _equip(self, process: Process) -> None:
+        """What `wiring.build` does, with pretend things."""
+        process.http = VirtualHttp(self.scheduler, process, lambda: self._asking(process))
+        client = PretendClient(
+            self.gateway,
+            self.scheduler,
+            self.chance,
+            self.scenario.hooks,
+            lambda what, about: self._asked(process, what, about),
+        )
+        process.context = Context(
+            settings=self.settings,
+            store=self.store,
+            http=process.http,
+            gateways=cast("Any", {DEFAULT: client}),
+            webhook_secrets={DEFAULT: self.settings.webhook_secrets},
+            sinks=self.sinks,
+            worker=f"{process.name}.{self._new_id()}",
+            random=self.chance.random.random,
+            new_id=self._new_id,
+            pause=self.scheduler.wait,
+            rejections=Quota(self.clock),
+        )
+        process.send = Sender(cast("Any", self.broker), self.clock)
+
+    def _new_id(self) -> str:
+        self._ids += 1
+        return f"{self._ids:04d}"
+
+    def _plan_strangers(self) -> None:
+        """Jobs of other programs on the same account, which push ours out of the list."""
+        if self.scenario.strangers:
+            random = self.chance.random
+            for number in range(int(self.scenario.strangers * self.scenario.heals_at)):
+                at = START + self.scenario.heals_at * random.random()
+                make = partial(self.gateway.make, f"stranger.{number}", wants_hooks=False, samples=1)
+                self.scheduler.at(at, make)
+
+    def _write_beats(self) -> None:
+        for worker, at in self.fleet.beats():
+            if self._beats.get(worker) != at:
+                self._beats[worker] = at
+                self.store.beaten(worker, at)
+
+    def _ask_for_sweep(self) -> None:
+        try:
+            self.broker.send_task(Task.SWEEP)
+        except OSError:
+            return  # the next one comes
+
+    def _deliver_hook(self, headers: dict[str, str], body: bytes, answer: Any) -> None:
+        web = self.fleet.web
+        if not web.alive:
+            answer(False)
+            return
+
+        def take() -> None:
+            try:
+                receipt = receive(web.context, DEFAULT, headers, body, self.clock() + self.scenario.clock_off)
+            except Staged:
+                answer(False)
+                return
+            self.trace("web", f"webhook {receipt.fate}")
+            answer(receipt.fate is not Fate.REJECTED)
+            web.send(receipt.follow_ups)
+
+        web.begin("receive", take)
+
+    # what is watched
+
+    def _committed(self, activity: Activity | None, changed: list[tuple[str, int, Row]]) -> None:
+        self.transactions += 1
+        beaten = [row for table, _, row in changed if table == "workers"]
+        self.fleet.take_beats(beaten)
+        changed = [one for one in changed if one[0] != "workers"]
+        if self.trace.lines is not None:
+            for table, _, row in changed:
+                self.trace(activity.owner.name if activity else "-", _told(table, row))
+        self._report(self.mirror.take(activity, changed))
+        for table, _, row in changed:
+            if table == "jobs" and row["needs_person"]:
+                self.people.ask(row["id"])
+
+    def _made(self, job: GatewayJob) -> None:
+        self.trace("gateway", f"makes {job.id} for {job.session_id}: {job.ending}, {job.outputs} outputs")
+        self._report(self.outside.made(job))
+
+    def _acknowledged(self, event_id: str) -> None:
+        self._report(self.outside.acknowledged(event_id))
+
+    def _published(self, sink: str, name: str, body: bytes, attempt: int) -> None:
+        self.trace(sink, f"has {name}, by attempt {attempt}")
+        self._report(self.outside.published(sink, name, body, attempt))
+
+    def _asked(self, process: Process, what: str, about: str) -> None:
+        self.trace(process.name, f"asks: {what} {about}")
+        self._report(self.outside.asked(asker.get(), what, about))
+
+    def _asking(self, process: Process) -> None:
+        if self.store.open:
+            self._report([(Invariant.SENT_AFTER_COMMIT, f"{process.name} asks in a transaction")])
+        self.fleet.asking(process)
+
+    def _sending(self, task: Task) -> None:
+        self.trace("message", task)
+        if self.store.open:
+            self._report([(Invariant.SENT_AFTER_COMMIT, f"{task} was sent in a transaction")])
+
+    def broke(self, what: str) -> None:
+        """A use-case met something that nobody foresaw."""
+        self._report([(Invariant.NOTHING_BROKE, what)])
+
+    def _broke(self, activity: Activity, error: Exception) -> None:
+        self.broke(f"{activity.name} of {activity.owner.name} ended in {type(error).__name__}: {error}")
+
+    def _report(self, broken: Iterable[tuple[Invariant, str]]) -> None:
+        for invariant, what in broken:
+            found = Violation(invariant, self.clock() - START, self.scheduler.steps, what)
+            self.trace("BROKEN", str(found))
+            self.violation = self.violation or found
+
+    # the end
+
+    def _over(self) -> bool:
+        """Whether nothing more will happen that matters."""
+        waiting = self.people.to_come or self.people.asked or self.hooks.under_way
+        return not waiting and not self._busy() and not any(self.outside.unfinished())
+
+    def _busy(self) -> bool:
+        living = (process for process in self.fleet.lives.values() if process.alive)
+        return any(one.going for process in living for one in process.activities)
+
+    def _let_go(self) -> None:
+        """End what still waits, as if every process died."""
+        for process in self.fleet.lives.values():
+            process.alive = False
+            process.http.stop()
+            process.bury()
+
+
+def _told(table: str, row: Row) -> str:
+    """A committed row in a few words."""
+    names = {
+        "jobs": ("id", "state", "due_at", "leased_by", "fence", "suspicion"),
+        "hand_offs": ("key", "state", "due_at", "leased_by", "fence"),
+        "observations": ("job_id", "seq", "source", "seen", "verdict", "inbox_id"),
+        "inbox": ("event_key", "state", "deliveries"),
+        "outputs": ("job_id", "index"),
+    }[table]
+    said = [row[name] - START if name == "due_at" and row[name] else row[name] for name in names]
+    return f"{table}: " + " ".join(
+        "-" if one is None else f"{one:.3f}" if isinstance(one, float) else str(one) for one in said
+    )
