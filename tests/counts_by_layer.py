@@ -1,15 +1,38 @@
-"""A pytest plugin: counts the tests by folder of `tests/`; with `--no-skips` a skipped one fails the run."""
+"""A pytest plugin: counts the tests by folder of `tests/`; with `--no-skips` a skipped one fails the run.
+
+What is left to `make soak` is named.
+"""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import PurePosixPath
+from typing import Any
 
 import pytest
 
+LEFT = "left_to_soak"
+_left = pytest.StashKey[set[str]]()
 OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="a skipped test fails the run")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_left] = set()
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("soak") and not item.config.getoption("--soak"):
+            item.config.stash[_left].add(item.nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Each xdist worker collects everything, and tells at its end what it left out."""
+    node.config.stash[_left] |= set(getattr(node, "workeroutput", {}).get(LEFT, ()))
 
 
 def _reports(config: pytest.Config, outcome: str) -> list[pytest.TestReport]:
@@ -21,6 +44,11 @@ def _skipped_against_the_rules(config: pytest.Config) -> list[pytest.TestReport]
     return _reports(config, "skipped") if config.getoption("--no-skips") else []
 
 
+def _left_to_soak(config: pytest.Config) -> list[str]:
+    names: set[str] = config.stash[_left]
+    return sorted(names)
+
+
 def _layer(report: pytest.TestReport) -> str:
     folders = PurePosixPath(report.nodeid.partition("::")[0]).parts
     return folders[1] if len(folders) > 2 else "tests"
@@ -28,6 +56,8 @@ def _layer(report: pytest.TestReport) -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput[LEFT] = _left_to_soak(session.config)
     if session.exitstatus == pytest.ExitCode.OK and _skipped_against_the_rules(session.config):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -40,5 +70,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.section("tests by layer")
     for layer, outcomes in sorted(counts.items()):
         terminalreporter.line(f"{layer:<14}" + ", ".join(f"{n} {name}" for name, n in outcomes.items()))
+    left = _left_to_soak(config)
+    if left:
+        terminalreporter.line(f"not run, since it takes minutes: {len(left)}; `make soak` does, or `--soak`")
+    for nodeid in left:
+        terminalreporter.line(f"    {nodeid}")
     for report in _skipped_against_the_rules(config):
         terminalreporter.line(f"skipped, which fails the run: {report.nodeid}", red=True)

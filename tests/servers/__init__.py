@@ -1,0 +1,1 @@
+"""PostgreSQL and Redis for the tests: what the environment names, or private ones that end with the tests."""
