@@ -1,19 +1,59 @@
 """A fresh database for every test, on each kind of database that the store runs on."""
 
-from collections.abc import Iterator
+import itertools
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from orchestrator import fault_points
 from orchestrator.store.database import Store
 from orchestrator.store.migrate import migrate
 from tests.integration.store.rows import Clock
+from tests.integration.store.together import Elsewhere
+from tests.servers.fixtures import NewDatabase
 
 
-@pytest.fixture(params=["sqlite"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """The kind of database: every test of this folder runs on both, but for those that say why not."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite database, to be copied: much quicker than to migrate one for every test."""
+    file = tmp_path_factory.mktemp("migrated") / "orchestrator.db"
+    store = Store(f"sqlite:///{file}")
+    migrate(store)
+    store.close()
+    return file
+
+
+@pytest.fixture
+def new_url(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path, migrated_file: Path
+) -> Callable[..., str]:
+    """Gives URLs of new databases: migrated ones, or empty with `migrated=False`."""
+    if kind == "postgresql":
+        made: NewDatabase = request.getfixturevalue("new_database")
+        return made
+    numbers = itertools.count()
+
+    def make(*, migrated: bool = True) -> str:
+        file = tmp_path / f"orchestrator-{next(numbers)}.db"
+        if migrated:
+            shutil.copy(migrated_file, file)
+        return f"sqlite:///{file}"
+
+    return make
+
+
+@pytest.fixture
+def database_url(new_url: Callable[..., str]) -> str:
     """An empty database."""
-    return {"sqlite": f"sqlite:///{tmp_path / 'orchestrator.db'}"}[request.param]
+    return new_url(migrated=False)
 
 
 @pytest.fixture
@@ -22,9 +62,17 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(database_url: str, clock: Clock) -> Iterator[Store]:
+def store(new_url: Callable[..., str], clock: Clock) -> Iterator[Store]:
     """A migrated store whose time the test tells."""
-    store = Store(database_url, clock=clock)
-    migrate(store)
+    store = Store(new_url(), clock=clock)
     yield store
     store.close()
+
+
+@pytest.fixture
+def elsewhere(store: Store) -> Iterator[Elsewhere]:
+    """Threads with connections of their own; nobody is held at a fault point afterwards."""
+    there = Elsewhere(store)
+    yield there
+    there.close()
+    fault_points.arm("submit.committed:1000000", lambda _: None)

@@ -58,7 +58,7 @@ def join(store: Store, *names: str) -> None:
 
 def claim(store: Store, worker: str, *, limit: int = 10, lease: float = 60.0) -> list[Job]:
     with store.write() as tx:
-        return jobs.claim_due(tx, [State.WAITING], worker=worker, limit=limit, lease=lease)
+        return jobs.claim_due(tx, jobs.LOOKS, worker=worker, limit=limit, lease=lease)
 
 
 def owe(store: Store, *indexes: int, job_id: str = "job_1", due_at: float = START) -> list[str]:

@@ -6,6 +6,7 @@ from orchestrator.core.job import Failure, Observation, OutputSeen, Source
 from orchestrator.core.lifecycle import Seen, State, Step, Verdict
 from orchestrator.store import jobs, observations, outputs, workers
 from orchestrator.store.database import WORKER_DEAD_AFTER, Store
+from orchestrator.store.workers import Pulse
 from tests.integration.store.rows import START, Clock, a_job, join, keep, read, record
 
 
@@ -43,8 +44,7 @@ def test_numbers_have_no_gap_and_no_double_under_concurrency(store: Store) -> No
 
     def observe(_: int) -> None:
         with store.write() as tx:
-            job = jobs.get(tx, "job_1")
-            assert job is not None
+            job = jobs.lock(tx, "job_1")
             assert jobs.move_if_still(tx, job, {"next_seq": job.next_seq + 1})
             step = Step(job.state, Verdict.KNOWN)
             observations.append(tx, job, Observation(Source.POLL, Seen.OPEN), step)
@@ -111,10 +111,10 @@ def test_workers_are_buried_long_after_they_stopped_beating(store: Store, clock:
 
 def test_the_last_pulse_of_each_name_is_known(store: Store, clock: Clock) -> None:
     with store.write() as tx:
-        assert workers.last_pulse(tx, "sweep") is None
-        workers.pulse(tx, "sweep")
+        assert workers.last_pulse(tx, Pulse.SWEEP) is None
+        workers.pulse(tx, Pulse.SWEEP)
     clock.now += 5
     with store.write() as tx:
-        workers.pulse(tx, "sweep")
-        assert workers.last_pulse(tx, "sweep") == START + 5
-        assert workers.last_pulse(tx, "beat") is None
+        workers.pulse(tx, Pulse.SWEEP)
+        assert workers.last_pulse(tx, Pulse.SWEEP) == START + 5
+        assert workers.last_pulse(tx, Pulse.BEAT) is None

@@ -1,0 +1,174 @@
+"""Databases as earlier versions left them, with rows: written down as they were, not made by today's code."""
+
+import json
+from typing import Any
+
+from sqlalchemy import MetaData, Table
+
+from orchestrator.store.database import Store
+from orchestrator.store.migrate import upgrade
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+def _job(job_id: str, tenant: str, state: str, **more: Any) -> dict[str, Any]:
+    counters = (
+        "looks",
+        "look_errors",
+        "webhooks",
+        "clashes",
+        "detail_tries",
+        "progress",
+        "fence",
+        "attempts",
+    )
+    no = ("without_webhook", "needs_person", "resubmitted", "unconfirmed")
+    given = {
+        "id": job_id,
+        "tenant_id": tenant,
+        "account_id": tenant,
+        "metadata": {"user": 7},
+        "request": {"model": "google/veo", "prompt": "日本語 🌅"},
+        "updates": "hybrid",
+        "destinations": ["folder"],
+        "state": state,
+        "state_since": 1_000_000.5,
+        "session_id": f"{job_id}.1",
+        "accepted_at": 1_000_000.5,
+        "deadline_at": 1_003_600.0,
+        "next_seq": 3,
+    }
+    return dict.fromkeys(counters, 0) | dict.fromkeys(no, False) | given | more
+
+
+def _hand_off(number: int, job_id: str, state: str, **more: Any) -> dict[str, Any]:
+    given = {
+        "key": f"{job_id}/{number}/folder",
+        "job_id": job_id,
+        "kind": "output",
+        "output_index": number,
+        "destination": "folder",
+        "state": state,
+        "attempts": 1,
+        "created_at": 1_000_001.0,
+        "fence": 1,
+    }
+    return given | more
+
+
+def _entry(number: int, state: str, **more: Any) -> dict[str, Any]:
+    given = {
+        "account_id": "default",
+        "event_key": f"evt_{number}",
+        "type": "video.completed",
+        "gateway_id": f"G-{number}",
+        "state": state,
+        "deliveries": 2,
+        "received_at": 1_000_002.0,
+        "last_received_at": 1_000_003.0,
+        "headers": {"x-phaseo-attempt": "1"},
+        "body": json.dumps({"id": f"evt_{number}", "type": "video.completed"}).encode(),
+    }
+    return given | more
+
+
+# What a database of each revision holds, by table, in the order in which it can be inserted.
+ROWS: dict[str, Rows] = {
+    "0001": {
+        "tenants": [{"id": "other", "name": "o"}],
+        "accounts": [{"id": "other", "tenant_id": "other", "name": "o"}],
+        "jobs": [
+            _job("job_accepted", "other", "accepted", due_at=1_000_000.5),
+            _job("job_creating", "default", "creating", attempts=1),
+            _job("job_waiting", "other", "waiting", due_at=1_000_020.0, gateway_id="G-1"),
+            _job("job_done", "other", "completed", settled_at=1_000_900.0, gateway_id="G-2", progress=100),
+            _job(
+                "job_failed", "default", "failed", failure={"message": "no", "code": None}, blame="provider"
+            ),
+        ],
+        "outputs": [{"job_id": "job_done", "index": 0, "missing": False, "bytes": 5_000_000_000}],
+        "hand_offs": [
+            _hand_off(0, "job_done", "done", done_at=1_000_901.0, bytes=5_000_000_000, location="/out/x.mp4"),
+            _hand_off(1, "job_done", "owed", due_at=1_000_905.0),
+            _hand_off(0, "job_failed", "dead", last_error="no"),
+        ],
+        "inbox": [_entry(1, "waiting"), _entry(2, "applied", job_id="job_done")],
+        "rejections": [
+            {
+                "account_id": "default",
+                "reason": "forged",
+                "detail": "d",
+                "received_at": 1_000_004.0,
+                "headers": {},
+                "body": bytes(range(256)),
+                "truncated": True,
+            }
+        ],
+        "observations": [
+            {
+                "job_id": "job_done",
+                "seq": number,
+                "at": 1_000_000.0 + number,
+                "source": "poll",
+                "seen": "open",
+                "verdict": "known",
+                "from_state": "waiting",
+                "to_state": "waiting",
+            }
+            for number in (1, 2)
+        ],
+        "workers": [{"id": "w", "host": "h", "pid": 1, "started_at": 1_000_000.0, "beaten_at": 1_000_009.0}],
+        "pulses": [{"name": "sweep", "at": 1_000_009.0}],
+    }
+}
+_TENANT_OF = {job["id"]: job["tenant_id"] for job in ROWS["0001"]["jobs"]}
+ROWS["0002"] = ROWS["0001"] | {
+    "tenants": [
+        {"id": "other", "name": "o", "held_reason": None, "held_until": None},
+        {"id": "held", "name": "h", "held_reason": "10 of 10 jobs are open", "held_until": 1_000_060.0},
+    ],
+    "hand_offs": [one | {"tenant_id": _TENANT_OF[one["job_id"]]} for one in ROWS["0001"]["hand_offs"]],
+}
+ROWS["0003"] = ROWS["0002"] | {
+    "tenants": [
+        one | {"max_open_jobs": limit, "spend_cap_usd": None}
+        for one, limit in zip(ROWS["0002"]["tenants"], (None, 10), strict=True)
+    ],
+    "destinations": [
+        {
+            "name": "folder",
+            "failures": 6,
+            "pause": 10.0,
+            "shut_until": 1_000_070.0,
+            "trying": None,
+            "reason": "the disk is full",
+        }
+    ],
+}
+
+
+def make_as_of(store: Store, revision: str) -> None:
+    """Bring an empty database to a revision, and put in what it held then."""
+    with store.write() as tx:
+        upgrade(tx, revision)
+    with store.write() as tx:
+        for name, rows in ROWS[revision].items():
+            table = Table(name, MetaData(), autoload_with=tx.connection)
+            for row in rows:  # not all at once: they differ in their columns
+                tx.execute(table.insert(), row)
+
+
+def held(store: Store, revision: str) -> Rows:
+    """The rows that were put in, as they are now, in the columns of then."""
+    found: Rows = {}
+    with store.read() as tx:
+        for name, rows in ROWS[revision].items():
+            table = Table(name, MetaData(), autoload_with=tx.connection)
+            now = [dict(row._mapping) for row in tx.execute(table.select())]
+            found[name] = [
+                {column: one[column] for column in row}
+                for row in rows
+                for one in now
+                if all(one[column] == row[column] for column in row)
+            ]
+    return found

@@ -1,0 +1,167 @@
+"""What only PostgreSQL does: limits, pools, a server that may be away. All else here runs on both."""
+
+import threading
+
+import pytest
+from sqlalchemy import text
+
+from orchestrator.errors import StoreError
+from orchestrator.store import database, jobs, workers
+from orchestrator.store.database import BUSY_FOR, IDLE_WITHIN, STATEMENT_WITHIN, Store
+from orchestrator.store.migrate import migrate
+from tests.integration.store.rows import a_job, keep, read
+from tests.servers.fixtures import NewDatabase
+from tests.servers.postgres import PostgresServer
+
+
+@pytest.fixture
+def kind() -> str:
+    return "postgresql"
+
+
+def shown(tx: database.Transaction, name: str) -> str:
+    return str(tx.execute(text(f"SHOW {name}")).scalar_one())
+
+
+def test_the_limits_are_in_force_on_every_connection(store: Store) -> None:
+    wanted = {
+        "lock_timeout": f"{BUSY_FOR:.0f}s",
+        "statement_timeout": f"{STATEMENT_WITHIN:.0f}s",
+        "idle_in_transaction_session_timeout": f"{IDLE_WITHIN:.0f}s",
+    }
+    with store.write() as first, store.read() as second:
+        for tx in (first, second):
+            assert {name: shown(tx, name) for name in wanted} == wanted
+
+
+def test_only_a_lease_is_taken_without_waiting_for_the_disk_and_the_next_write_waits_again(
+    store: Store,
+) -> None:
+    for durable, wanted in ((True, "on"), (False, "off"), (True, "on"), (False, "off"), (True, "on")):
+        with store.write(durable=durable) as tx:
+            assert shown(tx, "synchronous_commit") == wanted
+
+
+def test_a_reader_sees_one_moment_however_long_it_reads_and_cannot_write(store: Store) -> None:
+    keep(store, a_job("job_1"))
+    with store.read() as tx:
+        assert len(jobs.recent(tx, limit=9)) == 1
+        keep(store, a_job("job_2"))
+        assert len(jobs.recent(tx, limit=9)) == 1
+    with pytest.raises(StoreError, match="read-only"), store.read() as tx:
+        workers.join(tx, "w", host="here", pid=1)
+    with store.write() as tx:
+        workers.join(tx, "w", host="here", pid=1)
+        assert len(jobs.recent(tx, limit=9)) == 2
+
+
+def lock_impatiently(store: Store) -> None:
+    with store.write() as tx:
+        tx.execute(text("SET LOCAL lock_timeout TO 30"))
+        jobs.lock(tx, "job_1")
+
+
+def test_whoever_waits_too_long_for_a_row_is_told_so(store: Store) -> None:
+    keep(store, a_job())
+    with store.write() as holder:
+        jobs.lock(holder, "job_1")
+        with pytest.raises(StoreError, match="lock timeout") as caught:
+            lock_impatiently(store)
+    assert "tried again" in caught.value.hint
+
+
+def test_of_two_that_wait_for_each_other_one_is_let_go_and_the_other_told(store: Store) -> None:
+    keep(store, a_job("job_1"), a_job("job_2"))
+    both_hold = threading.Barrier(2)
+    ended: list[StoreError | None] = []
+
+    def lock(first: str, second: str) -> None:
+        try:
+            with store.write() as tx:
+                jobs.lock(tx, first)
+                both_hold.wait(10)
+                jobs.lock(tx, second)
+            ended.append(None)
+        except StoreError as error:
+            ended.append(error)
+
+    threads = [
+        threading.Thread(target=lock, args=order) for order in (("job_1", "job_2"), ("job_2", "job_1"))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    (error,) = (error for error in ended if error is not None)
+    assert "deadlock" in error.message
+    assert "tried again" in error.hint
+    assert len(ended) == 2
+
+
+def test_a_process_has_so_many_connections_and_no_more(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_FOR", 0.05)
+    store = Store(new_database(), connections=2)
+    with store.read(), store.write():
+        with pytest.raises(StoreError, match="no database connection became free") as caught, store.read():
+            pass
+        assert "ORCHESTRATOR_DATABASE_CONNECTIONS" in caught.value.hint
+    with store.read(), store.write():
+        pass
+    store.close()
+
+
+# a server that comes and goes
+
+
+def write_across_a_restart(store: Store, server: PostgresServer) -> None:
+    with store.write() as tx:
+        jobs.add(tx, [a_job("job_lost")])
+        server.restart("immediate")
+        jobs.get(tx, "job_lost")
+
+
+def test_what_was_not_committed_when_the_server_went_away_is_an_error_and_the_next_works(
+    own_postgres: PostgresServer,
+) -> None:
+    store = Store(own_postgres.database())
+    migrate(store)
+    keep(store, a_job())
+    with store.read(), store.read():
+        pass  # so that several connections are in the pool when they all die
+    with pytest.raises(StoreError) as caught:
+        write_across_a_restart(store, own_postgres)
+    assert "tried again" in caught.value.hint
+    keep(store, a_job("job_2"))
+    with store.read() as tx:
+        assert {job.id for job in jobs.recent(tx, limit=9)} == {"job_1", "job_2"}
+    store.close()
+
+
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+def test_a_server_that_is_away_is_an_error_that_says_so_and_its_return_needs_nothing(
+    own_postgres: PostgresServer, how: str
+) -> None:
+    store = Store(own_postgres.database())
+    migrate(store)
+    if how == "stopped":
+        own_postgres.stop()
+    else:
+        own_postgres.kill()
+    for _ in range(2):
+        with pytest.raises(StoreError) as caught:
+            keep(store, a_job())
+        assert "start PostgreSQL" in caught.value.hint
+        assert caught.value.retry.again
+    own_postgres.start()
+    keep(store, a_job())
+    assert read(store).id == "job_1"
+    store.close()
+
+
+def test_a_database_that_is_not_there_is_an_error_of_ours(store: Store) -> None:
+    lost = Store(store.engine.url.set(database="nowhere").render_as_string(hide_password=False))
+    with pytest.raises(StoreError, match="does not exist"), lost.read():
+        pass
+    lost.close()

@@ -1,0 +1,144 @@
+"""Upgrades from every earlier version keep what is there; two at once do the work once."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import event
+
+from orchestrator.core.job import HandOffState
+from orchestrator.core.lifecycle import State
+from orchestrator.store import hand_offs, inbox, jobs
+from orchestrator.store.database import Store
+from orchestrator.store.migrate import HEAD, Version, migrate, revisions, version
+from orchestrator.store.schema import metadata
+from tests.integration.store.earlier import ROWS, held, make_as_of
+from tests.integration.store.rows import Clock, claim, join
+from tests.integration.store.together import Elsewhere, ended
+
+ROOT = Path(__file__).parents[3]
+EARLIER = sorted(ROWS)
+
+
+@pytest.fixture
+def empty(database_url: str, clock: Clock) -> Iterator[Store]:
+    store = Store(database_url, clock=clock)
+    yield store
+    store.close()
+
+
+def differences(store: Store) -> object:
+    with store.read() as tx:
+        context = MigrationContext.configure(tx.connection, opts={"compare_type": True})
+        return compare_metadata(context, metadata)
+
+
+def test_every_earlier_revision_is_tried_with_rows() -> None:
+    assert set(ROWS) >= revisions() - {HEAD}, "write down what a database of that revision holds"
+
+
+@pytest.mark.parametrize("revision", EARLIER)
+def test_an_upgrade_keeps_every_row_and_makes_the_database_what_the_schema_says(
+    empty: Store, revision: str
+) -> None:
+    make_as_of(empty, revision)
+    assert held(empty, revision) == ROWS[revision]
+    assert migrate(empty) == Version(revision, HEAD)
+    assert held(empty, revision) == ROWS[revision]
+    assert not differences(empty)
+
+
+@pytest.mark.parametrize("revision", EARLIER)
+def test_what_was_under_way_before_an_upgrade_goes_on_after_it(
+    empty: Store, clock: Clock, revision: str
+) -> None:
+    make_as_of(empty, revision)
+    migrate(empty)
+    clock.now = 1_000_906.0
+    join(empty, "new")
+    assert [job.id for job in claim(empty, "new")] == ["job_waiting"]
+    with empty.write() as tx:
+        (accepted,) = jobs.claim_due(tx, jobs.CREATES, worker="new", limit=9, lease=60)
+        assert (accepted.id, accepted.request["prompt"]) == ("job_accepted", "日本語 🌅")
+        assert [job.id for job in jobs.abandoned_creates(tx, limit=9)] == ["job_creating"]
+        owed = hand_offs.claim_due(tx, worker="new", lease=60)
+        assert owed is not None
+        assert (owed.key, owed.attempts, owed.state) == ("job_done/1/folder", 2, HandOffState.OWED)
+        assert hand_offs.claim_due(tx, worker="new", lease=60) is None
+        assert inbox.waiting_for(tx, "default", "G-1", "none")
+        assert jobs.counts(tx)[State.FAILED] == 1
+
+
+def test_a_row_gets_a_new_number_after_an_upgrade(empty: Store) -> None:
+    make_as_of(empty, EARLIER[0])
+    migrate(empty)
+    with empty.write() as tx:
+        assert hand_offs.owe_outcome(tx, "job_done", "again", "folder") == 1
+        numbers = [one.id for one in hand_offs.of_job(tx, "job_done")]
+    assert len(set(numbers)) == 3
+
+
+# two releases at once
+
+
+def test_of_two_that_upgrade_at_once_one_does_the_work_and_the_other_waits_for_it(
+    empty: Store, kind: str
+) -> None:
+    half_way, go_on = threading.Event(), threading.Event()
+
+    def hold(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "CREATE TABLE jobs" in statement:
+            half_way.set()
+            assert go_on.wait(20)
+
+    event.listen(empty.engine, "before_cursor_execute", hold)
+    other = Store(empty.url)
+    elsewhere = Elsewhere(other)
+    first = elsewhere.begin(lambda: migrate(empty))
+    assert half_way.wait(20)
+    assert version(other).found is None
+    begin = elsewhere.begin_and_wait_for_us if kind == "postgresql" else elsewhere.begin
+    second = begin(lambda: migrate(other))
+    go_on.set()
+    assert ended(first) == Version(None, HEAD)
+    # Where it stood when it was this one's turn; SQLite's second may also have come when all was done.
+    assert ended(second) == Version(HEAD, HEAD)
+    assert not differences(empty)
+    elsewhere.close()
+    other.close()
+
+
+_MIGRATE = """
+import sys
+from orchestrator.store.database import Store
+from orchestrator.store.migrate import migrate
+store = Store(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+print(migrate(store).found)
+store.close()
+"""
+
+
+def test_two_processes_that_upgrade_at_once_both_succeed(empty: Store) -> None:
+    make_as_of(empty, EARLIER[0])
+    command = [sys.executable, "-c", _MIGRATE, empty.url]
+    pipe = subprocess.PIPE
+    releases = [
+        subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in "ab"
+    ]
+    for release in releases:
+        assert release.stdout is not None
+        assert release.stdout.readline() == "ready\n"
+    with ThreadPoolExecutor(2) as threads:
+        said = list(threads.map(lambda release: release.communicate("\n", timeout=60), releases))
+    assert [release.returncode for release in releases] == [0, 0], said
+    assert sorted(out.strip() for out, _ in said) == sorted([EARLIER[0], HEAD])
+    assert held(empty, EARLIER[0]) == ROWS[EARLIER[0]]
+    assert not differences(empty)
