@@ -104,6 +104,9 @@ def test_the_database_is_a_file_in_the_data_folder_unless_said_otherwise() -> No
     assert load({"ORCHESTRATOR_DATA_DIR": "/d"}).resolved_database_url == "sqlite:////d/orchestrator.db"
     for url in ("sqlite:////srv/jobs.db", "sqlite:///jobs.db"):
         assert load({"ORCHESTRATOR_DATABASE_URL": url}).resolved_database_url == url
+    for scheme in ("postgres", "postgresql", "postgresql+psycopg"):
+        given = {"ORCHESTRATOR_DATABASE_URL": f"{scheme}://me:secret@host:5432/jobs"}
+        assert load(given).resolved_database_url == "postgresql+psycopg://me:secret@host:5432/jobs"
     assert load({"ORCHESTRATOR_DATABASE_URL": ""}) == Settings()
 
 
@@ -112,8 +115,9 @@ def test_the_database_is_a_file_in_the_data_folder_unless_said_otherwise() -> No
     [
         ("notaurl-hunter2", "is not a database URL"),
         ("pg://me:hunter2@host:port/db", "names a database that is not supported"),
-        ("postgresql+psycopg://me:hunter2@host/db", "PostgreSQL comes with a later version"),
-        ("postgres://me:hunter2@host/db", "PostgreSQL comes with a later version"),
+        ("postgresql+asyncpg://me:hunter2@host/db", "names a database that is not supported"),
+        ("postgres://me:hunter2@host", "names no PostgreSQL database"),
+        ("postgresql://me:hunter2@host:port/db", "names no PostgreSQL database"),
         ("mysql://me:hunter2@host/db", "names a database that is not supported"),
         ("sqlite+hunter2:///jobs.db", "names a database that is not supported"),
         ("sqlite://", "must name a file"),
@@ -168,3 +172,22 @@ def test_no_number_of_the_settings_is_without_end(value: str) -> None:
 def test_an_endpoint_without_a_secret_is_refused() -> None:
     with pytest.raises(SettingError, match="WEBHOOK_SECRETS is empty"):
         load({"ORCHESTRATOR_WEBHOOK_ENDPOINT_ID": UUID})
+
+
+def test_the_broker_is_redis_or_none_and_its_password_is_not_repeated() -> None:
+    assert not Settings().scaled
+    for url in ("redis://host", "redis://:hunter2@host:6379/0", "rediss://host/1"):
+        assert load({"ORCHESTRATOR_BROKER_URL": url}).scaled
+    for url in ("redis://", "amqp://me:hunter2@host", "hunter2", "redis://host:0", "redis://host:hunter2"):
+        with pytest.raises(
+            SettingError, match="ORCHESTRATOR_BROKER_URL: is not the URL of a Redis"
+        ) as refused:
+            load({"ORCHESTRATOR_BROKER_URL": url})
+        assert "hunter2" not in str(refused.value)
+
+
+def test_a_worker_can_be_given_some_of_the_queues() -> None:
+    assert load({"ORCHESTRATOR_QUEUES": "look, create,look"}).queues == ("look", "create")
+    for names in ("", "looks", "create,looks"):
+        with pytest.raises(SettingError, match="ORCHESTRATOR_QUEUES: must name some of create, look"):
+            load({"ORCHESTRATOR_QUEUES": names})

@@ -18,7 +18,7 @@ from orchestrator.engine import observe, receive
 from orchestrator.engine.context import Context
 from orchestrator.engine.submit import Submission, submit
 from orchestrator.settings import load
-from orchestrator.store import hand_offs, jobs
+from orchestrator.store import hand_offs, jobs, workers
 from orchestrator.store.migrate import migrate
 from tests.acceptance.sandbox import SECRET
 
@@ -104,7 +104,8 @@ class Rows:
         job_id = self.created(gateway_id)
         self.see(job_id, Observation(Source.POLL, Seen.COMPLETED, gateway_id=gateway_id, outputs=()))
         with self.context.store.write() as tx:
-            claimed = hand_offs.claim_due(tx, worker="w", lease=9)
+            workers.join(tx, f"w-{job_id}", host="h", pid=1)  # only who beats can lease
+            claimed = hand_offs.claim_due(tx, worker=f"w-{job_id}", lease=9)
             assert claimed is not None
             dead = {"state": HandOffState.DEAD, "due_at": None, "last_error": "the disk is full"}
             assert hand_offs.finish_if_ours(tx, claimed, dead)
@@ -123,5 +124,5 @@ def rows(folder: Path) -> Iterator[Rows]:
     migrate(store)
     context = wiring.build(settings, store, asks_gateway=False)
     yield Rows(context)
-    context.http.stop()
+    context.close()
     store.close()

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from orchestrator.cli.exits import Exit
-from orchestrator.embedded.lock import exclusive
+from orchestrator.processes.lock import exclusive
 from orchestrator.settings import Settings
+from orchestrator.store.migrate import HEAD
+from orchestrator.store.schema import tenants
 from tests.acceptance.processes import free_port
 from tests.acceptance.sandbox import API_KEY, ENDPOINT_ID, SECRET, Sandbox
 from tests.integration.cli.conftest import Rows, Run
@@ -52,6 +54,22 @@ def test_a_whole_set_up_is_all_right(
     assert {one["status"] for one in found.values()} == {"ok"}
     assert found["webhooks"]["found"].endswith("2 secrets")
     assert [one["query"] for one in sandbox.requests(path="/v1/videos")] == ["limit=1"]
+
+
+def test_limits_that_are_set_are_told_those_of_a_single_tenant_too(
+    run: Run, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "limits" not in findings(run)
+    with rows.context.store.write() as tx:
+        tx.execute(tenants.update().values(spend_cap_usd=40))
+    assert findings(run)["limits"]["found"] == "tenant default: at most US$ 40.00 in 30 days"
+    monkeypatch.setenv("ORCHESTRATOR_MAX_OPEN_JOBS", "12")
+    monkeypatch.setenv("ORCHESTRATOR_SPEND_WINDOW_DAYS", "7")
+    found = findings(run)["limits"]
+    assert (found["status"], found["found"]) == (
+        "ok",
+        "each tenant: at most 12 open jobs, any cost; tenant default: at most US$ 40.00 in 7 days",
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,7 +137,7 @@ def test_a_folder_that_is_there_is_tried_and_left_as_it_was(run: Run, folder: Pa
 
 
 @pytest.mark.parametrize(
-    "url", ["notaurl-hunter2", "postgresql+psycopg://me:hunter2@host/db", "sqlite://", "mysql://hunter2@x/y"]
+    "url", ["notaurl-hunter2", "postgresql://me:hunter2@host", "sqlite://", "mysql://hunter2@x/y"]
 )
 @pytest.mark.parametrize("command", [["jobs"], ["submit", "fox", "-m", "m"], ["up"], ["migrate"]])
 def test_a_bad_database_url_is_refused_by_name_and_not_repeated(
@@ -155,9 +173,9 @@ def test_settings_are_listed_even_when_one_is_wrong(run: Run, monkeypatch: pytes
 
 
 def test_migrate_says_from_where_to_where(run: Run) -> None:
-    assert run("migrate").out == "the database went from nothing to revision 0001\n"
-    assert run("migrate").out == "the database is at revision 0001 already\n"
-    assert json.loads(run("migrate", "--json").out) == {"from": "0001", "to": "0001", "changed": False}
+    assert run("migrate").out == f"the database went from nothing to revision {HEAD}\n"
+    assert run("migrate").out == f"the database is at revision {HEAD} already\n"
+    assert json.loads(run("migrate", "--json").out) == {"from": HEAD, "to": HEAD, "changed": False}
 
 
 def test_migrate_does_not_touch_a_database_that_an_orchestrator_runs_on(run: Run, folder: Path) -> None:

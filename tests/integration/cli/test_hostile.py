@@ -12,7 +12,7 @@ import pytest
 from orchestrator.cli.exits import Exit
 from orchestrator.core.job import Failure, HandOffState, Observation, Source
 from orchestrator.core.lifecycle import Seen
-from orchestrator.store import hand_offs, jobs
+from orchestrator.store import hand_offs, jobs, workers
 from tests.acceptance.processes import program
 from tests.integration.cli.conftest import Rows, Run
 
@@ -175,7 +175,7 @@ def test_closed_input_and_errors_harm_nothing(rows: Rows) -> None:
 def two_revisions(folder: Path) -> None:
     connection = sqlite3.connect(folder / "data" / "orchestrator.db")
     with connection:
-        connection.execute("INSERT INTO alembic_version VALUES ('0002')")
+        connection.execute("INSERT INTO alembic_version VALUES ('0001')")
     connection.close()
 
 
@@ -214,6 +214,7 @@ def evil(rows: Rows) -> str:
         ),
     )
     with rows.context.store.write() as tx:
+        workers.join(tx, "w", host="h", pid=1)  # only who beats can lease
         claimed = hand_offs.claim_due(tx, worker="w", lease=9)
         assert claimed is not None
         dead = {"state": HandOffState.DEAD, "due_at": None, "last_error": EVIL}

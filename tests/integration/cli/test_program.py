@@ -13,8 +13,8 @@ from tests.acceptance.processes import clean_environment, program
 from tests.integration.cli.conftest import KEY, Rows, Run
 
 HEAVY = {"sqlalchemy", "pydantic", "celery", "httpx", "uvicorn", "rich", "aiohttp", "alembic"}
-_DAILY = ["demo", "run", "up", "submit", "watch", "jobs", "show", "inbox", "replay"]
-COMMANDS = [*_DAILY, "resolve", "cancel", "check", "migrate", "sandbox"]  # in the order of the help
+_DAILY = ["demo", "run", "up", "web", "worker", "beat", "submit", "watch", "jobs", "show", "inbox", "replay"]
+COMMANDS = [*_DAILY, "resolve", "cancel", "check", "migrate", "simulate", "sandbox"]  # as the help has them
 
 
 def test_the_help_lists_every_command_in_the_order_of_their_use(run: Run) -> None:

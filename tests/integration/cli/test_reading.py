@@ -7,6 +7,7 @@ import pytest
 from orchestrator.cli.exits import Exit
 from orchestrator.core.job import Failure, Observation, Source
 from orchestrator.core.lifecycle import Seen, State
+from orchestrator.store import tenants
 from tests.integration.cli.conftest import Rows, Run
 
 
@@ -109,3 +110,24 @@ def test_the_document_of_a_job_has_all_its_rows(run: Run, rows: Rows) -> None:
     assert [one["seen"] for one in document["timeline"]] == ["attempt", "open", "completed"]
     assert [len(document[name]) for name in ("outputs", "hand_offs")] == [1, 1]
     assert document["over"] is True
+
+
+def test_a_job_whose_tenant_has_enough_under_way_says_why_it_waits(run: Run, rows: Rows) -> None:
+    open_job, held = rows.created("G-1"), rows.submit()
+    reason = "1 job is open and 1 may be"
+    with rows.context.store.write() as tx:
+        tenants.hold(tx, "default", reason, tx.now + 2)
+    assert f"kept, and held: {reason}" in run("show", held).out
+    assert reason not in run("show", open_job).out
+    assert json.loads(run("show", held, "--json").out)["held"] == reason
+    assert run("jobs").out.count(f"accepted jobs are held: {reason}") == 1
+    listed = {one["id"]: one["held"] for one in json.loads(run("jobs", "--json").out)}
+    assert listed == {open_job: None, held: reason}
+    assert reason not in run("jobs", "--state", "waiting").out
+
+
+def test_a_hold_that_nobody_renewed_is_not_told_any_more(run: Run, rows: Rows) -> None:
+    held = rows.submit()
+    with rows.context.store.write() as tx:
+        tenants.hold(tx, "default", "1 job is open and 1 may be", tx.now - 60)
+    assert "kept, waits for its turn" in run("show", held).out

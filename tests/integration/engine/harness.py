@@ -11,6 +11,7 @@ from orchestrator.core.job import HandOff, HandOffState, Job, Output
 from orchestrator.engine.create import create
 from orchestrator.engine.follow_up import FollowUp
 from orchestrator.engine.hand_off import hand_off
+from orchestrator.engine.housekeeping import keep_house
 from orchestrator.engine.look import look
 from orchestrator.engine.receive import Receipt, receive
 from orchestrator.engine.submit import Submission, submit
@@ -41,9 +42,7 @@ class Engine:
             workers.join(tx, self.context.worker, host="here", pid=1)
 
     def close(self) -> None:
-        for gateway in self.context.gateways.values():
-            self.context.http.run(gateway.aclose())
-        self.context.http.stop()
+        self.context.close()
         self.store.close()
 
     def later(self, seconds: float) -> None:
@@ -92,6 +91,9 @@ class Engine:
 
     def sweep(self) -> list[FollowUp]:
         return sweep(self.context)
+
+    def keep_house(self) -> None:
+        keep_house(self.context)
 
     def hand_off(self) -> list[FollowUp] | None:
         return hand_off(self.context)

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from itertools import count
 
 import pytest
 
@@ -372,11 +373,23 @@ def test_a_create_whose_worker_died_becomes_uncertain_and_is_found(engine: Engin
     assert len(sandbox.truth()) == 1
 
 
-def test_a_worker_back_from_the_dead_does_not_take_an_attempt_from_the_living(engine: Engine) -> None:
+def test_a_worker_that_was_forgotten_begins_nothing(engine: Engine, sandbox: Sandbox) -> None:
     job_id = engine.submit()
     with engine.store.write() as tx:
         workers.leave_all(tx)
-    engine.create()
+    assert engine.create() is None
+    assert engine.job(job_id).state is State.ACCEPTED
+    assert posts(sandbox) == 0
+
+
+def test_a_worker_that_is_forgotten_meanwhile_keeps_what_it_learned(engine: Engine, sandbox: Sandbox) -> None:
+    job_id = engine.submit(duration=600, create_delay=0.4)
+    creating = threading.Thread(target=engine.create)
+    creating.start()
+    until(sandbox.truth)
+    with engine.store.write() as tx:
+        workers.leave_all(tx)
+    creating.join()
     assert engine.job(job_id).state is State.WAITING, "its own observation counts, lease or not"
 
 
@@ -414,7 +427,29 @@ def test_after_the_pause_one_create_tries_the_gateway_for_all(engine: Engine, sa
     assert [engine.job(job_id).state for job_id in ids].count(State.UNCERTAIN) == 1
     assert posts(sandbox) == 1
     held = [engine.job(job_id) for job_id in ids if engine.job(job_id).state is State.ACCEPTED]
-    assert {job.due_at for job in held} == {engine.now + 2 * FIRST_PAUSE}, "it failed: twice the pause"
+    assert {job.due_at for job in held} == {engine.now + FIRST_PAUSE}, "the pause doubled, and may end sooner"
+
+
+def test_a_gateway_that_fails_is_tried_once_after_each_pause_every_pause_twice_the_last(
+    engine: Engine, sandbox: Sandbox
+) -> None:
+    ids = [engine.submit(deadline_seconds=3_600) for _ in range(FAILURES_TO_OPEN + 8)]
+    sandbox.faults(create_error="cut", create_leaves_job=False)
+    began, asked = engine.now, []
+    while engine.now < began + 250:
+        before = posts(sandbox)
+        while engine.create() is not None:
+            pass
+        asked += [engine.now - began] * (posts(sandbox) - before)
+        engine.later(1)
+    first, pauses = [0.0] * FAILURES_TO_OPEN, (1, 3, 7, 15)  # 15 s, then 30, 60, 120 more
+    assert asked == first + [FIRST_PAUSE * passed for passed in pauses]
+    sandbox.faults(create_error=None)
+    engine.later(FIRST_PAUSE * 31 - (engine.now - began))
+    while engine.create() is not None:
+        pass
+    made = [engine.job(job_id).state for job_id in ids].count(State.WAITING)
+    assert made == len(ids) - len(asked), "the first answer lets all the others through"
 
 
 def test_a_backlog_does_not_turn_uncertain_in_an_outage(engine: Engine, sandbox: Sandbox) -> None:
@@ -438,7 +473,7 @@ def fail_writes(engine: Engine, monkeypatch: pytest.MonkeyPatch, times: int) -> 
     """Let the claim through and then refuse so many transactions; the pauses that were made."""
     paused: list[float] = []
     engine.context.pause = paused.append
-    write, calls = engine.store.write, iter(range(100))
+    write, calls = engine.store.write, count()
 
     def failing(*, durable: bool = True) -> AbstractContextManager[Transaction]:
         if 1 <= next(calls) <= times:

@@ -9,13 +9,14 @@ from typing import Any, Never
 
 import pytest
 
-from orchestrator import fault_points
+from orchestrator import fault_points, wiring
 from orchestrator.core.effects import owed_outputs
 from orchestrator.core.job import Blame, HandOff, HandOffState, OutputSeen
 from orchestrator.core.lifecycle import State
 from orchestrator.engine import fetching
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
+from orchestrator.engine.http_loop import HttpLoop
 from orchestrator.engine.replay import replay_hand_off
 from orchestrator.engine.resolve import cancel
 from orchestrator.errors import NotAllowed
@@ -393,3 +394,21 @@ def test_a_mistake_in_a_destination_uses_up_attempts_and_tells_no_secret(
     for told in (one.last_error or "", logged):
         assert "secret" not in told
         assert "prompt" not in told
+
+
+# a process that stops
+
+
+def test_an_attempt_that_a_stop_cuts_off_counts_for_nothing_and_another_process_makes_it(
+    engine: Engine,
+) -> None:
+    job_id = completed(engine)
+    engine.context.close()
+    assert engine.hand_off() == [FollowUp(Task.HAND_OFF)]
+    (one,) = engine.owed(job_id)
+    assert (one.state, one.attempts, one.last_error) == (HandOffState.OWED, 0, None)
+    engine.context.http = HttpLoop()
+    engine.context.gateways = {"default": wiring.gateway(engine.settings)}
+    engine.die_and_start_again()
+    assert engine.hand_off_all() == 1
+    assert engine.states(job_id) == [HandOffState.DONE]

@@ -279,6 +279,16 @@ def test_a_provider_that_fails_says_nothing_against_the_gateway(engine: Engine, 
     assert engine.context.breakers.allows(engine.now, ("default", None))
 
 
+def test_what_a_breaker_forbids_is_asked_soon_after_however_often_it_failed_before(engine: Engine) -> None:
+    job_id = engine.created(duration=600, get_500=2)
+    for errors in (1, 2):
+        assert engine.look_when_due(job_id).look_errors == errors
+    for _ in range(FAILURES_TO_OPEN):
+        engine.context.breakers.failed(("default", None), engine.job(job_id).due_at or 0.0)
+    job = engine.look_when_due(job_id)
+    assert (job.look_errors, job.due_at) == (2, engine.now + 20), "a gateway may be back within minutes"
+
+
 def test_a_job_that_is_not_asked_about_is_given_back_at_once(engine: Engine, sandbox: Sandbox) -> None:
     job_id = engine.created(duration=600)
     engine.later(20)

@@ -9,13 +9,15 @@ import pytest
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from orchestrator.celery_app import EMBEDDED, QUEUES, make_app
-from orchestrator.embedded.workers import EmbeddedWorkers
+from orchestrator.celery_app import EMBEDDED, make_app
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.sweep import HORIZON, sweep
+from orchestrator.processes.workers import EmbeddedWorkers
+from orchestrator.settings import QUEUES
 from orchestrator.store import workers
+from orchestrator.store.workers import Pulse
 from orchestrator.tasks import work
-from orchestrator.tasks.sending import SLOT, Sender
+from orchestrator.tasks.sending import AWAY_FOR, EXPIRES_AFTER, SLOT, Sender
 from orchestrator.tasks.work import AT_A_TIME, register
 from tests.integration.engine.harness import Engine
 from tests.sandbox.harness import until
@@ -28,7 +30,8 @@ class Post:
         self.sent: list[tuple[str, float | None]] = []
         self.error: Exception | None = None
 
-    def send_task(self, name: str, countdown: float | None = None) -> None:
+    def send_task(self, name: str, *, countdown: float | None, expires: float) -> None:
+        assert expires >= (countdown or 0) + EXPIRES_AFTER
         if self.error is not None:
             raise self.error
         self.sent.append((name, countdown))
@@ -108,38 +111,56 @@ def test_slots_that_have_fired_are_forgotten(send: Sender, seconds: Seconds) -> 
     assert len(send._armed) < 4 * HORIZON
 
 
-def test_a_broker_that_is_away_is_logged_and_swallowed(
-    send: Sender, post: Post, caplog: pytest.LogCaptureFixture
+def test_a_broker_that_is_away_is_logged_and_swallowed_and_left_alone_for_a_while(
+    send: Sender, post: Post, seconds: Seconds, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.WARNING, "orchestrator")
     for error in (OperationalError("no"), ConnectionRefusedError("no")):
         post.error = error
         send(looks(0, 3))
+        assert send.broker_away
+        seconds.now += AWAY_FOR
+    assert [record.message for record in caplog.records] == ["send_failed"] * 2
     post.error = None
+    assert send.broker_away, "until it took a message"
     send(looks(0))
+    assert not send.broker_away
     assert post.sent == [("look", None)]
-    assert {record.message for record in caplog.records} == {"send_failed"}
+
+
+def test_a_slot_that_could_not_be_armed_is_armed_later(send: Sender, post: Post, seconds: Seconds) -> None:
+    post.error = OperationalError("no")
+    send(looks(20.0))
+    post.error = None
+    send(looks(20.0))
+    assert post.sent == []  # the broker is left alone
+    seconds.now += AWAY_FOR
+    send(looks(15.0))
+    assert post.sent == [("look", 15.0)]
 
 
 # tasks
 
 
 def test_a_task_goes_on_until_nothing_is_due_and_sends_what_follows_each_time(
-    send: Sender, post: Post
+    send: Sender, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rounds: list[list[FollowUp] | None] = [looks(0), [], None, looks(0)]
-    work._until_nothing_is_due(Task.LOOK, lambda _: rounds.pop(0), None, send)  # type: ignore[arg-type]
+    monkeypatch.setitem(work._CLAIMS, Task.LOOK, lambda _: rounds.pop(0))
+    work.perform(Task.LOOK, None, send)  # type: ignore[arg-type]
     assert (len(rounds), len(post.sent)) == (1, 1)
 
 
-def test_a_task_with_no_end_gives_way_and_sends_itself(send: Sender, post: Post) -> None:
+def test_a_task_with_no_end_gives_way_and_sends_itself(
+    send: Sender, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done: list[int] = []
 
     def endless(_: object) -> list[FollowUp]:
         done.append(1)
         return []
 
-    work._until_nothing_is_due(Task.CREATE, endless, None, send)  # type: ignore[arg-type]
+    monkeypatch.setitem(work._CLAIMS, Task.CREATE, endless)
+    work.perform(Task.CREATE, None, send)  # type: ignore[arg-type]
     assert (len(done), post.sent) == (AT_A_TIME, [("create", None)])
 
 
@@ -159,6 +180,7 @@ def many_workers() -> Iterator[dict[str, threading.Event]]:
 
     running = EmbeddedWorkers(app, dict.fromkeys(QUEUES, 1), "test", drain=10)
     running.start()
+    running.wait()
     yield ran
     running.stop()
 
@@ -186,11 +208,12 @@ def test_a_swept_message_runs_the_sweep_of_its_own_process(engine: Engine) -> No
         lambda: register(make_app(EMBEDDED), engine.context, send), {Task.SWEEP: 1}, "test", drain=10
     )
     running.start()
+    running.wait()
     send([FollowUp(Task.SWEEP)])
 
     def pulsed() -> Any:
         with engine.store.read() as tx:
-            return workers.last_pulse(tx, "sweep")
+            return workers.last_pulse(tx, Pulse.SWEEP)
 
     assert until(pulsed) == engine.now
     running.stop()

@@ -6,9 +6,11 @@ import pytest
 
 from orchestrator.core.lifecycle import State
 from orchestrator.engine.follow_up import FollowUp, Task
-from orchestrator.engine.sweep import DAY, HANDS, HORIZON, HOUSEKEEPING_EVERY
+from orchestrator.engine.housekeeping import DAY, EVERY
+from orchestrator.engine.sweep import HANDS, SOON
 from orchestrator.store import inbox, jobs, workers
 from orchestrator.store.database import WORKER_DEAD_AFTER
+from orchestrator.store.workers import Pulse
 from tests.integration.engine.harness import Engine
 from tests.sandbox.harness import Receiver
 
@@ -33,10 +35,11 @@ def test_what_is_due_soon_is_armed_and_what_is_far_off_is_left_to_a_later_sweep(
     engine.created(duration=600)
     late = engine.created(duration=600)
     with engine.store.write() as tx:
-        jobs.note(tx, late, {"due_at": engine.now + HORIZON + 1})
-    assert sent(engine.sweep(), Task.LOOK) == [20.0]
-    engine.later(5)
-    assert sent(engine.sweep(), Task.LOOK) == [15.0, HORIZON - 4]
+        jobs.note(tx, late, {"due_at": engine.now + 21})
+    engine.later(20 - SOON)
+    assert sent(engine.sweep(), Task.LOOK) == [SOON]
+    engine.later(1)
+    assert sent(engine.sweep(), Task.LOOK) == [SOON - 1, SOON]
 
 
 def test_a_crowd_that_is_due_gets_a_few_hands_not_a_message_each(engine: Engine) -> None:
@@ -48,7 +51,7 @@ def test_a_crowd_that_is_due_gets_a_few_hands_not_a_message_each(engine: Engine)
 def test_what_somebody_is_doing_is_not_sent_for_again(engine: Engine) -> None:
     engine.submit()
     with engine.store.write() as tx:
-        jobs.claim_due(tx, [State.ACCEPTED], worker=engine.context.worker, limit=1, lease=60)
+        jobs.claim_due(tx, jobs.CREATES, worker=engine.context.worker, limit=1, lease=60)
     assert engine.sweep() == []
     engine.now += WORKER_DEAD_AFTER
     assert engine.sweep() == [], "who sweeps is alive, however late its heartbeat"
@@ -59,7 +62,7 @@ def test_what_somebody_is_doing_is_not_sent_for_again(engine: Engine) -> None:
 def test_an_abandoned_create_becomes_uncertain_and_is_searched_for(engine: Engine) -> None:
     job_id = engine.submit()
     with engine.store.write() as tx:
-        (job,) = jobs.claim_due(tx, [State.ACCEPTED], worker=engine.context.worker, limit=1, lease=60)
+        (job,) = jobs.claim_due(tx, jobs.CREATES, worker=engine.context.worker, limit=1, lease=60)
         assert jobs.move_if_still(tx, job, {"state": State.CREATING, "due_at": None})
     assert engine.sweep() == []
     engine.later(60)
@@ -72,7 +75,7 @@ def test_an_abandoned_create_becomes_uncertain_and_is_searched_for(engine: Engin
 def test_a_sweep_leaves_its_pulse(engine: Engine) -> None:
     engine.sweep()
     with engine.store.read() as tx:
-        assert workers.last_pulse(tx, "sweep") == engine.now
+        assert workers.last_pulse(tx, Pulse.SWEEP) == engine.now
 
 
 def test_the_house_is_kept_once_a_minute_by_the_settings(
@@ -82,16 +85,16 @@ def test_the_house_is_kept_once_a_minute_by_the_settings(
     job_id = hooked.created()
     open_id = hooked.created(duration=600)
     hooked.receive(hooks.wait(1, "video.completed")[0])
-    hooked.sweep()
+    hooked.keep_house()
     kept = len(hooked.timeline(job_id))
     assert kept
-    hooked.later(hooked.settings.retain_inbox_days * DAY + HOUSEKEEPING_EVERY)
-    hooked.sweep()
+    hooked.later(hooked.settings.retain_inbox_days * DAY + EVERY)
+    hooked.keep_house()
     with hooked.store.read() as tx:
         assert inbox.recent(tx, limit=9) == []
     assert len(hooked.timeline(job_id)) == kept, "kept for longer"
     hooked.later(hooked.settings.retain_observations_days * DAY)
-    hooked.sweep()
+    hooked.keep_house()
     assert hooked.timeline(job_id) == []
     assert hooked.timeline(open_id) != [], "it is not settled"
     assert hooked.job(job_id).state is State.COMPLETED
@@ -101,13 +104,13 @@ def test_the_house_is_kept_once_a_minute_by_the_settings(
 def test_between_two_times_of_housekeeping_nothing_is_pruned(hooked: Engine, hooks: Receiver) -> None:
     object.__setattr__(hooked.settings, "retain_inbox_days", 1 / DAY)
     hooked.created()
-    hooked.sweep()
+    hooked.keep_house()
     hooked.receive(hooks.wait(1, "video.completed")[0])
-    hooked.later(HOUSEKEEPING_EVERY - 1)
-    hooked.sweep()
+    hooked.later(EVERY - 1)
+    hooked.keep_house()
     with hooked.store.read() as tx:
         assert len(inbox.recent(tx, limit=9)) == 1
     hooked.later(1)
-    hooked.sweep()
+    hooked.keep_house()
     with hooked.store.read() as tx:
         assert inbox.recent(tx, limit=9) == []

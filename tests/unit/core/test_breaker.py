@@ -78,3 +78,14 @@ def test_a_question_that_another_breaker_forbids_uses_up_no_turn() -> None:
         breakers.failed(XAI, NOW + 1)
     assert not breakers.allows(NOW + FIRST_PAUSE, GOOGLE, XAI)
     assert breakers.allows(NOW + FIRST_PAUSE, GOOGLE)
+
+
+def test_whoever_must_wait_tries_again_soon_however_long_the_pause_has_become() -> None:
+    breakers, now = broken(), NOW
+    for pause in (15, 30, 60):
+        now += pause
+        assert breakers.allows(now, GOOGLE)
+        breakers.failed(GOOGLE, now)
+    assert not breakers.allows(now + 119, GOOGLE)
+    assert breakers.wait(now, GOOGLE) == FIRST_PAUSE
+    assert breakers.wait(now + 110, GOOGLE) == 10

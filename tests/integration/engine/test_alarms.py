@@ -1,0 +1,76 @@
+"""Alarms: what is wrong with the whole, by rows and by clocks that the test tells."""
+
+import logging
+
+import pytest
+
+from orchestrator.engine import alarms
+from orchestrator.engine.alarms import BEHIND_AFTER, CLOCK_MAY_DIFFER, PULSE_IS_LATE, AlarmName, Bell
+from orchestrator.engine.sweep import sweep
+from tests.integration.engine.harness import Engine
+
+
+def ringing(engine: Engine, *, clock_off: float = 0.0, beat_expected: bool = False) -> dict[AlarmName, str]:
+    with engine.store.read() as tx:
+        found = alarms.read(tx, wall_clock=engine.now + clock_off, beat_expected=beat_expected)
+    return {alarm.name: alarm.detail for alarm in found}
+
+
+def test_before_anything_ran_silence_is_no_alarm(engine: Engine) -> None:
+    engine.later(PULSE_IS_LATE * 10)
+    assert ringing(engine, beat_expected=True) == {}
+
+
+def test_sweeps_that_stopped_are_an_alarm_until_the_next(engine: Engine) -> None:
+    engine.sweep()
+    engine.later(PULSE_IS_LATE)
+    assert ringing(engine) == {}
+    engine.later(1)
+    assert ringing(engine) == {AlarmName.NO_SWEEP: "no worker swept for 11 s"}
+    engine.sweep()
+    assert ringing(engine) == {}
+
+
+def test_a_beat_that_is_never_heard_is_an_alarm_where_there_should_be_one(engine: Engine) -> None:
+    engine.later(PULSE_IS_LATE)
+    engine.sweep()
+    assert ringing(engine, beat_expected=True) == {}
+    engine.later(1)
+    assert ringing(engine) == {}
+    assert set(ringing(engine, beat_expected=True)) == {AlarmName.NO_BEAT}
+    sweep(engine.context, from_beat=True)
+    assert ringing(engine, beat_expected=True) == {}
+
+
+def test_each_kind_of_work_that_nobody_takes_is_an_alarm(engine: Engine) -> None:
+    job_id = engine.submit()
+    for act, work in ((engine.create, "create"), (engine.look, "look"), (engine.hand_off, "hand_off")):
+        engine.later(max(0.0, (engine.job(job_id).due_at or engine.now) - engine.now))
+        engine.later(BEHIND_AFTER)
+        engine.sweep_by_another()
+        assert ringing(engine) == {}
+        engine.later(1)
+        engine.sweep_by_another()
+        said = ringing(engine)
+        assert set(said) == {AlarmName.BEHIND}
+        assert said[AlarmName.BEHIND].startswith(f"a {work}"), said
+        assert act() is not None
+        assert ringing(engine) == {}
+
+
+def test_a_clock_that_is_not_the_databases_is_an_alarm(engine: Engine) -> None:
+    assert ringing(engine, clock_off=CLOCK_MAY_DIFFER) == {}
+    assert set(ringing(engine, clock_off=CLOCK_MAY_DIFFER + 1)) == {AlarmName.CLOCK_OFF}
+    assert "behind the database" in ringing(engine, clock_off=-600)[AlarmName.CLOCK_OFF]
+
+
+def test_an_alarm_is_logged_when_it_begins_and_when_it_is_over(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    bell = Bell()
+    for clock_off in (0, 100, 200, 0, 0, 100):
+        with engine.store.read() as tx:
+            bell.ring(alarms.read(tx, wall_clock=engine.now + clock_off, beat_expected=False))
+    told = [(record.message, record.levelno) for record in caplog.records]
+    raised, cleared = ("alarm_raised", logging.ERROR), ("alarm_cleared", logging.WARNING)
+    assert told == [raised, cleared, raised]

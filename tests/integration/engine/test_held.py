@@ -1,0 +1,68 @@
+"""A lease under which nobody works any more is given back, and no other."""
+
+import pytest
+
+from orchestrator import fault_points
+from orchestrator.core.job import HandOffState
+from orchestrator.core.lifecycle import State
+from orchestrator.engine.follow_up import Task
+from orchestrator.errors import StoreError
+from orchestrator.fault_points import FaultPoint
+from orchestrator.store import hand_offs
+from orchestrator.tasks.work import perform
+from tests.integration.engine.harness import Engine
+
+
+def fail_at(*points: FaultPoint) -> None:
+    """Let the database be away for whoever comes to one of these places."""
+
+    def watcher(point: FaultPoint) -> None:
+        if point in points:
+            raise StoreError("the database went away", hint="it is tried again")
+
+    fault_points.watch(watcher)
+
+
+@pytest.mark.parametrize("point", [FaultPoint.HAND_OFF_CLAIMED, FaultPoint.HAND_OFF_PUBLISHED])
+def test_a_hand_off_that_lost_the_database_is_free_after_two_heartbeats(
+    point: FaultPoint, engine: Engine
+) -> None:
+    job_id = engine.created()
+    assert engine.look_when_due(job_id).state is State.COMPLETED
+    fail_at(point)
+    perform(Task.HAND_OFF, engine.context, lambda _: None)  # type: ignore[arg-type]
+    fault_points.watch(None)
+    (left,) = engine.owed(job_id)
+    assert left.leased_by == engine.context.worker
+    engine.context.held.give_back(engine.context)
+    assert engine.owed(job_id) == [left], "it may have been claimed in this moment"
+    engine.context.held.give_back(engine.context)
+    assert engine.owed(job_id)[0].leased_by is None
+
+    assert engine.hand_off_all() == 1
+    assert engine.owed(job_id)[0].state is HandOffState.DONE
+
+
+def test_what_somebody_works_on_is_kept(engine: Engine) -> None:
+    job_id = engine.created()
+    assert engine.look_when_due(job_id).state is State.COMPLETED
+    with engine.context.store.write() as tx:
+        claimed = hand_offs.claim_due(tx, worker=engine.context.worker, lease=60)
+    assert claimed is not None
+    engine.context.held.doubt()
+    with engine.context.held.working([claimed]):
+        for _ in range(4):
+            engine.context.held.give_back(engine.context)
+    assert engine.owed(job_id)[0].leased_by == engine.context.worker
+    assert engine.owed(job_id)[0].fence == claimed.fence
+
+
+def test_a_look_that_lost_the_database_is_free_too(engine: Engine) -> None:
+    job_id = engine.created(duration=0)
+    engine.later(60)
+    fail_at(FaultPoint.LOOK_ANSWERED)
+    perform(Task.LOOK, engine.context, lambda _: None)  # type: ignore[arg-type]
+    fault_points.watch(None)
+    for _ in range(2):
+        engine.context.held.give_back(engine.context)
+    assert engine.job(job_id).leased_by is None
