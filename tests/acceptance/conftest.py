@@ -6,12 +6,18 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.disks import KINDS, Disk
+from tests.acceptance.fleet import Fleet
 from tests.acceptance.orchestrator import Orchestrator
 from tests.acceptance.sandbox import Sandbox
+from tests.servers.fixtures import NewDatabase
+from tests.servers.redis import Redis
 
 SPEED = 200  # a five-minute tick of the gateway is one and a half seconds
 
 Begin = Callable[..., Orchestrator]
+Deploy = Callable[..., Fleet]
+FullDisk = Callable[[str, Path], Disk]
 
 
 def _running(folder: Path, name: str, *options: str) -> Iterator[Sandbox]:
@@ -64,3 +70,45 @@ def begin(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Begin]:
     for orchestrator in made:
         orchestrator.end()
         request.node.add_report_section("teardown", "orchestrator", orchestrator.logs())
+
+
+@pytest.fixture
+def deploy(
+    tmp_path: Path, request: pytest.FixtureRequest, new_database: NewDatabase, redis_server: Redis
+) -> Iterator[Deploy]:
+    """Makes scaled deployments on a sandbox, not started yet; the first of a test gets its webhooks.
+
+    They share servers with other tests unless the test brings its own: `database_url`, `broker_url`.
+    """
+    made: list[Fleet] = []
+    redis_server.flush()
+
+    def make(sandbox: Sandbox, *, database_url: str = "", broker_url: str = "", **settings: Any) -> Fleet:
+        folder = tmp_path / f"fleet{len(made)}"
+        folder.mkdir()
+        gateway_url = settings.pop("gateway_url", sandbox.url)
+        database_url = database_url or new_database()
+        fleet = Fleet(folder, gateway_url, database_url, broker_url or redis_server.url, **settings)
+        if not made:
+            sandbox.call(fleet.receiver)
+        made.append(fleet)
+        return fleet
+
+    yield make
+    for fleet in made:
+        fleet.end()
+        request.node.add_report_section("teardown", "fleet", fleet.logs())
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[FullDisk]:
+    """Makes a folder without room for a video, of one of the KINDS."""
+    made: list[Disk] = []
+
+    def make(kind: str, folder: Path) -> Disk:
+        made.append(KINDS[kind](folder, tmp_path))
+        return made[-1]
+
+    yield make
+    for disk in made:
+        disk.end()

@@ -19,7 +19,7 @@ from orchestrator.store.observations import Recorded
 from tests.acceptance.waiting import until
 
 MODEL = "google/veo-3.1-lite"
-MOST = 10_000
+MOST = 1_000_000
 
 
 def wanted(
@@ -42,7 +42,7 @@ class Database:
         self.context: Context = wiring.build(settings, self.store, asks_gateway=False)
 
     def close(self) -> None:
-        self.context.http.stop()
+        self.context.close()
         self.store.close()
 
     def submit(self, *submissions: Submission) -> list[str]:

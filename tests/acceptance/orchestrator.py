@@ -31,7 +31,7 @@ class Orchestrator:
             "uncertain_every_seconds": 0.3,
             "hand_off_first_retry_seconds": 0.2,
         }
-        self.settings = _named(given | settings)
+        self.settings = named(given | settings)
         self.runs: list[Child] = []
         self._database: Database | None = None
 
@@ -54,7 +54,7 @@ class Orchestrator:
 
     def launch(self, *, inside: Sequence[str] = (), **settings: Any) -> Child:
         """Start a run, with these settings for it alone, `inside` another program; does not wait for it."""
-        environment = clean_environment(**self.settings | _named(settings))
+        environment = clean_environment(**self.settings | named(settings))
         run = Child([*inside, *UP], self.folder, f"up{len(self.runs)}", environment)
         self.runs.append(run)
         return run
@@ -122,5 +122,5 @@ class Orchestrator:
         return "\n".join(f"--- {run.err.name} (process {run.pid})\n{run.complained()}" for run in self.runs)
 
 
-def _named(settings: dict[str, Any]) -> dict[str, str]:
+def named(settings: dict[str, Any]) -> dict[str, str]:
     return {f"ORCHESTRATOR_{name.upper()}": str(value) for name, value in settings.items()}

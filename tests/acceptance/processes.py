@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -13,20 +14,21 @@ from tests.acceptance.waiting import until
 
 ROOT = Path(__file__).parents[2]
 DIED = -9  # the return code after SIGKILL
-_next_port = iter(range(200))
 
 
 def free_port() -> int:
-    """A port nobody uses, below those the system gives to clients; tests side by side try different ones."""
-    for number in _next_port:
+    """A port nobody uses, below those of the tests' servers and those the system gives to clients.
+
+    Drawn, not counted: whoever asks at the same moment shall try another one.
+    """
+    while True:
+        port = random.randint(12_000, 19_999)
         with socket.socket() as probe:
-            port = 12_000 + 200 * (os.getpid() % 100) + number
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
             return port
-    raise AssertionError("no port is free")
 
 
 def clean_environment(**more: str) -> dict[str, str]:

@@ -70,6 +70,10 @@ class Sandbox:
         """Every event owed, with its attempts."""
         return list(self._control.get("/webhooks", params=wanted).raise_for_status().json()["webhooks"])
 
+    def contents(self) -> int:
+        """How many requests for an output came."""
+        return sum(one["path"].endswith("/content") for one in self.requests("GET", path="/v1/videos/"))
+
     def trigger(self, gateway_id: str, event: str) -> None:
         """Send an event of a job now."""
         self._control.post(f"/jobs/{gateway_id}/trigger", json={"event": event}).raise_for_status()

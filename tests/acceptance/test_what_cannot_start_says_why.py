@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orchestrator.cli.exits import Exit
-from tests.acceptance.conftest import Begin
+from tests.acceptance.conftest import Begin, Deploy
 from tests.acceptance.database import wanted
 from tests.acceptance.sandbox import Sandbox
 
@@ -22,6 +22,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no key": ({"gateway_api_key": ""}, "set ORCHESTRATOR_GATEWAY_API_KEY"),
     "a file where results are to go": ({"output_dir": "/dev/null/results"}, "/dev/null/results"),
 }
+NEEDED = {  # by each of several processes
+    "web": ["database_url", "broker_url"],
+    "worker": ["database_url", "broker_url", "gateway_api_key"],
+    "beat": ["broker_url"],
+}
 
 
 @pytest.mark.parametrize("what", REFUSED)
@@ -34,6 +39,17 @@ def test_a_setting_that_cannot_work_is_named(what: str, begin: Begin, sandbox: S
     assert said.startswith("error: ")
     assert "Traceback" not in said
     assert not sandbox.requests(path="/v1/videos")
+
+
+@pytest.mark.parametrize(("role", "missing"), [(role, one) for role in NEEDED for one in NEEDED[role]])
+def test_a_role_without_what_it_needs_names_it(
+    role: str, missing: str, deploy: Deploy, sandbox: Sandbox
+) -> None:
+    without: dict[str, Any] = {missing: ""}
+    process = deploy(sandbox).launch(role, **without)
+    assert process.wait(60) == Exit.USAGE, process.complained()
+    assert f"set ORCHESTRATOR_{missing.upper()}" in process.complained()
+    assert not process.events(), "it had begun"
 
 
 def test_a_database_of_a_newer_version_is_left_untouched(begin: Begin, sandbox: Sandbox) -> None:

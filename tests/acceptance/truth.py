@@ -2,35 +2,56 @@
 
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from orchestrator.core.job import HandOff, HandOffKind, HandOffState
 from orchestrator.core.lifecycle import State
-from tests.acceptance.orchestrator import Orchestrator
+from tests.acceptance.database import Database
 from tests.acceptance.sandbox import Sandbox
+
+AT_ONCE = 40  # files asked for again: in some stories the gateway serves them slowly
+
+
+class Installation(Protocol):
+    """One process or many: where jobs are kept and results go."""
+
+    @property
+    def database(self) -> Database: ...
+
+    def files(self) -> set[Path]: ...
+
+    def handed_off(self) -> Counter[str]: ...
 
 
 def assert_delivered_once(
-    orchestrator: Orchestrator, sandbox: Sandbox, job_ids: Iterable[str], outputs: int = 1
+    orchestrator: Installation, sandbox: Sandbox, job_ids: Iterable[str], outputs: int = 1
 ) -> None:
     """Each job is completed, made once by the gateway, and each of its outputs is one whole right file."""
     jobs = {job.id: job for job in orchestrator.database.jobs()}
     owed, made = orchestrator.database.everything_owed(), _made(sandbox)
+    everything: list[tuple[str, HandOff]] = []
     for job_id in job_ids:
         job = jobs[job_id]
         assert job.state is State.COMPLETED
+        assert job.gateway_id is not None
         assert made[job_id] == [job.gateway_id], "the gateway made other jobs than the one we know"
         assert [one.key for one in owed[job_id]] == [f"{job_id}/{index}/folder" for index in range(outputs)]
-        for one in owed[job_id]:
-            assert_whole(one)
-            assert job.gateway_id is not None
-            assert one.output_index is not None
-            served = sandbox.content(job.gateway_id, one.output_index)
-            assert hashlib.sha256(served).hexdigest() == one.sha256, "the file is not what the gateway made"
+        everything += [(job.gateway_id, one) for one in owed[job_id]]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        assert all(pool.map(lambda one: _is_what_was_made(sandbox, *one), everything))
     assert_nothing_else(orchestrator)
+
+
+def _is_what_was_made(sandbox: Sandbox, gateway_id: str, owed: HandOff) -> bool:
+    assert_whole(owed)
+    assert owed.output_index is not None
+    served = sandbox.content(gateway_id, owed.output_index)
+    assert hashlib.sha256(served).hexdigest() == owed.sha256, "the file is not what the gateway made"
+    return True
 
 
 def _made(sandbox: Sandbox) -> dict[str, list[str]]:
@@ -55,7 +76,7 @@ def assert_whole(owed: HandOff) -> None:
     assert hashlib.sha256(content).hexdigest() == owed.sha256
 
 
-def assert_nothing_else(orchestrator: Orchestrator) -> None:
+def assert_nothing_else(orchestrator: Installation) -> None:
     """Every file belongs to a hand-off that is done, no half file is left, none was handed off twice."""
     owed = [one for some in orchestrator.database.everything_owed().values() for one in some]
     done = [Path(str(one.location)) for one in owed if one.state is HandOffState.DONE]
@@ -64,7 +85,7 @@ def assert_nothing_else(orchestrator: Orchestrator) -> None:
     assert not {key: count for key, count in orchestrator.handed_off().items() if count > 1}
 
 
-def outcome_of(orchestrator: Orchestrator, job_id: str) -> dict[str, Any]:
+def outcome_of(orchestrator: Installation, job_id: str) -> dict[str, Any]:
     """The document that told downstream how a job ended; there must be one."""
     owed = [one for one in orchestrator.database.owed(job_id) if one.kind is HandOffKind.OUTCOME]
     assert len(owed) == 1

@@ -1,0 +1,92 @@
+"""PostgreSQL is restarted, cut off and away while jobs, webhooks and hand-offs are under way."""
+
+import time
+from collections.abc import Callable
+
+import httpx
+import psycopg
+
+from tests.acceptance.conftest import Deploy
+from tests.acceptance.database import wanted
+from tests.acceptance.fleet import Fleet
+from tests.acceptance.hooks import post, send
+from tests.acceptance.load import rising
+from tests.acceptance.recovery import recovered
+from tests.acceptance.sandbox import SECRET, Sandbox
+from tests.acceptance.truth import assert_delivered_once
+from tests.acceptance.waiting import until
+from tests.servers.postgres import PostgresServer
+
+MANY = 40
+AWAY = 3.0  # seconds
+
+
+def test_nothing_is_lost_and_nothing_doubled_and_no_process_needs_to_be_started_anew(
+    deploy: Deploy, sandbox: Sandbox, own_postgres: PostgresServer
+) -> None:
+    fleet = deploy(sandbox, database_url=own_postgres.database("jobs"))
+    fleet.start_all(workers=2)
+    faults: dict[str, Callable[[], object]] = {
+        "restarted (fast)": own_postgres.restart,
+        "restarted (immediate)": lambda: own_postgres.restart("immediate"),
+        "with every connection cut": lambda: _cut_all(own_postgres),
+    }
+    everything: list[str] = []
+    for name, fault in faults.items():
+        jobs = fleet.database.submit(*rising(MANY, first=0.2))
+        everything += jobs
+        before = len(everything) - MANY
+        until("results flow", lambda before=before: len(fleet.handed_off()) > before + 3, 60)  # type: ignore[misc]
+        assert fleet.database.unfinished(jobs)
+        fault()
+        over = time.time()
+        recovered(f"PostgreSQL {name}", fleet, sandbox, jobs, since=over)
+    everything += _away_while_creates_are_answered(fleet, sandbox, own_postgres)
+    assert_delivered_once(fleet, sandbox, everything)
+    assert {run.alive for run in fleet.runs} == {True}
+
+
+def _cut_all(server: PostgresServer) -> None:
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+    with psycopg.connect(server.url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(others + " AND backend_type = 'client backend'")
+
+
+def _away_while_creates_are_answered(fleet: Fleet, sandbox: Sandbox, server: PostgresServer) -> list[str]:
+    """The gateway makes each job at once and answers a second later, into the outage: no answer is lost."""
+    earlier = len(sandbox.requests("POST"))
+    jobs = fleet.database.submit(*(wanted(duration=0.5, create_delay=1.0) for _ in range(MANY)))
+    until("creates are under way", lambda: len(sandbox.requests("POST")) >= earlier + 10, 60)
+    server.stop()
+    stopped = time.monotonic()
+    _answers_503_and_says_why(fleet)
+    until("it was away for a while", lambda: time.monotonic() > stopped + AWAY)
+    server.start()
+    over = time.time()
+    _takes_hooks_at_once(fleet)
+    recovered(
+        f"PostgreSQL away for {AWAY:.0f} s, creates answered meanwhile", fleet, sandbox, jobs, since=over
+    )
+    assert {fleet.database.job(job).attempts for job in jobs} == {1}
+    return jobs
+
+
+def _answers_503_and_says_why(fleet: Fleet) -> None:
+    def refused() -> httpx.Response | None:
+        answer = httpx.get(f"{fleet.base}/readyz", timeout=30)
+        return answer if answer.status_code == 503 else None
+
+    ready = until("readiness is refused", refused)
+    assert ready is not None
+    assert ready.json()["code"] == "store_unavailable"
+    assert "database" in ready.json()["detail"]
+    assert httpx.get(f"{fleet.base}/healthz").status_code == 200, "the process itself is well"
+    refusal = post(fleet.receiver, SECRET, "G-unknown", "video.completed", "completed")
+    assert (refusal.status_code, refusal.json()["code"]) == (503, "store_unavailable")
+    assert int(refusal.headers["retry-after"]) > 0
+
+
+def _takes_hooks_at_once(fleet: Fleet) -> None:
+    status, said = send(fleet.receiver, SECRET, "G-unknown", "video.completed", "completed")
+    assert (status, said) == (202, {"status": "waiting"})
+    assert httpx.get(f"{fleet.base}/readyz").status_code == 200

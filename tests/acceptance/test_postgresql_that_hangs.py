@@ -1,0 +1,42 @@
+"""PostgreSQL takes connections and answers none (paused, or on a disk that hangs)."""
+
+import time
+
+import httpx
+
+from tests.acceptance.conftest import Deploy
+from tests.acceptance.hooks import send
+from tests.acceptance.load import rising
+from tests.acceptance.recovery import recovered
+from tests.acceptance.sandbox import SECRET, Sandbox
+from tests.acceptance.waiting import until
+from tests.servers.postgres import PostgresServer
+
+MANY = 40
+GATEWAY_WAITS = 30.0  # seconds for the answer to a webhook
+
+
+def test_webhooks_are_refused_in_time_and_all_goes_on_afterwards(
+    deploy: Deploy, sandbox: Sandbox, own_postgres: PostgresServer
+) -> None:
+    fleet = deploy(sandbox, database_url=own_postgres.database("jobs"))
+    fleet.start_all(workers=2)
+    jobs = fleet.database.submit(*rising(MANY, first=0.2))
+    until("results flow", lambda: len(fleet.handed_off()) > 3, 60)
+    own_postgres.pause()
+    try:
+        assert httpx.get(f"{fleet.base}/healthz").status_code == 200
+        began = time.monotonic()
+        with httpx.Client(timeout=GATEWAY_WAITS, trust_env=False) as gateway:
+            status, _ = send(fleet.receiver, SECRET, "G-1", "video.completed", "completed", client=gateway)
+            assert gateway.get(f"{fleet.base}/readyz").status_code == 503
+        assert status == 503
+        assert time.monotonic() - began < GATEWAY_WAITS
+    finally:
+        own_postgres.resume()
+    over = time.time()
+    recovered("PostgreSQL paused", fleet, sandbox, jobs, since=over)
+
+    assert send(fleet.receiver, SECRET, "G-1", "video.completed", "completed")[0] == 202
+    assert {run.alive for run in fleet.runs} == {True}
+    fleet.stop("worker", "web", "beat")
