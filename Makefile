@@ -9,8 +9,9 @@ export PYTHON
 # One more worker than cores: many tests wait for processes. loadgroup keeps tests of one xdist_group together.
 WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 PYTEST := $(BIN)/python -m pytest -p tests.counts_by_layer -n $(WORKERS) --dist loadgroup
+MINUTES ?= 30
 
-.PHONY: help setup setup-runtime demo test test-fast check format lock clean
+.PHONY: help setup setup-runtime demo test test-fast soak check format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +30,11 @@ test: setup ## run every test; one skipped fails it (ARGS="…" goes to pytest, 
 
 test-fast: setup ## run the unit tests and the house rules: what most changes need
 	@$(PYTEST) $(ARGS) tests/unit tests/house_rules
+
+soak: setup ## chaos on a scaled fleet (MINUTES=30, ARGS="--seed 7"), new seeds of the simulation, the long stories
+	@$(BIN)/python -m tests.soak --minutes $(MINUTES) $(ARGS)
+	@$(BIN)/orchestrator simulate --first $$(date +%s) --seconds $$(( 20 * $(MINUTES) ))
+	@[ $(MINUTES) -lt 15 ] || $(PYTEST) --no-skips --soak $$(grep -rlE 'soak: bool|mark.soak' tests/acceptance --include='test_*.py')
 
 check: setup ## formatting, lint, types, layers and installed versions
 	$(BIN)/ruff format --check .
