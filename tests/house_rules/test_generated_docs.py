@@ -9,16 +9,19 @@ from docs.generate import comments, pages
 from orchestrator.core import diagram
 from orchestrator.core.job import Blame, HandOffState, Source, Updates
 from orchestrator.core.lifecycle import STEPS, Seen, State, Verdict
+from orchestrator.engine.alarms import AlarmName
 from orchestrator.engine.follow_up import Task
 from orchestrator.engine.receive import Fate
 from orchestrator.fault_points import FaultPoint
 from orchestrator.sandbox.switches import describe
 from orchestrator.settings import PREFIX, Settings, UncertainPolicy
+from orchestrator.simulation.chance import Fault
+from orchestrator.simulation.invariants import Invariant
 from orchestrator.store.inbox import EntryState
 from orchestrator.telemetry import Event
 
 ENUMS = [State, Seen, Verdict, Source, Updates, Blame, HandOffState, EntryState, Fate, Task]
-ENUMS += [FaultPoint, Event, UncertainPolicy]
+ENUMS += [FaultPoint, Event, UncertainPolicy, AlarmName, Invariant, Fault]
 
 
 @pytest.mark.parametrize("page", sorted(pages()), ids=lambda page: page.name)

@@ -1,9 +1,12 @@
 """What parts of the product may import at all, beyond the order of the layers that import-linter holds."""
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,3 +45,17 @@ def test_the_core_touches_no_outside_thing() -> None:
 def test_the_lifecycle_needs_nothing_but_the_standard_library() -> None:
     found = imports_of("orchestrator/core/lifecycle.py")
     assert not {module for _, module in found if not is_within(module, *sys.stdlib_module_names)}
+
+
+@pytest.mark.parametrize(
+    ("process", "unwanted"),
+    [
+        ("worker", ["alembic"]),
+        ("web", ["alembic", "aiohttp", "httpx", "websockets"]),
+        ("beat", ["alembic", "aiohttp", "httpx", "websockets"]),
+    ],
+)
+def test_a_process_loads_nothing_large_that_it_does_not_use(process: str, unwanted: list[str]) -> None:
+    script = f"import sys, orchestrator.processes.{process}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert not {*loaded.stdout.split()} & {*unwanted}

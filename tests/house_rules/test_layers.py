@@ -24,7 +24,7 @@ def test_only_the_store_knows_sqlalchemy_and_alembic() -> None:
 
 
 def test_only_the_process_on_the_file_looks_at_sqlite_past_the_store() -> None:
-    assert not {file for file in importers("sqlite3", outside="store") if "/embedded/" not in file}
+    assert not {file for file in importers("sqlite3", outside="store") if "/processes/" not in file}
 
 
 def test_no_sql_is_written_outside_the_store() -> None:
@@ -46,8 +46,9 @@ def test_only_the_doors_and_what_starts_them_know_celery() -> None:
     known = importers("celery", "kombu", outside="tasks")
     assert known <= {
         "orchestrator/celery_app.py",
-        "orchestrator/embedded/up.py",
-        "orchestrator/embedded/workers.py",
+        "orchestrator/processes/beat.py",
+        "orchestrator/processes/up.py",
+        "orchestrator/processes/workers.py",
     }
 
 

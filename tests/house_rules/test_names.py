@@ -9,10 +9,12 @@ from celery import Celery
 from celery.app.defaults import NAMESPACES, flatten
 
 from orchestrator import celery_app
-from orchestrator.celery_app import QUEUES, SETTINGS, make_app
+from orchestrator.celery_app import REDIS, SETTINGS, make_app
 from orchestrator.engine.follow_up import Task
+from orchestrator.engine.sweep import HORIZON
 from orchestrator.fault_points import FaultPoint
-from orchestrator.settings import Settings
+from orchestrator.settings import QUEUES, Settings
+from orchestrator.tasks.sending import SLOT
 from orchestrator.tasks.work import register
 from orchestrator.telemetry import Event
 
@@ -58,6 +60,11 @@ def test_every_kind_of_work_has_a_task_of_its_name_and_threads_of_its_own() -> N
 
 def test_every_celery_setting_is_one_that_celery_knows() -> None:
     assert not set(SETTINGS) - set(dict(flatten(NAMESPACES)))
+
+
+def test_redis_holds_a_message_for_longer_than_any_countdown() -> None:
+    longest = HORIZON + SLOT  # the last slot that is armed begins at the horizon
+    assert REDIS["visibility_timeout"] > 2 * longest, "or it is delivered again while a worker holds it"
 
 
 def test_the_reason_stands_beside_every_celery_setting() -> None:
