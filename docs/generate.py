@@ -1,20 +1,23 @@
-"""Prints the reference pages that come from the code: `python -m docs.generate`.
+"""Prints the reference pages and `deploy/env.example`, which come from the code: `python -m docs.generate`.
 
 A house rule compares the pages with what this prints, so none of them is edited by hand.
 """
 
 from __future__ import annotations
 
+import ast
 import inspect
-import re
+import io
+import tokenize
 from collections.abc import Iterable, Iterator
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from docs import env_example
+from docs.env_example import written
 from orchestrator.core import diagram
 from orchestrator.core.job import Blame, HandOffState, Source
 from orchestrator.core.lifecycle import Seen, State, Verdict
@@ -24,10 +27,11 @@ from orchestrator.sandbox.create_errors import CREATE_ERRORS
 from orchestrator.sandbox.profiles import PROFILES
 from orchestrator.sandbox.switches import describe
 from orchestrator.settings import PREFIX, Settings
+from orchestrator.simulation.chance import Fault
+from orchestrator.simulation.invariants import Invariant
 from orchestrator.telemetry import Event
 
 REFERENCE = Path(__file__).parent / "reference"
-_MEMBER = re.compile(r"^    (\w+) = [^#]*?(?:#\s*(.+))?$", re.MULTILINE)
 _NOTE = "Printed from the code by `python -m docs.generate`."
 
 
@@ -39,13 +43,26 @@ def pages() -> dict[Path, str]:
         "log-events.md": _log_events(),
         "fault-points.md": _fault_points(),
         "sandbox-switches.md": _sandbox_switches(),
+        "simulation.md": _simulation(),
     }
-    return {REFERENCE / name: text + "\n" for name, text in made.items()}
+    return {REFERENCE / name: text + "\n" for name, text in made.items()} | {
+        env_example.PAGE: env_example.text()
+    }
 
 
 def comments(kind: type[Enum]) -> dict[str, str]:
     """The comment beside each member of an enum, by the member's value; empty where there is none."""
-    beside = dict(_MEMBER.findall(inspect.getsource(kind)))
+    source = inspect.getsource(kind)
+    at = {
+        token.start[0]: token.string.lstrip("# ")
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type == tokenize.COMMENT
+    }
+    beside: dict[str, str] = {}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)  # several, between parentheses
+            beside[node.targets[0].id] = " ".join(at[line] for line in lines if line in at)
     return {str(member.value): beside[member.name] for member in kind}
 
 
@@ -76,7 +93,12 @@ def _lifecycle() -> str:
 
 def _settings() -> str:
     rows = [
-        (f"`{PREFIX}{name.upper()}`", _default(field.default), _range(field), field.description or "")
+        (
+            f"`{PREFIX}{name.upper()}`",
+            _default(written(field.default)),
+            _range(field),
+            field.description or "",
+        )
         for name, field in Settings.model_fields.items()
     ]
     intro = (
@@ -128,6 +150,25 @@ def _sandbox_switches() -> str:
     return "\n\n".join(parts)
 
 
+def _simulation() -> str:
+    intro = (
+        "`orchestrator simulate` runs the core in made-up worlds. What is real, what is not, and what the "
+        "promises mean exactly: [The simulation](../explanation/simulation.md)."
+    )
+    parts = [
+        "# Promises and faults of the simulation",
+        _NOTE,
+        intro,
+        "## Promises",
+        "Checked after every step; the first that breaks ends the seed.",
+        _members(Invariant),
+        "## Faults",
+        "Each seed has some of them, at rates of its own, until everything heals.",
+        _members(Fault),
+    ]
+    return "\n\n".join(parts)
+
+
 def _members(kind: type[Enum]) -> str:
     return _table(("name", "meaning"), [(f"`{value}`", text) for value, text in comments(kind).items()])
 
@@ -138,9 +179,7 @@ def _table(heading: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def _default(value: Any) -> str:
-    plain = value.get_secret_value() if isinstance(value, SecretStr) else value
-    empty = plain is None or plain == "" or plain == ()
-    return "" if empty else f"`{plain.value if isinstance(plain, Enum) else plain}`"
+    return "" if value is None or value in ("", ()) else f"`{value}`"
 
 
 def _range(field: FieldInfo) -> str:
