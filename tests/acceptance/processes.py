@@ -34,6 +34,7 @@ def free_port() -> int:
 def clean_environment(**more: str) -> dict[str, str]:
     """The environment without any setting of ours but these."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)  # or each of hundreds of processes compiles our modules anew
     return kept | more
 
 
