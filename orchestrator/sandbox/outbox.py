@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from orchestrator.sandbox.answers import Scribe
@@ -111,8 +112,15 @@ class Outbox:
             delivery.attempts += 1
             tried_at = self._clock.now()
             body = envelope(job, delivery, self._scribe(), tried_at)
-            result = await self._sender.attempt(endpoint, job.switches, delivery, body, tried_at)
+            pauses = self._before_copies(job)
+            result = await self._sender.attempt(endpoint, job.switches, delivery, body, tried_at, pauses)
             self._record(job, delivery, result, tried_at)
+
+    def _before_copies(self, job: Job) -> list[float]:
+        """Real seconds to wait before each further copy of what was delivered."""
+        within = self._clock.scaled(job.switches.webhook_duplicates_within)
+        moments = sorted(within * job.chance.random() for _ in range(job.switches.webhook_duplicates))
+        return [later - earlier for earlier, later in pairwise([0.0, *moments])]
 
     def _record(self, job: Job, delivery: Delivery, result: Attempt, tried_at: float) -> None:
         delivery.statuses.append(result.status)

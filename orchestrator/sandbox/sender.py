@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,9 +63,15 @@ class Sender:
             self._client = None
 
     async def attempt(
-        self, endpoint: Endpoint, faults: JobSwitches, delivery: Delivery, body: dict[str, Any], now: float
+        self,
+        endpoint: Endpoint,
+        faults: JobSwitches,
+        delivery: Delivery,
+        body: dict[str, Any],
+        now: float,
+        pauses: Sequence[float],
     ) -> Attempt:
-        """Make one attempt, with the copies and losses that the job's switches ask for."""
+        """Make one attempt, with the losses that the job's switches ask for, and a copy after each pause."""
         if delivery.attempts <= faults.webhook_fail_attempts:
             return Attempt(None, "fetch failed", None)
         raw = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
@@ -74,7 +81,8 @@ class Sender:
         copies = 1 + faults.webhook_concurrent
         results = await asyncio.gather(*(self._post(endpoint.url, raw, headers) for _ in range(copies)))
         if results[0].delivered:
-            for _ in range(faults.webhook_duplicates):
+            for pause in pauses:
+                await asyncio.sleep(pause)
                 await self._post(endpoint.url, raw, headers)
         return results[0]
 

@@ -121,6 +121,9 @@ class JobSwitches:
         0.0, "Each event waits a drawn time up to this many seconds, so order is lost."
     )
     webhook_duplicates: int = switch(0, "Further copies of each delivered event, one after the other.")
+    webhook_duplicates_within: float = switch(
+        0.0, "Seconds over which those copies are spread, so that one can come long after later events."
+    )
     webhook_concurrent: int = switch(0, "Further copies of each attempt at the same moment.")
     webhook_early: bool = switch(False, "Events that are due are delivered before the create answer is sent.")
     webhook_legacy: bool = switch(False, "The x-ai-stats-* headers and the old User-Agent.")

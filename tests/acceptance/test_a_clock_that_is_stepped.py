@@ -1,7 +1,7 @@
-"""One worker's clock jumps ten minutes ahead, and later falls ten minutes behind; all others are right.
+"""The clock of every worker jumps ten minutes ahead, and later falls ten minutes behind; all others are right.
 
-Countdowns and the expiry of messages are judged by the clock of whoever takes them: that worker throws away
-what looks old to it, and holds for minutes what looks early. Due times and leases are the database's.
+Countdowns and the expiry of messages are judged by the clock of whoever takes them: those workers throw away
+what looks old to them, and hold for minutes what looks early. Due times and leases are the database's.
 """
 
 import os
@@ -26,31 +26,41 @@ AHEAD, BACK = signal.SIGUSR1, signal.SIGUSR2
 def test_jobs_flow_and_the_alarm_says_whose_clock_is_off(deploy: Deploy, sandbox: Sandbox) -> None:
     fleet = deploy(sandbox)
     fleet.database.jobs()
-    stepped = fleet.launch("worker", inside=STEPPED)
-    fleet.ready(stepped, *(fleet.launch(role) for role in ("worker", "web", "beat")))
-    jobs = _step(fleet, sandbox, stepped, AHEAD, "ahead of")
-    os.kill(stepped.pid, BACK)
-    until("the alarm is over", lambda: _told(stepped, "alarm_cleared"))
-    jobs += _step(fleet, sandbox, stepped, BACK, "behind")
+    stepped = [fleet.launch("worker", inside=STEPPED) for _ in range(2)]
+    fleet.ready(*stepped, *(fleet.launch(role) for role in ("web", "beat")))
+    jobs = _step(fleet, sandbox, AHEAD, "ahead of")
+    _step_all(stepped, BACK)
+    until("the alarms are over", lambda: all(_told(run, "alarm_cleared") for run in stepped), 60)
+    jobs += _step(fleet, sandbox, BACK, "behind")
 
     assert_delivered_once(fleet, sandbox, jobs)
-    assert [run for run in fleet.runs if _told(run, "alarm_raised")] == [stepped], "all others are right"
+    assert [run for run in fleet.runs if _told(run, "alarm_raised")] == stepped, "all others are right"
     assert {run.alive for run in fleet.runs} == {True}
 
 
-def _step(fleet: Fleet, sandbox: Sandbox, stepped: Child, way: signal.Signals, says: str) -> list[str]:
-    """Let its clock jump in the middle of the work; the jobs that were and came then, all done."""
+def _step(fleet: Fleet, sandbox: Sandbox, way: signal.Signals, says: str) -> list[str]:
+    """Let their clocks jump in the middle of the work; the jobs that were and came then, all done."""
     earlier = len(fleet.handed_off())
     jobs = fleet.database.submit(*rising(MANY, first=0.2))
     until("results flow", lambda: len(fleet.handed_off()) > earlier + 3, 60)
-    os.kill(stepped.pid, way)
+    stepped = fleet.of("worker")
+    _step_all(stepped, way)
     since = time.time()
     fleet.database.wait(jobs, 120)
-    until("the alarm is raised", lambda: any(says in one for one in _told(stepped, "alarm_raised")))
+    until(
+        "the alarms are raised",
+        lambda: all(any(says in one for one in _told(run, "alarm_raised")) for run in stepped),
+        60,
+    )
     later = fleet.database.submit(*rising(10, first=0.2))  # from their create on with a wrong clock
-    name = f"a worker's clock 10 minutes {says}".removesuffix(" of")
+    name = f"every worker's clock 10 minutes {says}".removesuffix(" of")
     recovered(name, fleet, sandbox, jobs + later, since=since)
     return jobs + later
+
+
+def _step_all(workers: list[Child], way: signal.Signals) -> None:
+    for worker in workers:
+        os.kill(worker.pid, way)
 
 
 def _told(run: Child, event: str) -> list[str]:

@@ -52,6 +52,13 @@ def test_copies_come_after_each_other_or_at_once(job: Start, receiver: Receiver)
     receiver.hold.set()
 
 
+def test_copies_can_come_long_after_later_events(job: Start, receiver: Receiver) -> None:
+    job(duration=0, webhook_duplicates=3, webhook_duplicates_within=600)
+    hooks = receiver.wait(4)
+    assert len({hook.body["id"] for hook in hooks}) == 1
+    assert hooks[-1].at - hooks[0].at > 0.05
+
+
 def test_an_event_can_be_late(job: Start, receiver: Receiver) -> None:
     began = time.time()
     job(duration=0, webhook_delay=300)
