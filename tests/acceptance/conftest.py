@@ -20,7 +20,8 @@ Deploy = Callable[..., Fleet]
 FullDisk = Callable[[str, Path], Disk]
 
 
-def _running(folder: Path, name: str, *options: str) -> Iterator[Sandbox]:
+def running(folder: Path, name: str, *options: str) -> Iterator[Sandbox]:
+    """A sandbox of one's own, for as long as a fixture lasts."""
     sandbox = Sandbox(folder, name, *options)
     try:
         yield sandbox
@@ -30,12 +31,12 @@ def _running(folder: Path, name: str, *options: str) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def real_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    yield from _running(tmp_path_factory.mktemp("sandbox"), "sandbox")
+    yield from running(tmp_path_factory.mktemp("sandbox"), "sandbox")
 
 
 @pytest.fixture(scope="session")
 def sped_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    yield from _running(tmp_path_factory.mktemp("sandbox"), "sandbox", "--time-scale", str(SPEED))
+    yield from running(tmp_path_factory.mktemp("sandbox"), "sandbox", "--time-scale", str(SPEED))
 
 
 @pytest.fixture
