@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 MOST_CONNECTIONS = 512  # far below the files a process may open: creates and looks need some too
-REQUEST_WITHIN = 10.0  # seconds in which a connection must bring a whole request's head
+REQUEST_WITHIN = 10.0  # seconds in which a connection must bring the head of a request, anew after each answer
 BACKLOG = 128
 
 
@@ -26,16 +26,24 @@ class Guarded(H11Protocol):
         if len(self.connections) > MOST_CONNECTIONS:
             transport.close()
         else:
+            self._idle_since = self.loop.time()
             self.loop.call_later(REQUEST_WITHIN, self._hang_up_if_idle)
+
+    def on_response_complete(self) -> None:
+        """An answer is out."""
+        super().on_response_complete()
+        self._idle_since = self.loop.time()
 
     def _hang_up_if_idle(self) -> None:
         if self.transport.is_closing():
             return
         cycle: Any = self.cycle  # None until the head of a first request is there
-        if cycle is None or cycle.response_complete:
-            self.transport.close()
+        busy = cycle is not None and not cycle.response_complete
+        left = REQUEST_WITHIN if busy else self._idle_since + REQUEST_WITHIN - self.loop.time()
+        if left > 0:
+            self.loop.call_later(left, self._hang_up_if_idle)
         else:
-            self.loop.call_later(REQUEST_WITHIN, self._hang_up_if_idle)
+            self.transport.close()
 
 
 def make_server(app: Starlette, **options: Any) -> uvicorn.Server:

@@ -1,4 +1,4 @@
-"""The clock of every worker jumps ten minutes ahead, and later falls ten minutes behind; all others are right.
+"""The clock of every worker jumps ten minutes ahead, later falls ten minutes behind; all others are right.
 
 Countdowns and the expiry of messages are judged by the clock of whoever takes them: those workers throw away
 what looks old to them, and hold for minutes what looks early. Due times and leases are the database's.

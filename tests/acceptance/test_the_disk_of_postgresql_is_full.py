@@ -12,6 +12,7 @@ from itertools import count, product
 
 import psycopg
 import pytest
+from psycopg.rows import TupleRow
 
 from tests.acceptance.conftest import Deploy
 from tests.acceptance.database import wanted
@@ -77,10 +78,14 @@ def test_all_waits_for_room_and_nothing_is_lost(
 def _fill(server: PostgresServer, url: str, job: str) -> None:
     _limit(server, LIMIT)
     numbers = count(1_000_000, 1000)
+
+    def add_rows(connection: psycopg.Connection[TupleRow], table: str, words: str) -> None:
+        for _ in range(100):
+            connection.execute(FILL[table], {"job": job, "from": next(numbers), "words": words})
+
     for table, words in product(FILL, WORDS):
         with server.connect(url) as connection, pytest.raises(psycopg.Error, match="could not extend file"):
-            for _ in range(100):
-                connection.execute(FILL[table], {"job": job, "from": next(numbers), "words": words})
+            add_rows(connection, table, words)
 
 
 def _limit(server: PostgresServer, most: int | str) -> None:

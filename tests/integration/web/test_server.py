@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -109,6 +110,17 @@ def test_an_answer_may_take_longer_than_a_request(served: Served) -> None:
     served.may_answer.set()
     assert answer(busy, b"slow").startswith(b"HTTP/1.1 200")
     assert hung_up_on(busy), "its clock goes on once it is idle"
+
+
+def test_who_was_answered_just_now_has_as_long_as_at_first(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "REQUEST_WITHIN", 4.0)
+    client = served.connect()
+    for wait in (3.0, 2.0):  # the connection is older than the limit by then, its last answer is not
+        time.sleep(wait)
+        client.sendall(GET)
+        assert answer(client, b"quick").startswith(b"HTTP/1.1 200")
 
 
 def test_a_connection_serves_one_request_after_the_other(served: Served) -> None:
