@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 MOST_CONNECTIONS = 512  # far below the files a process may open: creates and looks need some too
-REQUEST_WITHIN = 10.0  # seconds in which a connection must bring the head of a request, anew after each answer
+REQUEST_WITHIN = 10.0  # seconds in which a connection must bring a request's head, anew after each answer
 BACKLOG = 128
 
 
