@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 from pathlib import Path
 
 from orchestrator import wiring
 from orchestrator.cli import limits_checks, processes_checks
 from orchestrator.cli.findings import Finding
 from orchestrator.engine.http_loop import HttpLoop
-from orchestrator.errors import OrchestratorError, StoreError
+from orchestrator.errors import OrchestratorError, SettingError, StoreError
+from orchestrator.processes.listening import listen
 from orchestrator.settings import Settings
 from orchestrator.store import migrate, workers
 from orchestrator.store.database import Store, sqlite_path
@@ -108,19 +108,13 @@ def _webhooks(settings: Settings) -> Finding:
 def _port(settings: Settings) -> Finding:
     where = f"{settings.host}:{settings.port}"
     try:
-        socket.create_server((settings.host, settings.port)).close()
-    except OSError as error:
-        ours = _who_has_the_port(settings, where) if error.errno == errno.EADDRINUSE else None
-        if ours:
-            return ours
-        hint = "stop what uses it, or set ORCHESTRATOR_PORT to a free port (0 takes one)"
-        return Finding("fail", "port", f"cannot listen on {where}: {_why(error)}", hint)
+        listen(settings).close()
+    except SettingError as error:
+        cause = error.__cause__
+        taken = isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE
+        ours = _who_has_the_port(settings, where) if taken else None
+        return ours or Finding("fail", "port", error.message, error.hint)
     return Finding("ok", "port", f"{where} is free")
-
-
-def _why(error: OSError) -> str:
-    # Python adds the address to the reason a second time.
-    return (error.strerror or str(error)).partition(" (while")[0]
 
 
 def _who_has_the_port(settings: Settings, where: str) -> Finding | None:

@@ -14,7 +14,7 @@ from orchestrator.cli.streams import OutputLost
 from orchestrator.cli.words import WAYS_OUT, doing
 from orchestrator.engine.standing import Standing
 from orchestrator.engine.submit import Submission, submit
-from orchestrator.processes.process import Running, running
+from orchestrator.processes.embedded import Running, running
 from orchestrator.processes.up import receiving
 from orchestrator.settings import Settings
 from orchestrator.store import observations

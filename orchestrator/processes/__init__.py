@@ -1,1 +1,1 @@
-"""Everything in one process: receiver, workers, timers, on a SQLite file and an in-memory broker."""
+"""What runs: everything in one process (`up`, `run`), or as several of web, worker and beat."""

@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 import uvicorn
 
 from orchestrator import wiring
+from orchestrator.processes.embedded import Running, opened, working
 from orchestrator.processes.listening import listen, url_of
-from orchestrator.processes.process import Running, opened, working
 from orchestrator.settings import Settings
 from orchestrator.telemetry import Event, log
 from orchestrator.web.receiver import make_receiver

@@ -1,4 +1,4 @@
-"""The parts of one process, started in order and stopped in the other order."""
+"""Everything in one process: its parts, started in order and stopped in the other order."""
 
 from __future__ import annotations
 
