@@ -107,6 +107,11 @@ def test_the_locked_build_tools_are_those_the_build_asks_for() -> None:
     assert PYPROJECT["build-system"]["requires"] == PYPROJECT["dependency-groups"]["build"]
 
 
+def test_the_linter_makes_exceptions_only_for_what_is_there() -> None:
+    ignores = PYPROJECT["tool"]["ruff"]["lint"]["per-file-ignores"]
+    assert not [pattern for pattern in ignores if not any(ROOT.glob(pattern))]
+
+
 def test_the_top_level_holds_only_what_it_should() -> None:
     tops = {file.relative_to(ROOT).parts for file in project_files()}
     folders = {parts[0] for parts in tops if len(parts) > 1 and not parts[0].startswith(".")}
