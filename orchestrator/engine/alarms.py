@@ -29,19 +29,23 @@ class AlarmName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """One thing that is wrong, and since when or by how much, in words."""
+    """One thing that is wrong, and since when or by how much, in words.
+
+    `about` is the kind of work or the destination, where there are several that it can be about.
+    """
 
     name: AlarmName
     detail: str
+    about: str | None = None
 
 
 def read(tx: Transaction, *, wall_clock: float, beat_expected: bool) -> list[Alarm]:
     """Everything that is wrong now. Silence from the very start is no alarm: nothing ran yet."""
     shut = {name: one for name, one in destinations.failing(tx).items() if one.shut_until is not None}
     found = [*_late_pulse(tx, beat_expected=beat_expected), *_behind(tx, shut)]
-    if shut:
-        told = [f"{one.name} failed {one.failures} times in a row: {one.reason}" for one in shut.values()]
-        found.append(Alarm(AlarmName.DESTINATION_SHUT, "; ".join(told)))
+    for name, one in shut.items():
+        failed = f"{name} failed {one.failures} times in a row: {one.reason}"
+        found.append(Alarm(AlarmName.DESTINATION_SHUT, failed, name))
     off = wall_clock - tx.now
     if abs(off) > CLOCK_MAY_DIFFER:
         way = "ahead of" if off > 0 else "behind"
@@ -70,7 +74,7 @@ def _behind(tx: Transaction, shut: Collection[str]) -> list[Alarm]:
     waiting[hand_offs.HAND_OFFS.name] = hand_offs.due_since(tx, without=shut)
     late = {name: tx.now - since for name, since in waiting.items() if since is not None}
     return [
-        Alarm(AlarmName.BEHIND, f"a {name} has been due for {seconds:.0f} s and nobody takes it")
+        Alarm(AlarmName.BEHIND, f"a {name} has been due for {seconds:.0f} s and nobody takes it", name)
         for name, seconds in late.items()
         if seconds > BEHIND_AFTER
     ]
@@ -78,16 +82,16 @@ def _behind(tx: Transaction, shut: Collection[str]) -> list[Alarm]:
 
 @dataclass(slots=True)
 class Bell:
-    """Logs each alarm once when it begins and once when it is over."""
+    """Logs each alarm once when it begins and once when it is over, apart for whatever it is about."""
 
-    ringing: dict[AlarmName, str] = field(default_factory=dict)
+    ringing: set[tuple[AlarmName, str | None]] = field(default_factory=set)
 
     def ring(self, alarms: Sequence[Alarm]) -> None:
         """Take note of everything that is wrong now."""
-        now = {alarm.name: alarm.detail for alarm in alarms}
-        for name, detail in now.items():
-            if name not in self.ringing:
-                log(Event.ALARM_RAISED, level=logging.ERROR, alarm=name, detail=detail)
-        for name in self.ringing.keys() - now.keys():
-            log(Event.ALARM_CLEARED, level=logging.WARNING, alarm=name)
-        self.ringing = now
+        now = {(alarm.name, alarm.about): alarm.detail for alarm in alarms}
+        for (name, about), detail in now.items():
+            if (name, about) not in self.ringing:
+                log(Event.ALARM_RAISED, level=logging.ERROR, alarm=name, about=about, detail=detail)
+        for name, about in self.ringing - now.keys():
+            log(Event.ALARM_CLEARED, level=logging.WARNING, alarm=name, about=about)
+        self.ringing = set(now)

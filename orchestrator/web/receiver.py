@@ -114,7 +114,7 @@ def _ready(context: Context, wall_clock: float) -> Response:
     except StoreError as error:
         log(Event.STORE_FAILED, level=logging.ERROR, error=error.message, hint=error.hint)
         return _unavailable("the database cannot be used; the log says why")
-    told = [{"name": alarm.name, "detail": alarm.detail} for alarm in found]
+    told = [{"name": one.name, "about": one.about, "detail": one.detail} for one in found]
     return JSONResponse({"status": "degraded" if told else "ready", "alarms": told})
 
 

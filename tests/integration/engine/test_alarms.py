@@ -5,7 +5,14 @@ import logging
 import pytest
 
 from orchestrator.engine import alarms
-from orchestrator.engine.alarms import BEHIND_AFTER, CLOCK_MAY_DIFFER, PULSE_IS_LATE, AlarmName, Bell
+from orchestrator.engine.alarms import (
+    BEHIND_AFTER,
+    CLOCK_MAY_DIFFER,
+    PULSE_IS_LATE,
+    Alarm,
+    AlarmName,
+    Bell,
+)
 from orchestrator.engine.sweep import sweep
 from tests.integration.engine.harness import Engine
 
@@ -74,3 +81,19 @@ def test_an_alarm_is_logged_when_it_begins_and_when_it_is_over(
     told = [(record.message, record.levelno) for record in caplog.records]
     raised, cleared = ("alarm_raised", logging.ERROR), ("alarm_cleared", logging.WARNING)
     assert told == [raised, cleared, raised]
+
+
+def test_an_alarm_that_rings_does_not_hide_the_same_about_something_else(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    creates, hand_offs = (Alarm(AlarmName.BEHIND, "late", work) for work in ("create", "hand_off"))
+    bell = Bell()
+    for wrong in ([creates], [creates, hand_offs], [hand_offs], []):
+        bell.ring(wrong)
+    told = [(record.message, record.facts["about"]) for record in caplog.records]  # type: ignore[attr-defined]
+    assert told == [
+        ("alarm_raised", "create"),
+        ("alarm_raised", "hand_off"),
+        ("alarm_cleared", "create"),
+        ("alarm_cleared", "hand_off"),
+    ]

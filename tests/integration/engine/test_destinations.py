@@ -217,7 +217,8 @@ def test_that_a_destination_is_shut_is_an_alarm_of_its_own_and_not_that_workers_
         engine.later(100)
         engine.sweep()
         (alarm,) = wrong(engine)
-        assert alarm == Alarm(AlarmName.DESTINATION_SHUT, "away failed 5 times in a row: nobody is there")
+        why = "away failed 5 times in a row: nobody is there"
+        assert alarm == Alarm(AlarmName.DESTINATION_SHUT, why, "away")
     away(engine).away = False
     engine.hand_off()
     engine.sweep()

@@ -6,7 +6,7 @@ import socket
 import httpx
 import pytest
 
-from orchestrator.engine.alarms import PULSE_IS_LATE
+from orchestrator.engine.alarms import BEHIND_AFTER, PULSE_IS_LATE
 from orchestrator.store import workers
 from orchestrator.store.workers import Pulse
 from orchestrator.web import receiver
@@ -61,8 +61,17 @@ def test_it_says_that_nobody_sweeps_and_takes_webhooks_all_the_same(door: Door) 
     assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
     (alarm,) = [one for one in answer.json()["alarms"] if one["name"] == "no_sweep"]
     assert "11 s" in alarm["detail"]
+    assert alarm["about"] is None
     pulse(door)
     assert "no_sweep" not in door.http.get("/readyz").text
+
+
+def test_it_says_which_work_nobody_takes(door: Door) -> None:
+    door.knows(due_at=door.engine.now)
+    door.engine.later(BEHIND_AFTER + 1)
+    pulse(door)
+    (alarm,) = door.http.get("/readyz").json()["alarms"]
+    assert (alarm["name"], alarm["about"]) == ("behind", "look")
 
 
 def pulse(door: Door) -> None:
