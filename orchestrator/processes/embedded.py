@@ -90,7 +90,7 @@ def working(context: Context) -> Iterator[Running]:
         for timer in (
             timers.sweeper(send),
             timers.glance(context, send, watching),
-            timers.alarms(context),
+            timers.alarms(context, beat_expected=False),
             timers.watchdog(embedded, hold(_database(context))),
         ):
             stack.enter_context(timers.running(timer))

@@ -78,15 +78,13 @@ def sweeper(send: Sender) -> Timer:
     return Timer("sweeper", SWEEP_EVERY, lambda: send([FollowUp(Task.SWEEP)]))
 
 
-def alarms(context: Context) -> Timer:
+def alarms(context: Context, *, beat_expected: bool) -> Timer:
     """Says in the log when something begins to be wrong with the whole, and when that is over."""
     bell = alarm_rules.Bell()
 
     def listen() -> None:
         with context.store.read() as tx:
-            found = alarm_rules.read(
-                tx, wall_clock=wiring.wall_clock(), beat_expected=context.settings.scaled
-            )
+            found = alarm_rules.read(tx, wall_clock=wiring.wall_clock(), beat_expected=beat_expected)
         bell.ring(found)
 
     return Timer("alarms", ALARMS_EVERY, listen)

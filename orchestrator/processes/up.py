@@ -46,4 +46,5 @@ def receiving(settings: Settings) -> Iterator[Running]:
 
 
 def _server(orchestrator: Running) -> uvicorn.Server:
-    return make_server(make_receiver(orchestrator.context, orchestrator.send, wiring.wall_clock))
+    context, send = orchestrator.context, orchestrator.send
+    return make_server(make_receiver(context, send, wiring.wall_clock, beat_expected=False))

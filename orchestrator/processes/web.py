@@ -29,8 +29,8 @@ def receive(settings: Settings, on_ready: Callable[[str], None]) -> None:
     with connected(settings, asks_gateway=False) as context, listen(settings) as listening:
         database_is_current(context)
         send = Courier(make_app(broker_url(settings), publishes=True), wiring.monotonic)
-        server = make_server(make_receiver(context, send, wiring.wall_clock))
-        alarms = timers.alarms(context)
+        server = make_server(make_receiver(context, send, wiring.wall_clock, beat_expected=True))
+        alarms = timers.alarms(context, beat_expected=True)
         alarms.start()
         log(Event.STARTED, url=url_of(listening))
         threading.Thread(target=on_ready, args=(url_of(listening),), daemon=True).start()

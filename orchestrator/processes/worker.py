@@ -50,7 +50,11 @@ def _work(context: Context, broker: str, stopping: threading.Event) -> None:
         hands = LocalHands(context, send, ours, stopping)
         stack.callback(_drain, consuming, hands, context.settings.drain_seconds)
         consuming.start()
-        for timer in (standby(context, send, hands), timers.alarms(context), timers.watchdog(consuming)):
+        for timer in (
+            standby(context, send, hands),
+            timers.alarms(context, beat_expected=True),
+            timers.watchdog(consuming),
+        ):
             stack.enter_context(timers.running(timer))
         log(Event.STARTED, worker=context.worker, queues=sorted(ours))
         stopping.wait()

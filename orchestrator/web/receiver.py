@@ -34,8 +34,11 @@ THREADS = 40  # no more of these hang with the database; who finds none free get
 _STATUS = {Fate.APPLIED: 200, Fate.IGNORED: 200, Fate.WAITING: 202}
 
 
-def make_receiver(context: Context, send: Send, clock: Clock) -> Starlette:
-    """`POST /webhooks/gateway/{account}`, `GET /healthz` and `GET /readyz`. `clock` is the wall clock."""
+def make_receiver(context: Context, send: Send, clock: Clock, *, beat_expected: bool) -> Starlette:
+    """`POST /webhooks/gateway/{account}`, `GET /healthz` and `GET /readyz`.
+
+    `clock` is the wall clock; `beat_expected` says whether messages of `beat` should arrive.
+    """
     threads = ThreadPoolExecutor(THREADS, "receiver")
 
     async def webhook(request: Request) -> Response:
@@ -63,7 +66,7 @@ def make_receiver(context: Context, send: Send, clock: Clock) -> Starlette:
         return JSONResponse({"status": "ok"})
 
     async def ready(_: Request) -> Response:
-        return await _within(READY_WITHIN, threads, partial(_ready, context, clock()))
+        return await _within(READY_WITHIN, threads, partial(_ready, context, clock(), beat_expected))
 
     routes = [
         Route("/webhooks/gateway/{account}", webhook, methods=["POST"]),
@@ -106,11 +109,11 @@ def _answer(receipt: Receipt, afterwards: BackgroundTask | None) -> Response:
     return JSONResponse({"status": receipt.fate}, status_code=status, background=afterwards)
 
 
-def _ready(context: Context, wall_clock: float) -> Response:
+def _ready(context: Context, wall_clock: float, beat_expected: bool) -> Response:
     """Whether webhooks can be kept. What else is wrong is told, and is no reason to send none here."""
     try:
         with context.store.read() as tx:
-            found = alarms.read(tx, wall_clock=wall_clock, beat_expected=context.settings.scaled)
+            found = alarms.read(tx, wall_clock=wall_clock, beat_expected=beat_expected)
     except StoreError as error:
         log(Event.STORE_FAILED, level=logging.ERROR, error=error.message, hint=error.hint)
         return _unavailable("the database cannot be used; the log says why")

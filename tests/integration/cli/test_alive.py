@@ -124,7 +124,7 @@ def test_something_else_on_the_port_is_not_the_receiver(
 
 
 def test_our_receiver_says_what_is_looked_for(rows: Rows) -> None:
-    receiver = make_receiver(rows.context, lambda _: None, lambda: 0.0)
+    receiver = make_receiver(rows.context, lambda _: None, lambda: 0.0, beat_expected=True)
 
     async def ask() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(receiver), base_url="http://x") as client:

@@ -77,7 +77,7 @@ class Door:
 
     def open(self) -> None:
         """Listen, and return once requests are answered."""
-        app = make_receiver(self.context, self.sent.extend, lambda: self.engine.now)
+        app = make_receiver(self.context, self.sent.extend, lambda: self.engine.now, beat_expected=False)
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = self._listening.getsockname()[1]
         config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)

@@ -254,7 +254,7 @@ def test_a_delivery_signed_too_long_ago_or_in_the_future_is_refused(
 
 async def ask(door: Door, body: bytes, headers: dict[str, str]) -> int:
     """The status that a receiver with the real wall clock answers, without a wire."""
-    app = make_receiver(door.context, lambda _: None, wiring.wall_clock)
+    app = make_receiver(door.context, lambda _: None, wiring.wall_clock, beat_expected=False)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
         return (await client.post("/webhooks/gateway/default", content=body, headers=headers)).status_code
 
