@@ -51,7 +51,10 @@ class Settings(BaseModel):
         "Empty: a SQLite file `orchestrator.db` in the data folder.",
     )
     database_connections: int = Field(
-        24, ge=4, le=500, description="Most connections to PostgreSQL that one process holds."
+        24,
+        ge=4,
+        le=500,
+        description="Most connections to PostgreSQL that one process holds; a worker has one more, to beat.",
     )
     broker_url: SecretStr = Field(
         SecretStr(""),

@@ -54,8 +54,8 @@ def read_settings(*, quiet: bool = False, **overrides: Any) -> Settings:
     return settings
 
 
-def open_store(settings: Settings) -> Store:
-    """The database. A SQLite file's folder is made if it is not there."""
+def open_store(settings: Settings, *, connections: int | None = None) -> Store:
+    """The database, its connections as the settings say or so many. A SQLite file's folder is made."""
     if not settings.database_url.get_secret_value():
         try:
             settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def open_store(settings: Settings) -> Store:
                 f"the data folder {settings.data_dir} cannot be made: {error.strerror}",
                 hint="point ORCHESTRATOR_DATA_DIR at a folder that this user may write",
             ) from error
-    return Store(settings.resolved_database_url, connections=settings.database_connections)
+    return Store(settings.resolved_database_url, connections=connections or settings.database_connections)
 
 
 def build(settings: Settings, store: Store, *, asks_gateway: bool = True) -> Context:

@@ -74,7 +74,8 @@ def working(context: Context) -> Iterator[Running]:
         stack.enter_context(joined(context, host, pid))
         send = Sender(make_app(EMBEDDED), wiring.monotonic)
         # Beats until the last call is over: a worker that falls silent while it drains loses its leases.
-        stack.enter_context(timers.running(timers.heartbeat(context, host, pid)))
+        beating = timers.heartbeat(context.store, context.worker, host, pid)
+        stack.enter_context(timers.running(beating, timers.leftovers(context)))
         stopping = threading.Event()
         embedded = EmbeddedWorkers(
             lambda: register(make_app(EMBEDDED), context, send, stopping),
@@ -87,13 +88,13 @@ def working(context: Context) -> Iterator[Running]:
         embedded.start()
         embedded.wait()
         watching = stack.enter_context(closing(_watching(context)))
-        for timer in (
+        recurrent = (
             timers.sweeper(send),
             timers.glance(context, send, watching),
             timers.alarms(context, beat_expected=False),
             timers.watchdog(embedded, hold(_database(context))),
-        ):
-            stack.enter_context(timers.running(timer))
+        )
+        stack.enter_context(timers.running(*recurrent))
         _see_a_message_run(context, send)
         yield Running(context, send)
 

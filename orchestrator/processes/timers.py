@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 
 from orchestrator import wiring
 from orchestrator.engine import alarms as alarm_rules
@@ -16,6 +17,7 @@ from orchestrator.engine.sweep import due
 from orchestrator.processes.lock import Hold
 from orchestrator.processes.workers import EmbeddedWorkers
 from orchestrator.store import workers
+from orchestrator.store.database import Store
 from orchestrator.tasks.sending import Sender
 from orchestrator.telemetry import Event, log
 
@@ -23,6 +25,7 @@ BEAT_EVERY = 2.0  # a worker counts as dead after three missed beats
 SWEEP_EVERY = 1.0
 GLANCE_EVERY = 0.04
 ALARMS_EVERY = 5.0
+STOP_WITHIN = 2.0  # seconds; what still hangs then hangs with the database
 
 
 class Timer:
@@ -38,10 +41,13 @@ class Timer:
         """Begin; the first call is after the first pause."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Return once no further call will be made."""
+    def tell(self) -> None:
+        """Make no further call."""
         self._over.set()
-        self._thread.join(timeout=5)
+
+    def wait(self, seconds: float) -> None:
+        """Let a call that is under way finish, for at most so long."""
+        self._thread.join(timeout=seconds)
 
     def _run(self) -> None:
         while not self._over.wait(self._seconds):
@@ -52,25 +58,37 @@ class Timer:
 
 
 @contextmanager
-def running(timer: Timer) -> Iterator[None]:
-    """Started when entered, stopped when left."""
-    timer.start()
+def running(*timers: Timer) -> Iterator[None]:
+    """Started when entered, stopped together when left: one that hangs does so as long as all of them."""
+    for timer in timers:
+        timer.start()
     try:
         yield
     finally:
-        timer.stop()
+        for timer in timers:
+            timer.tell()
+        deadline = monotonic() + STOP_WITHIN
+        for timer in timers:
+            timer.wait(max(0.0, deadline - monotonic()))
 
 
-def heartbeat(context: Context, host: str, pid: int) -> Timer:
-    """Says that this worker lives; a worker that was given up for dead joins again."""
+def heartbeat(store: Store, worker: str, host: str, pid: int) -> Timer:
+    """Says that this worker lives; a worker that was given up for dead joins again.
+
+    Nothing else may be done here: what waits for a row of somebody else's would cost the worker its life.
+    """
 
     def beat() -> None:
-        with context.store.write(durable=False) as tx:
-            if not workers.beat(tx, context.worker):
-                workers.join(tx, context.worker, host=host, pid=pid)
-        context.held.give_back(context)
+        with store.write(durable=False) as tx:
+            if not workers.beat(tx, worker):
+                workers.join(tx, worker, host=host, pid=pid)
 
     return Timer("heartbeat", BEAT_EVERY, beat)
+
+
+def leftovers(context: Context) -> Timer:
+    """Gives back leases under which nobody works, after the database failed somebody."""
+    return Timer("leftovers", BEAT_EVERY, lambda: context.held.give_back(context))
 
 
 def sweeper(send: Sender) -> Timer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 
 from orchestrator import wiring
 from orchestrator.celery_app import make_app
@@ -30,14 +30,9 @@ def receive(settings: Settings, on_ready: Callable[[str], None]) -> None:
         database_is_current(context)
         send = Courier(make_app(broker_url(settings), publishes=True), wiring.monotonic)
         server = make_server(make_receiver(context, send, wiring.wall_clock, beat_expected=True))
-        alarms = timers.alarms(context, beat_expected=True)
-        alarms.start()
-        log(Event.STARTED, url=url_of(listening))
-        threading.Thread(target=on_ready, args=(url_of(listening),), daemon=True).start()
-        try:
+        with closing(send), timers.running(timers.alarms(context, beat_expected=True)):
+            log(Event.STARTED, url=url_of(listening))
+            threading.Thread(target=on_ready, args=(url_of(listening),), daemon=True).start()
             with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
                 server.run(sockets=[listening])
-        finally:
-            alarms.stop()
-            send.close()
     log(Event.STOPPED)

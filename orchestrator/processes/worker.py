@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 
 from orchestrator import wiring
 from orchestrator.celery_app import make_app
@@ -32,6 +33,15 @@ def work(settings: Settings) -> None:
     log(Event.STOPPED)
 
 
+@contextmanager
+def beating(context: Context, host: str, pid: int) -> Iterator[None]:
+    """Over a connection of its own: a worker whose others all wait for rows is not dead."""
+    with closing(wiring.open_store(context.settings, connections=1)) as store:
+        heartbeat = timers.heartbeat(store, context.worker, host, pid)
+        with timers.running(heartbeat, timers.leftovers(context)):
+            yield
+
+
 def _work(context: Context, broker: str, stopping: threading.Event) -> None:
     with ExitStack() as stack:
         host, pid = wiring.whoami()
@@ -40,7 +50,7 @@ def _work(context: Context, broker: str, stopping: threading.Event) -> None:
         stack.callback(send.close)
         ours = {queue: count for queue, count in threads(context.settings).items() if _wanted(context, queue)}
         # Beats until the last call is over: a worker that falls silent while it drains loses its leases.
-        stack.enter_context(timers.running(timers.heartbeat(context, host, pid)))
+        stack.enter_context(beating(context, host, pid))
         consuming = EmbeddedWorkers(
             lambda: register(make_app(broker), context, send, stopping),
             ours,
@@ -50,12 +60,12 @@ def _work(context: Context, broker: str, stopping: threading.Event) -> None:
         hands = LocalHands(context, send, ours, stopping)
         stack.callback(_drain, consuming, hands, context.settings.drain_seconds)
         consuming.start()
-        for timer in (
+        recurrent = (
             standby(context, send, hands),
             timers.alarms(context, beat_expected=True),
             timers.watchdog(consuming),
-        ):
-            stack.enter_context(timers.running(timer))
+        )
+        stack.enter_context(timers.running(*recurrent))
         log(Event.STARTED, worker=context.worker, queues=sorted(ours))
         stopping.wait()
 

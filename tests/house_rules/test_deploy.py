@@ -9,8 +9,10 @@ import pytest
 from orchestrator import wiring
 from orchestrator.cli.exits import Exit
 from orchestrator.engine.alarms import AlarmName
+from orchestrator.processes.workers import threads
 from orchestrator.settings import QUEUES, Settings
 from orchestrator.store.database import BUSY_FOR, IDLE_WITHIN, STATEMENT_WITHIN
+from orchestrator.web import receiver
 from tests.house_rules.deployed import (
     COMPOSE,
     DEPLOY,
@@ -126,11 +128,19 @@ def test_only_the_receiver_is_published_and_only_on_this_machine() -> None:
 
 
 def test_all_processes_together_hold_fewer_connections_than_the_database_has() -> None:
-    processes = sum(SERVICES[name].get("deploy", {}).get("replicas", 1) for name in OURS)
+    of_each = {name: SERVICES[name].get("deploy", {}).get("replicas", 1) for name in OURS}
     most = re.search(r"max_connections=(\d+)", " ".join(SERVICES["database"]["command"]))
     assert most
     spare = 20  # for the server's own, for people, and for checks
-    assert processes * DEFAULTS.database_connections + spare <= int(most.group(1))
+    held = sum(of_each.values()) * DEFAULTS.database_connections + of_each["worker"]  # heartbeats
+    assert held + spare <= int(most.group(1))
+
+
+def test_the_guide_tells_how_many_threads_share_the_connections_of_a_process() -> None:
+    assert f"a `web` keeps webhooks with {receiver.THREADS}," in GUIDE
+    assert f"a `worker` works with {sum(threads(DEFAULTS).values())}," in GUIDE
+    assert f"`ORCHESTRATOR_DATABASE_CONNECTIONS` ({DEFAULTS.database_connections})" in GUIDE
+    assert f"gets none within {BUSY_FOR:.0f} s" in GUIDE
 
 
 def test_the_broker_keeps_what_it_is_given() -> None:

@@ -192,11 +192,9 @@ def test_the_watchdog_looks_again_and_again(
     tmp_path: Path,
 ) -> None:
     monkeypatch.setattr(timers, "BEAT_EVERY", 0.01)
-    watchdog = timers.watchdog(well, held)
-    watchdog.start()
-    (tmp_path / "orchestrator.db").unlink()
-    until(lambda: len(aborted) > 1)
-    watchdog.stop()
+    with timers.running(timers.watchdog(well, held)):
+        (tmp_path / "orchestrator.db").unlink()
+        until(lambda: len(aborted) > 1)
 
 
 # what is left behind
