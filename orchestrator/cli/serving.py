@@ -107,6 +107,7 @@ def web(
             wiring.read_settings(port=port, host=host),
             lambda url: print(f"ready: webhooks at {url}{WEBHOOK_PATH}", flush=True),
         )
+    wiring.leave_threads()
 
 
 def worker(

@@ -21,6 +21,7 @@ from orchestrator.settings import Settings
 from orchestrator.store import workers
 
 READY_WITHIN = 15.0  # seconds
+LEAVE_WITHIN = 3.0
 
 
 class _Worker(WorkController):
@@ -63,8 +64,14 @@ def joined(context: Context, host: str, pid: int) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(StoreError), context.store.write() as tx:  # else they are void some seconds later
-            workers.leave(tx, context.worker)
+        leaving = threading.Thread(target=_leave, args=(context,), name="leave", daemon=True)
+        leaving.start()
+        leaving.join(LEAVE_WITHIN)  # a database that hangs is not waited for
+
+
+def _leave(context: Context) -> None:
+    with suppress(StoreError), context.store.write() as tx:  # else they are void some seconds later
+        workers.leave(tx, context.worker)
 
 
 def _worker(app: Celery, queue: str, threads: int, name: str) -> _Worker:

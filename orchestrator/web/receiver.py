@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from functools import partial
 
 from starlette.applications import Starlette
@@ -62,6 +63,11 @@ def make_receiver(context: Context, send: Send, clock: Clock, *, beat_expected: 
             KEPT_WITHIN, threads, partial(_take, context, send, account, headers, body, clock())
         )
 
+    @asynccontextmanager
+    async def serving(_: Starlette) -> AsyncIterator[None]:
+        yield
+        threads.shutdown(wait=False, cancel_futures=True)  # some may hang with the database
+
     async def healthy(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
@@ -75,7 +81,7 @@ def make_receiver(context: Context, send: Send, clock: Clock, *, beat_expected: 
         Route("/healthz", healthy),
         Route("/readyz", ready),
     ]
-    return Starlette(routes=routes)
+    return Starlette(routes=routes, lifespan=serving)
 
 
 async def _within(seconds: float, threads: Executor, act: Callable[[], Response]) -> Response:

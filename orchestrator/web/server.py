@@ -55,7 +55,7 @@ def make_server(app: Starlette, **options: Any) -> uvicorn.Server:
         log_level="warning",
         log_config=None,
         access_log=False,
-        lifespan="off",
+        lifespan="on",
         server_header=False,
         timeout_graceful_shutdown=5,
         **options,
