@@ -36,6 +36,7 @@ class Event(StrEnum):
     HAND_OFF_FAILED = "hand_off_failed"  # an attempt failed, another follows
     HAND_OFF_BROKE = "hand_off_broke"  # an attempt met a bug of ours; it counts as failed
     HAND_OFF_DEAD = "hand_off_dead"  # no attempt follows
+    DESTINATION_AWAY = "destination_away"  # it cannot be used when a worker starts: what is owed to it waits
     DESTINATION_SHUT = "destination_shut"  # it failed too often in a row: what is owed to it waits
     DESTINATION_OPEN = "destination_open"  # something arrived there again
     SWEPT = "swept"  # what the settings keep no longer was removed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -9,14 +10,19 @@ from contextlib import ExitStack, closing, contextmanager
 from orchestrator import wiring
 from orchestrator.celery_app import make_app
 from orchestrator.engine.context import Context
+from orchestrator.engine.follow_up import Task
+from orchestrator.errors import DestinationError
 from orchestrator.processes import timers
 from orchestrator.processes.scaled import broker_url, connected, stop_signal, wait_for_database
 from orchestrator.processes.standby import LocalHands, standby
 from orchestrator.processes.workers import EmbeddedWorkers, joined, threads
 from orchestrator.settings import Settings
+from orchestrator.sinks import Sink
 from orchestrator.tasks.sending import Courier
 from orchestrator.tasks.work import register
 from orchestrator.telemetry import Event, log
+
+TRY_WITHIN = 5.0  # seconds
 
 
 def work(settings: Settings) -> None:
@@ -26,11 +32,38 @@ def work(settings: Settings) -> None:
     """
     stopping = stop_signal()
     with connected(settings, asks_gateway=True) as context:
-        for sink in context.sinks.values():
-            sink.check()
+        if _wanted(context, Task.HAND_OFF):
+            _try_destinations(context)
         if wait_for_database(context, stopping):
             _work(context, broker_url(settings), stopping)
     log(Event.STOPPED)
+
+
+def _try_destinations(context: Context) -> None:
+    """Say in the log which cannot be used now: its hand-offs wait, and all other work flows."""
+    trying = {
+        name: threading.Thread(target=_try, args=(name, sink), daemon=True)
+        for name, sink in context.sinks.items()
+    }
+    for thread in trying.values():
+        thread.start()
+    for name, thread in trying.items():
+        thread.join(TRY_WITHIN)
+        if thread.is_alive():
+            hint = "see whether the network file system it is on is there"
+            _away(name, DestinationError(f"it does not answer within {TRY_WITHIN:.0f} s", hint=hint))
+
+
+def _try(name: str, sink: Sink) -> None:
+    try:
+        sink.check()
+    except DestinationError as error:
+        _away(name, error)
+
+
+def _away(name: str, error: DestinationError) -> None:
+    facts = {"destination": name, "error": error.message, "hint": error.hint}
+    log(Event.DESTINATION_AWAY, level=logging.ERROR, **facts)
 
 
 @contextmanager
