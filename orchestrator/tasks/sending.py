@@ -108,13 +108,25 @@ class Courier(Sender):
     def __init__(self, app: Celery, clock: Callable[[], float]) -> None:
         super().__init__(app, clock)
         self._waiting: queue.Queue[list[FollowUp] | None] = queue.Queue(MOST_WAITING)
+        self._dropping = False
         self._thread = threading.Thread(target=self._carry, name="courier", daemon=True)
         self._thread.start()
 
     def __call__(self, follow_ups: Iterable[FollowUp]) -> None:
         """Have them sent, in order; returns at once."""
-        with suppress(queue.Full):
-            self._waiting.put_nowait(list(follow_ups))
+        some = list(follow_ups)
+        try:
+            if some:
+                self._waiting.put_nowait(some)
+        except queue.Full:
+            self._say_once()
+
+    def _say_once(self) -> None:
+        # Not for each: there are many until all that waits was sent.
+        if not self._dropping:
+            self._dropping = True
+            error = f"{MOST_WAITING} commits wait for the broker: what follows from later ones is not sent"
+            log(Event.SEND_FAILED, level=logging.WARNING, error=error)
 
     def close(self) -> None:
         """Send what waits, as far as the broker takes it within a moment."""
@@ -125,3 +137,5 @@ class Courier(Sender):
     def _carry(self) -> None:
         while (follow_ups := self._waiting.get()) is not None:
             super().__call__(follow_ups)
+            if self._waiting.empty():
+                self._dropping = False

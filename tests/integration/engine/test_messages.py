@@ -17,7 +17,7 @@ from orchestrator.settings import QUEUES
 from orchestrator.store import workers
 from orchestrator.store.workers import Pulse
 from orchestrator.tasks import work
-from orchestrator.tasks.sending import AWAY_FOR, EXPIRES_AFTER, SLOT, Sender
+from orchestrator.tasks.sending import AWAY_FOR, EXPIRES_AFTER, MOST_WAITING, SLOT, Courier, Sender
 from orchestrator.tasks.work import AT_A_TIME, register
 from tests.integration.engine.harness import Engine
 from tests.sandbox.harness import until
@@ -35,6 +35,18 @@ class Post:
         if self.error is not None:
             raise self.error
         self.sent.append((name, countdown))
+
+
+class HangingPost(Post):
+    """Takes a message and does not come back before it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_go_on = threading.Event()
+
+    def send_task(self, name: str, *, countdown: float | None, expires: float) -> None:
+        self.may_go_on.wait(10)
+        super().send_task(name, countdown=countdown, expires=expires)
 
 
 class Seconds:
@@ -102,6 +114,23 @@ def test_a_slot_that_has_fired_is_armed_again_for_the_next_time(
         send(looks(5.0))
         seconds.now += 5.0
     assert len(post.sent) == 3
+
+
+def test_what_a_courier_cannot_keep_is_said_once_until_it_has_sent_all(
+    seconds: Seconds, caplog: pytest.LogCaptureFixture
+) -> None:
+    post = HangingPost()
+    send = Courier(post, seconds)  # type: ignore[arg-type]
+    for times in (1, 2):
+        post.may_go_on.clear()
+        for _ in range(MOST_WAITING + 10):
+            send([FollowUp(Task.LOOK)])
+            send([])  # is nothing that could be lost
+        assert caplog.messages == ["send_failed"] * times
+        post.may_go_on.set()
+        until(lambda: not send._dropping)
+    send.close()
+    assert len(post.sent) >= 2 * MOST_WAITING
 
 
 def test_slots_that_have_fired_are_forgotten(send: Sender, seconds: Seconds) -> None:
