@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+
+import uvicorn
 
 from orchestrator import wiring
 from orchestrator.celery_app import make_app
+from orchestrator.engine.context import Context
+from orchestrator.errors import StoreError
 from orchestrator.processes import timers
 from orchestrator.processes.listening import listen, url_of
-from orchestrator.processes.scaled import broker_url, connected, database_is_current
+from orchestrator.processes.scaled import broker_url, connected, database_is_current, wait_for_database
 from orchestrator.settings import Settings
 from orchestrator.tasks.sending import Courier
 from orchestrator.telemetry import Event, log
@@ -23,16 +27,42 @@ def receive(settings: Settings, on_ready: Callable[[str], None]) -> None:
     """Run until SIGTERM or SIGINT. `on_ready` gets the base URL once webhooks are taken.
 
     It also starts while the database is away: the gateway is told to send again. Raises SettingError where
-    a setting is missing, and StoreError where the database must be migrated first.
+    a setting is missing, and StoreError where the database must be migrated first, then or once it is there.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with connected(settings, asks_gateway=False) as context, listen(settings) as listening:
-        database_is_current(context)
+        current = database_is_current(context)
         send = Courier(make_app(broker_url(settings), publishes=True), wiring.monotonic)
         server = make_server(make_receiver(context, send, wiring.wall_clock, beat_expected=True))
-        with closing(send), timers.running(timers.alarms(context, beat_expected=True)):
+        with ExitStack() as stack:
+            stack.enter_context(closing(send))
+            stack.enter_context(timers.running(timers.alarms(context, beat_expected=True)))
+            if not current:
+                stack.enter_context(_going_on_to_look(context, server))
             log(Event.STARTED, url=url_of(listening))
             threading.Thread(target=on_ready, args=(url_of(listening),), daemon=True).start()
             with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
                 server.run(sockets=[listening])
     log(Event.STOPPED)
+
+
+@contextmanager
+def _going_on_to_look(context: Context, server: uvicorn.Server) -> Iterator[None]:
+    """Look at the database's revision until it answers; raise in the end what a start would have raised."""
+    over = threading.Event()
+    refused: list[StoreError] = []
+
+    def look() -> None:
+        try:
+            wait_for_database(context, over)
+        except StoreError as error:
+            refused.append(error)
+            server.should_exit = True
+
+    threading.Thread(target=look, name="revision", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+    if refused:
+        raise refused[0]

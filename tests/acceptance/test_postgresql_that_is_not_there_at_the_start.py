@@ -43,3 +43,15 @@ def test_a_database_that_nobody_migrated_is_refused(
     process = fleet.launch(role)
     assert process.wait(60) == Exit.STORE, process.complained()
     assert "orchestrator migrate" in process.complained()
+
+
+def test_a_web_that_was_there_first_refuses_it_as_well(
+    deploy: Deploy, sandbox: Sandbox, own_postgres: PostgresServer
+) -> None:
+    fleet = deploy(sandbox, database_url=own_postgres.database("jobs"))
+    own_postgres.stop()
+    web = fleet.start("web")
+    own_postgres.start()
+    assert web.wait(60) == Exit.STORE, web.complained()
+    assert "error: the database is at revision none" in web.complained()
+    assert "orchestrator migrate" in web.complained()
