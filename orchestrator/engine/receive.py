@@ -15,7 +15,7 @@ from orchestrator.engine.follow_up import FollowUp
 from orchestrator.engine.observe import observe
 from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.gateway.webhooks import BadDelivery, Delivery, parse
-from orchestrator.store import inbox, jobs
+from orchestrator.store import inbox, jobs, workers
 from orchestrator.store.database import Transaction
 from orchestrator.store.inbox import Entry, EntryState
 from orchestrator.telemetry import Event, log
@@ -59,6 +59,17 @@ def receive(context: Context, account: str, headers: Mapping[str, str], body: by
         reach(FaultPoint.RECEIVE_APPLIED)
     reach(FaultPoint.RECEIVE_COMMITTED)
     return receipt
+
+
+def prove_ready(context: Context) -> None:
+    """Write a row and take it back, as a webhook's would be written. Raises StoreError when that cannot be.
+
+    The row is nobody else's: of one that all shared, a process that froze here would bar the others.
+    """
+    probe = context.new_id()
+    with context.store.write(durable=False) as tx:
+        workers.join(tx, probe, host="", pid=0)
+        workers.leave(tx, probe)
 
 
 def take(

@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 
 from starlette.applications import Starlette
@@ -19,7 +19,7 @@ from starlette.routing import Route
 from orchestrator.engine import alarms
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp
-from orchestrator.engine.receive import Fate, Receipt, receive
+from orchestrator.engine.receive import Fate, Receipt, prove_ready, receive
 from orchestrator.errors import StoreError
 from orchestrator.telemetry import Event, log
 
@@ -31,6 +31,7 @@ BODY_WITHIN = 10.0  # seconds; a few KiB take a moment
 # waits 30 s; whoever asks for readiness has less patience.
 KEPT_WITHIN = 15.0
 READY_WITHIN = 5.0
+READY_THREADS = 2
 THREADS = 40  # no more of these hang with the database; who finds none free gets an answer in time too
 _STATUS = {Fate.APPLIED: 200, Fate.IGNORED: 200, Fate.WAITING: 202}
 
@@ -41,6 +42,8 @@ def make_receiver(context: Context, send: Send, clock: Clock, *, beat_expected: 
     `clock` is the wall clock; `beat_expected` says whether messages of `beat` should arrive.
     """
     threads = ThreadPoolExecutor(THREADS, "receiver")
+    # Of their own: however often somebody asks while the database hangs, webhooks have theirs.
+    readiness = ThreadPoolExecutor(READY_THREADS, "readiness")
 
     async def webhook(request: Request) -> Response:
         account = request.path_params["account"]
@@ -63,16 +66,11 @@ def make_receiver(context: Context, send: Send, clock: Clock, *, beat_expected: 
             KEPT_WITHIN, threads, partial(_take, context, send, account, headers, body, clock())
         )
 
-    @asynccontextmanager
-    async def serving(_: Starlette) -> AsyncIterator[None]:
-        yield
-        threads.shutdown(wait=False, cancel_futures=True)  # some may hang with the database
-
     async def healthy(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
     async def ready(_: Request) -> Response:
-        return await _within(READY_WITHIN, threads, partial(_ready, context, clock(), beat_expected))
+        return await _within(READY_WITHIN, readiness, partial(_ready, context, clock(), beat_expected))
 
     routes = [
         Route("/webhooks/gateway/{account}", webhook, methods=["POST"]),
@@ -81,7 +79,19 @@ def make_receiver(context: Context, send: Send, clock: Clock, *, beat_expected: 
         Route("/healthz", healthy),
         Route("/readyz", ready),
     ]
-    return Starlette(routes=routes, lifespan=serving)
+    return Starlette(routes=routes, lifespan=_ending(threads, readiness))
+
+
+def _ending(*pools: Executor) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    """Threads end with the application; those that hang with the database are not waited for."""
+
+    @asynccontextmanager
+    async def serving(_: Starlette) -> AsyncIterator[None]:
+        yield
+        for pool in pools:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    return serving
 
 
 async def _within(seconds: float, threads: Executor, act: Callable[[], Response]) -> Response:
@@ -118,6 +128,7 @@ def _answer(receipt: Receipt, afterwards: BackgroundTask | None) -> Response:
 def _ready(context: Context, wall_clock: float, beat_expected: bool) -> Response:
     """Whether webhooks can be kept. What else is wrong is told, and is no reason to send none here."""
     try:
+        prove_ready(context)
         with context.store.read() as tx:
             found = alarms.read(tx, wall_clock=wall_clock, beat_expected=beat_expected)
     except StoreError as error:
