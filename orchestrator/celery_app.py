@@ -115,10 +115,15 @@ class SafeConsumer(Consumer):
             settle()
 
     def ensure_connected(self, conn: Any) -> Any:
-        """Wait for the broker, and try as often after ten minutes as at first; Celery would every 30 s."""
-        every = {"interval_start": RECONNECT_EVERY, "interval_step": 0}
-        conn.ensure_connection = partial(conn.ensure_connection, **every)
-        return super().ensure_connected(conn)
+        """Wait for the broker."""
+        return super().ensure_connected(patient(conn))
+
+
+def patient(connection: Any) -> Any:
+    """The same one, trying as often after ten minutes as at first; Celery would every 30 s."""
+    every = {"interval_start": RECONNECT_EVERY, "interval_step": 0}
+    connection.ensure_connection = partial(connection.ensure_connection, **every)
+    return connection
 
 
 def make_app(broker_url: str = EMBEDDED, *, publishes: bool = False) -> Celery:

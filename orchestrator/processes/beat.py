@@ -8,7 +8,7 @@ from typing import Any
 
 from celery.beat import ScheduleEntry, Scheduler, SchedulingError, Service
 
-from orchestrator.celery_app import make_app
+from orchestrator.celery_app import make_app, patient
 from orchestrator.engine.follow_up import Task
 from orchestrator.processes.scaled import broker_url, stop_signal
 from orchestrator.settings import Settings
@@ -21,6 +21,12 @@ STOP_WITHIN = 10.0
 
 class _Scheduler(Scheduler):
     """Says in one line that a message could not be sent; Celery's says it in two hundred, every second."""
+
+    connection: Any
+
+    def _ensure_connected(self) -> Any:
+        patient(self.connection)
+        return super()._ensure_connected()  # type: ignore[misc]  # not in its stubs
 
     def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
         """Send; the next one is due in a second anyway."""

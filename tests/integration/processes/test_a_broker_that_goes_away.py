@@ -10,8 +10,9 @@ import pytest
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from orchestrator.celery_app import PUBLISHING, make_app
+from orchestrator.celery_app import PUBLISHING, RECONNECT_EVERY, make_app
 from orchestrator.engine.follow_up import FollowUp, Task
+from orchestrator.processes.beat import _Scheduler
 from orchestrator.processes.workers import EmbeddedWorkers
 from orchestrator.tasks.sending import Sender
 from tests.sandbox.harness import until
@@ -102,6 +103,22 @@ def test_celerys_own_consumer_does_not(own_redis: RedisServer) -> None:
     survived = _survived(stream, own_redis, 150)
     stream.end()
     assert survived < 150
+
+
+def test_a_beat_that_started_without_it_tries_as_often_later_as_at_first(
+    own_redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    own_redis.stop()
+    beat = _Scheduler(make_app(own_redis.url, publishes=True))
+    sending = threading.Thread(target=lambda: beat.producer, daemon=True)
+    sending.start()
+    until(lambda: len(caplog.messages) > 2)
+    assert {message.partition("Trying again in ")[2] for message in caplog.messages} == {
+        f"{RECONNECT_EVERY:.1f} seconds..."
+    }
+    own_redis.start()
+    sending.join(2 * RECONNECT_EVERY)
+    assert not sending.is_alive()
 
 
 # Whoever publishes gives up soon. On a connection that it has, it waits for an answer, then tries twice anew.
