@@ -26,8 +26,11 @@ SETTINGS: dict[str, Any] = {
     "task_acks_late": False,
     # Fetch little ahead: a message that waits behind a long task could be running elsewhere.
     "worker_prefetch_multiplier": 1,
+    # A queue for each kind of work: slow hand-offs hold up nothing else, and a worker may serve some alone.
     "task_routes": {queue: {"queue": queue} for queue in QUEUES},
+    # Whoever uses a queue first makes it: nobody has to declare them before the others start.
     "task_create_missing_queues": True,
+    # Nothing that could run code when it is read, whoever else may write to that Redis.
     "task_serializer": "json",
     "accept_content": ["json"],
     # A publish that fails is tried once more on a new connection, which is what a restarted broker needs.
@@ -53,6 +56,7 @@ SETTINGS: dict[str, Any] = {
     "worker_redirect_stdouts": False,
     # How exactly countdowns are kept; the default of a second is too coarse for short ones.
     "worker_timer_precision": 0.05,
+    # A countdown travels as a time of day: it must mean the same in a process of another time zone.
     "enable_utc": True,
 }
 
@@ -69,7 +73,10 @@ REDIS: dict[str, Any] = {
     # Without a timeout a connection that went dead without a word is waited for for ever (kombu's default).
     # Longer than the second for which a consumer's BRPOP blocks.
     "socket_timeout": 5,
+    # A machine that takes no connection is given up for this time: another attempt follows soon.
     "socket_connect_timeout": 2,
+    # A peer that is gone is noticed, and what lies between is not left to forget a connection, while nobody
+    # has anything to say; what was unused for longer is tried with a PING first.
     "socket_keepalive": True,
     "health_check_interval": 5,
     # Only our own messages, though others share the database.

@@ -83,6 +83,8 @@ def _worker(app: Celery, queue: str, threads: int, name: str) -> _Worker:
         queues=[queue],
         concurrency=threads,
         pool="threads",
+        # Workers need not know of each other: who lives is in the database, and nothing is ever revoked.
+        # Each of these would send to all others, or wait at the start for their answers.
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,

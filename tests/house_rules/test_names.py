@@ -9,7 +9,7 @@ from celery import Celery
 from celery.app.defaults import NAMESPACES, flatten
 
 from orchestrator import celery_app
-from orchestrator.celery_app import REDIS, SETTINGS, make_app
+from orchestrator.celery_app import IN_MEMORY, PUBLISHING, REDIS, SETTINGS, make_app
 from orchestrator.engine.follow_up import Task
 from orchestrator.engine.sweep import HORIZON
 from orchestrator.fault_points import FaultPoint
@@ -69,7 +69,14 @@ def test_redis_holds_a_message_for_longer_than_any_countdown() -> None:
 
 def test_the_reason_stands_beside_every_celery_setting() -> None:
     text = Path(celery_app.__file__).read_text()
-    assert text.count("    # ") >= 8
+    dicts = [one.value for one in ast.parse(text).body if isinstance(one, ast.Assign | ast.AnnAssign)]
+    keys = [key for one in dicts if isinstance(one, ast.Dict) for key in one.keys]
+    assert len(keys) == sum(map(len, (SETTINGS, IN_MEMORY, REDIS, PUBLISHING)))
+    for key in keys:
+        assert isinstance(key, ast.Constant)
+        # Directly above it, or above the pair that it ends.
+        above = text.splitlines()[key.lineno - 3 : key.lineno - 1]
+        assert any(line.lstrip().startswith("#") for line in above), key.value
 
 
 def test_every_event_is_logged_somewhere_and_every_log_line_is_an_event() -> None:
