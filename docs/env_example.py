@@ -34,7 +34,10 @@ _COMPOSE = """\
 POSTGRES_PASSWORD=
 
 # Also for compose.yaml only: how long a process may take to end before it is killed.
-#STOP_GRACE=45s"""
+#STOP_GRACE=45s
+
+# And the port of this machine that the receiver is at, for the proxy in front of it.
+#WEB_PORT=8700"""
 
 # What a deployment must know beside what the setting means.
 _BESIDE = {

@@ -10,7 +10,7 @@ from orchestrator import wiring
 from orchestrator.cli.exits import Exit
 from orchestrator.engine.alarms import AlarmName
 from orchestrator.processes.workers import threads
-from orchestrator.settings import QUEUES, Settings
+from orchestrator.settings import QUEUES, Settings, load
 from orchestrator.store.database import BUSY_FOR, IDLE_WITHIN, STATEMENT_WITHIN
 from orchestrator.web import receiver
 from tests.house_rules.deployed import (
@@ -94,7 +94,6 @@ def test_a_stopped_process_has_the_time_to_drain() -> None:
     graces = {SERVICES[name]["stop_grace_period"] for name in PROCESSES}
     (grace,) = [re.fullmatch(r"\$\{STOP_GRACE:-(\d+)s\}", one) for one in graces]
     assert grace, "whoever raises the setting can raise this too, without touching the file"
-    assert f"\n#STOP_GRACE={grace[1]}s\n" in (DEPLOY / "env.example").read_text()
     for seconds in (grace[1], COMMON["Service"]["TimeoutStopSec"]):
         assert float(seconds) >= DEFAULTS.drain_seconds + 10
 
@@ -161,10 +160,36 @@ def test_every_volume_is_used_and_every_used_one_is_declared() -> None:
     assert SERVICES["broker"]["volumes"]
 
 
-def test_every_variable_of_the_compose_file_has_a_default_or_is_in_the_example() -> None:
+def test_every_variable_of_the_compose_file_is_in_the_example_with_its_default() -> None:
     example = (DEPLOY / "env.example").read_text()
-    for name, rest in re.findall(r"\$\{(\w+)(:?[-?])?", (DEPLOY / "compose.yaml").read_text()):
-        assert rest == ":-" or re.search(rf"^{name}=", example, re.MULTILINE), name
+    for name, rest, given in re.findall(r"\$\{(\w+)(:[-?])([^}]*)", (DEPLOY / "compose.yaml").read_text()):
+        assert (f"\n#{name}={given}\n" if rest == ":-" else f"\n{name}=\n") in example, name
+
+
+def _withheld(place: str, command: str) -> set[str]:
+    """The settings of the common file that do not reach this process."""
+    if place == "compose":
+        return {name for name, value in SERVICES[command]["environment"].items() if value == ""}
+    return set(UNITS[f"orchestrator-{command}.service"]["Service"]["UnsetEnvironment"].split())
+
+
+@pytest.mark.parametrize("place", ["compose", "systemd"])
+def test_only_the_workers_get_the_gateways_key_and_only_web_besides_them_the_webhook_secrets(
+    place: str,
+) -> None:
+    everything = {
+        "ORCHESTRATOR_GATEWAY_API_KEY": "key",
+        "ORCHESTRATOR_WEBHOOK_ENDPOINT_ID": "7d1c5f2e-6a8e-4a51-9a0c-4bb6a3a6f9f0",
+        "ORCHESTRATOR_WEBHOOK_SECRETS": "whsec_1",
+    }
+    for command in ("web", "beat", "migrate"):
+        withheld = _withheld(place, command)
+        settings = load({name: value for name, value in everything.items() if name not in withheld})
+        assert not settings.gateway_api_key.get_secret_value()
+        assert bool(settings.webhook_secrets) == (command == "web")
+        assert withheld <= SETTINGS
+    assert SERVICES["worker"]["environment"] == COMPOSE["x-program"]["environment"]
+    assert "UnsetEnvironment" not in UNITS["orchestrator-worker@.service"]["Service"]
 
 
 def test_every_unit_belongs_to_the_target_and_starts_after_the_migration() -> None:

@@ -15,7 +15,7 @@ def test_every_setting_is_there_once_and_no_other() -> None:
     there = Counter(name.removeprefix(PREFIX).lower() for _, name, _ in OURS)
     assert there == Counter(Settings.model_fields.keys() - FOR_TESTS)
     for_compose = {name for _, name, _ in LINES} - {name for _, name, _ in OURS}
-    assert for_compose == {"POSTGRES_PASSWORD", "STOP_GRACE"}
+    assert for_compose == {"POSTGRES_PASSWORD", "STOP_GRACE", "WEB_PORT"}
 
 
 def test_with_every_mark_taken_away_all_is_as_with_nothing_set() -> None:
