@@ -13,6 +13,7 @@ from orchestrator.store.workers import Pulse
 from orchestrator.telemetry import Event, log
 
 PULSE_IS_LATE = 10.0  # seconds; both pulses come every second
+FIRST_BEAT_WITHIN = 60.0  # seconds after the first worker's start: processes come up one after the other
 BEHIND_AFTER = 60.0  # seconds that due work may wait for somebody to take it
 CLOCK_MAY_DIFFER = 30.0  # seconds; signatures of webhooks are believed for 300
 
@@ -59,9 +60,10 @@ def _late_pulse(tx: Transaction, *, beat_expected: bool) -> list[Alarm]:
         return []
     if tx.now > swept_at + PULSE_IS_LATE:
         return [Alarm(AlarmName.NO_SWEEP, f"no worker swept for {tx.now - swept_at:.0f} s")]
-    # Where none ever came, it is missed only once a worker has been there for a while to take it.
-    beaten_at = workers.last_pulse(tx, Pulse.BEAT) or workers.first_start(tx)
-    if not beat_expected or beaten_at is None or tx.now <= beaten_at + PULSE_IS_LATE:
+    beaten_at, late = workers.last_pulse(tx, Pulse.BEAT), PULSE_IS_LATE
+    if beaten_at is None:  # it is missed only once a worker has been there for a while to take it
+        beaten_at, late = workers.first_start(tx), FIRST_BEAT_WITHIN
+    if not beat_expected or beaten_at is None or tx.now <= beaten_at + late:
         return []
     silence = f"no message of beat's arrived for {tx.now - beaten_at:.0f} s"
     return [Alarm(AlarmName.NO_BEAT, f"{silence}; the workers sweep instead")]

@@ -16,6 +16,7 @@ from orchestrator.store.database import sqlite_path
 from orchestrator.store.migrate import require_current
 from orchestrator.telemetry import Event, log
 
+AWAKE_EVERY = 1.0  # seconds
 AGAIN_AFTER = 2.0  # seconds between attempts to reach a database that is away
 
 
@@ -34,6 +35,16 @@ def stop_signal() -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, asked)
     return stopping
+
+
+def wait_until_told(stopping: threading.Event) -> None:
+    """Return once told to stop.
+
+    Awake now and then: Python acts on a signal only when its main thread runs, and one that another thread
+    was given, or that came just before the wait began, does not wake it.
+    """
+    while not stopping.wait(AWAKE_EVERY):
+        pass
 
 
 def broker_url(settings: Settings) -> str:

@@ -13,7 +13,13 @@ from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import Task
 from orchestrator.errors import DestinationError
 from orchestrator.processes import timers
-from orchestrator.processes.scaled import broker_url, connected, stop_signal, wait_for_database
+from orchestrator.processes.scaled import (
+    broker_url,
+    connected,
+    stop_signal,
+    wait_for_database,
+    wait_until_told,
+)
 from orchestrator.processes.standby import LocalHands, standby
 from orchestrator.processes.workers import EmbeddedWorkers, joined, threads
 from orchestrator.settings import Settings
@@ -100,7 +106,7 @@ def _work(context: Context, broker: str, stopping: threading.Event) -> None:
         )
         stack.enter_context(timers.running(*recurrent))
         log(Event.STARTED, worker=context.worker, queues=sorted(ours))
-        stopping.wait()
+        wait_until_told(stopping)
 
 
 def _drain(consuming: EmbeddedWorkers, hands: LocalHands, seconds: float) -> None:

@@ -8,6 +8,7 @@ from orchestrator.engine import alarms
 from orchestrator.engine.alarms import (
     BEHIND_AFTER,
     CLOCK_MAY_DIFFER,
+    FIRST_BEAT_WITHIN,
     PULSE_IS_LATE,
     Alarm,
     AlarmName,
@@ -39,7 +40,7 @@ def test_sweeps_that_stopped_are_an_alarm_until_the_next(engine: Engine) -> None
 
 
 def test_a_beat_that_is_never_heard_is_an_alarm_where_there_should_be_one(engine: Engine) -> None:
-    engine.later(PULSE_IS_LATE)
+    engine.later(FIRST_BEAT_WITHIN)
     engine.sweep()
     assert ringing(engine, beat_expected=True) == {}
     engine.later(1)
