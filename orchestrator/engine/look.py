@@ -125,6 +125,7 @@ def _count(context: Context, tx: Transaction, job: Job, answer: Answer, done: _R
         {
             "id": job.id,
             "fence": job.fence,
+            "leased_by": job.leased_by,
             "look_errors": errors,
             "look_error": answer.error.message if answer.error else None,
             "poll_after": seen.poll_after if seen else job.poll_after,

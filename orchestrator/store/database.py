@@ -109,8 +109,9 @@ class Store:
     def write(self, *, durable: bool = True) -> Iterator[Transaction]:
         """A transaction that may write: committed at the end, rolled back on any exception.
 
-        One that only takes or renews leases need not be `durable`: a power cut voids leases anyway, and
-        not waiting for the disk is felt in every hand-off. A process that dies loses neither kind.
+        One that only takes or renews leases need not be `durable`: not waiting for the disk is felt in every
+        hand-off. A process that dies loses neither kind. The database's machine without power forgets the
+        latest leases while workers live on: two may then do the same work, and the guards let one end it.
         """
         with self._writer, self._begin("write" if durable else "lease") as tx:
             yield tx

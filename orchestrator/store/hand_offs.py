@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, exists, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, select, update
 
 from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Owed
 from orchestrator.store import due
@@ -80,18 +80,14 @@ def claim_due(
 
 def finish_if_ours(tx: Transaction, claimed: HandOff, changes: Mapping[str, Any]) -> bool:
     """End an attempt, unless the lease went to somebody else since."""
-    guard = and_(
-        hand_offs.c.id == claimed.id,
-        hand_offs.c.fence == claimed.fence,
-        hand_offs.c.state == HandOffState.OWED,
-    )
+    guard = and_(_held_by(claimed), hand_offs.c.state == HandOffState.OWED)
     values = {"leased_by": None, "lease_until": None, **changes}
     return tx.execute(update(hand_offs).where(guard).values(**values)).rowcount == 1
 
 
 def renew_if_ours(tx: Transaction, claimed: HandOff, *, lease: float) -> bool:
     """Hold the lease for longer; False when it went to somebody else."""
-    guard = and_(hand_offs.c.id == claimed.id, hand_offs.c.fence == claimed.fence)
+    guard = _held_by(claimed)
     return tx.execute(update(hand_offs).where(guard).values(lease_until=tx.now + lease)).rowcount == 1
 
 
@@ -124,6 +120,15 @@ def due_moments(tx: Transaction, *, until: float, limit: int, without: Collectio
 def due_since(tx: Transaction, *, without: Collection[str] = ()) -> float | None:
     """Since when the longest due hand-off waits for a worker, or None when none does."""
     return due.oldest(tx, HAND_OFFS, given={"without": list(without)})
+
+
+def _held_by(claimed: HandOff) -> ColumnElement[bool]:
+    """Whether the lease is still that one: a fence alone may have been given out twice."""
+    return and_(
+        hand_offs.c.id == claimed.id,
+        hand_offs.c.fence == claimed.fence,
+        hand_offs.c.leased_by == claimed.leased_by,
+    )
 
 
 def _hand_off(row: Row[Any]) -> HandOff:

@@ -159,15 +159,17 @@ def claim_due(
 def note_looks(tx: Transaction, looks: Sequence[Mapping[str, Any]]) -> None:
     """Count looks that changed nothing, all in one statement; an old lease's is refused.
 
-    Each mapping has `id`, `fence`, `look_errors`, `look_error`, `poll_after`, `due_at` and `progress`.
+    Each mapping has `id`, `fence`, `leased_by`, `look_errors`, `look_error`, `poll_after`, `due_at` and
+    `progress`.
     """
     if not looks:
         return
     told = (jobs.c.look_errors, jobs.c.look_error, jobs.c.poll_after, jobs.c.due_at, jobs.c.progress)
-    rows = given_rows(tx, (jobs.c.id, jobs.c.fence, *told), "looks")
+    ours = (jobs.c.id, jobs.c.fence, jobs.c.leased_by)
+    rows = given_rows(tx, (*ours, *told), "looks")
     statement = (
         update(jobs)
-        .where(jobs.c.id == rows.c.id, jobs.c.fence == rows.c.fence)
+        .where(*(one == rows.c[one.name] for one in ours))
         .values(looks=jobs.c.looks + 1, last_look_at=tx.now, leased_by=None, lease_until=None)
         .values({one.name: rows.c[one.name] for one in told})
     )
@@ -176,7 +178,7 @@ def note_looks(tx: Transaction, looks: Sequence[Mapping[str, Any]]) -> None:
 
 def release_if_ours(tx: Transaction, job: Job, changes: Mapping[str, Any]) -> bool:
     """Give a claimed job back and write what the claim was for, unless the lease is not ours any more."""
-    guard = and_(jobs.c.id == job.id, jobs.c.fence == job.fence)
+    guard = and_(jobs.c.id == job.id, jobs.c.fence == job.fence, jobs.c.leased_by == job.leased_by)
     values = {"leased_by": None, "lease_until": None, **changes}
     return tx.execute(update(jobs).where(guard).values(**values)).rowcount == 1
 

@@ -15,7 +15,11 @@ _TABLES: dict[str, Any] = {"job": jobs, "hand_off": hand_offs}
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """One row in the hands of a worker; a later lease of the row has a higher fence."""
+    """One row in the hands of a worker; a later lease of the row has a higher fence.
+
+    Unless the machine of the database lost its power: a lease that it forgot gave out the same fence. So
+    whoever writes under a lease asks for the worker as well.
+    """
 
     table: str
     row: str | int

@@ -52,13 +52,18 @@ def lease_fence_ignored() -> Iterator[None]:
     def now_of(tx: Transaction, claimed: HandOff) -> HandOff:
         found = hand_offs.get(tx, claimed.id)
         assert found is not None
-        return replace(claimed, fence=found.fence)
+        return replace(claimed, fence=found.fence, leased_by=found.leased_by)
 
     def note_looks(tx: Transaction, noted: Sequence[Mapping[str, Any]]) -> None:
-        looks(tx, [{**one, "fence": jobs.require(tx, one["id"]).fence} for one in noted])
+        now = {one["id"]: jobs.require(tx, one["id"]) for one in noted}
+        looks(
+            tx,
+            [{**one, "fence": now[one["id"]].fence, "leased_by": now[one["id"]].leased_by} for one in noted],
+        )
 
     def release_it(tx: Transaction, job: Job, changes: Mapping[str, Any]) -> bool:
-        return release(tx, replace(job, fence=jobs.require(tx, job.id).fence), changes)
+        now = jobs.require(tx, job.id)
+        return release(tx, replace(job, fence=now.fence, leased_by=now.leased_by), changes)
 
     with ExitStack() as stack:
         stack.enter_context(patch.object(jobs, "release_if_ours", release_it))

@@ -119,7 +119,8 @@ def test_a_late_look_counts_for_its_own_jobs_and_not_for_those_taken_from_it(
 
     def look(job: Job) -> dict[str, object]:
         told = {"look_errors": 0, "look_error": None, "poll_after": None, "progress": 30}
-        return {"id": job.id, "fence": job.fence, "due_at": START + 20, **told}
+        ours = {"id": job.id, "fence": job.fence, "leased_by": job.leased_by}
+        return {**ours, "due_at": START + 20, **told}
 
     def note_looks() -> None:
         with store.write() as tx:

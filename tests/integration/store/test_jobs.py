@@ -214,6 +214,7 @@ def a_look(job: Job) -> dict[str, object]:
     return {
         "id": job.id,
         "fence": job.fence,
+        "leased_by": job.leased_by,
         "look_errors": 2,
         "look_error": "502",
         "poll_after": 7.0,
