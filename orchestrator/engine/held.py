@@ -64,6 +64,7 @@ class Held:
             return
         with context.store.write(durable=False) as tx:
             left = self._left(leases.of_worker(tx, context.worker))
-            freed = sum(leases.end_if_still(tx, context.worker, lease) for lease in left)
+            in_turn = sorted(left, key=leases.lock_order)
+            freed = sum(leases.end_if_still(tx, context.worker, lease) for lease in in_turn)
             if freed:
                 tx.after_commit.append(lambda: log(Event.LEASES_FREED, level=logging.WARNING, count=freed))

@@ -35,6 +35,11 @@ def of_worker(tx: Transaction, worker: str) -> set[Lease]:
     return found
 
 
+def lock_order(lease: Lease) -> tuple[int, Any]:
+    """By this key leases are in the order in which everybody holds rows: jobs by id, then hand-offs by id."""
+    return list(_TABLES).index(lease.table), lease.row
+
+
 def end_if_still(tx: Transaction, worker: str, lease: Lease) -> bool:
     """Free a row, unless its lease ended or went to somebody else meanwhile."""
     table = _TABLES[lease.table]

@@ -1,6 +1,7 @@
 """A lease under which nobody works any more is given back, and no other."""
 
 import pytest
+from sqlalchemy import update
 
 from orchestrator import fault_points
 from orchestrator.core.job import HandOffState
@@ -8,7 +9,9 @@ from orchestrator.core.lifecycle import State
 from orchestrator.engine.follow_up import Task
 from orchestrator.errors import StoreError
 from orchestrator.fault_points import FaultPoint
-from orchestrator.store import hand_offs
+from orchestrator.store import hand_offs, leases, schema
+from orchestrator.store.database import Transaction
+from orchestrator.store.leases import Lease
 from orchestrator.tasks.work import perform
 from tests.integration.engine.harness import Engine
 
@@ -66,3 +69,26 @@ def test_a_look_that_lost_the_database_is_free_too(engine: Engine) -> None:
     for _ in range(2):
         engine.context.held.give_back(engine.context)
     assert engine.job(job_id).leased_by is None
+
+
+def test_what_is_given_back_is_taken_in_the_order_in_which_everybody_holds_rows(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [engine.created() for _ in range(4)]
+    engine.look_when_due(ids[0])
+    numbers = [engine.owed(job_id)[0].id for job_id in ids]
+    with engine.store.write() as tx:
+        for table in (schema.jobs, schema.hand_offs):
+            tx.execute(update(table).values(leased_by=engine.context.worker, lease_until=engine.now + 60))
+    taken: list[str | int] = []
+    real = leases.end_if_still
+
+    def end(tx: Transaction, worker: str, lease: Lease) -> bool:
+        taken.append(lease.row)
+        return real(tx, worker, lease)
+
+    monkeypatch.setattr(leases, "end_if_still", end)
+    engine.context.held.doubt()
+    for _ in range(2):
+        engine.context.held.give_back(engine.context)
+    assert taken == [*sorted(ids), *sorted(numbers)]
