@@ -46,8 +46,10 @@ def shut(tx: Transaction, name: str) -> Failing | None:
 
 
 def try_if_still_shut(tx: Transaction, failing: Failing, key: str) -> bool:
-    """Take the one try after a pause; False when another hand-off is it."""
-    guard = (destinations.c.name == failing.name, destinations.c.shut_until == failing.shut_until)
+    """Take the one try after a pause; False while it lasts, and when another hand-off is it."""
+    # It may have been shut a moment ago, by another worker, when this one had asked which are.
+    over = destinations.c.shut_until <= tx.now
+    guard = (destinations.c.name == failing.name, destinations.c.shut_until == failing.shut_until, over)
     # If nothing comes of this try, another one follows after the same pause.
     values = {"shut_until": tx.now + failing.pause, "trying": key}
     return tx.execute(update(destinations).where(*guard).values(**values)).rowcount == 1

@@ -93,6 +93,16 @@ def test_a_try_that_nobody_hears_of_is_followed_by_another_after_the_same_pause(
         assert (shut(tx).pause, shut(tx).trying) == (FIRST_PAUSE, "next")
 
 
+def test_one_that_was_shut_since_it_was_asked_for_is_not_tried_until_its_pause_is_over(
+    store: Store, clock: Clock
+) -> None:
+    assert left_out(store) == set()
+    fail(store)
+    assert not try_it(store, "claimed meanwhile")
+    clock.now += FIRST_PAUSE
+    assert try_it(store, "claimed later")
+
+
 def test_one_that_nobody_tried_for_long_is_forgotten(store: Store) -> None:
     fail(store)
     with store.write() as tx:
