@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Column, ColumnElement, case, delete, func, insert, select, update
 
 from orchestrator.store.database import WORKER_DEAD_AFTER, Transaction
 from orchestrator.store.schema import pulses, workers
@@ -17,7 +17,8 @@ def join(tx: Transaction, worker: str, *, host: str, pid: int) -> None:
 
 def beat(tx: Transaction, worker: str) -> bool:
     """Say that a worker lives. False: it was given up for dead meanwhile, and its leases with it."""
-    return tx.execute(update(workers).where(workers.c.id == worker).values(beaten_at=tx.now)).rowcount == 1
+    latest = _latest(workers.c.beaten_at, tx.now)
+    return tx.execute(update(workers).where(workers.c.id == worker).values(beaten_at=latest)).rowcount == 1
 
 
 def can_lease(tx: Transaction, worker: str) -> bool:
@@ -73,7 +74,8 @@ class Pulse(StrEnum):
 def pulse(tx: Transaction, name: Pulse) -> None:
     """Note that something recurrent happened just now."""
     statement = tx.insert(pulses).values(name=name, at=tx.now)
-    tx.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"at": tx.now}))
+    latest = _latest(pulses.c.at, tx.now)
+    tx.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"at": latest}))
 
 
 def pulse_if_older(tx: Transaction, name: Pulse, seconds: float) -> bool:
@@ -87,3 +89,8 @@ def pulse_if_older(tx: Transaction, name: Pulse, seconds: float) -> bool:
 def last_pulse(tx: Transaction, name: Pulse) -> float | None:
     """When it last happened, or None if never."""
     return tx.execute(select(pulses.c.at).where(pulses.c.name == name)).scalar()
+
+
+def _latest(column: Column[float], now: float) -> ColumnElement[float]:
+    """A transaction that waited for the row writes a moment that is over: time does not go back for that."""
+    return case((column > now, column), else_=now)

@@ -11,6 +11,7 @@ from orchestrator.core.lifecycle import State
 from orchestrator.errors import StoreError
 from orchestrator.store import hand_offs, inbox, jobs, workers
 from orchestrator.store.database import WORKER_DEAD_AFTER, Store, Transaction
+from orchestrator.store.workers import Pulse
 from tests.integration.store.rows import START, Clock, a_job, claim, entry, join, keep, read, remember
 from tests.integration.store.rows import a_delivery as delivery
 from tests.integration.store.together import Elsewhere, ended, undone
@@ -192,6 +193,39 @@ def test_a_worker_that_beats_while_it_is_to_be_buried_is_not(
     assert ended(burial) == 0
     with store.write() as tx:
         assert workers.beat(tx, "a")
+
+
+def test_a_heartbeat_that_had_to_wait_takes_back_nothing_of_a_later_one(
+    store: Store, elsewhere: Elsewhere, clock: Clock
+) -> None:
+    join(store, "a")
+
+    def beat_later() -> bool:
+        clock.now += 5
+        with store.write() as tx:
+            return workers.beat(tx, "a")
+
+    with store.write() as tx:
+        assert ended(elsewhere.begin(beat_later))
+        assert workers.beat(tx, "a")
+    clock.now += WORKER_DEAD_AFTER - 0.1
+    with store.read() as tx:
+        assert workers.alive(tx) == [1]
+
+
+def test_a_pulse_that_had_to_wait_takes_back_nothing_of_a_later_one(
+    store: Store, elsewhere: Elsewhere, clock: Clock
+) -> None:
+    def pulse_later() -> None:
+        clock.now += 5
+        with store.write() as tx:
+            workers.pulse(tx, Pulse.SWEEP)
+
+    with store.write() as tx:
+        ended(elsewhere.begin(pulse_later))
+        workers.pulse(tx, Pulse.SWEEP)
+    with store.read() as tx:
+        assert workers.last_pulse(tx, Pulse.SWEEP) == START + 5
 
 
 def test_of_two_that_join_under_one_name_one_is_refused(store: Store, elsewhere: Elsewhere) -> None:
