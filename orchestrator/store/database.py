@@ -144,11 +144,14 @@ class Store:
             raise _translated(error) from error
 
     def _prepared(self, connection: Connection, mode: str) -> Connection:
-        if connection.dialect.name == "postgresql" and mode == "read":
+        if connection.dialect.name != "postgresql":
+            return connection.execution_options(mode=mode)
+        if mode == "read":
             return connection.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True, mode=mode
             )
-        return connection.execution_options(mode=mode)
+        # Whatever the server's default is: a guard that waited for a row must judge it as it is now.
+        return connection.execution_options(isolation_level="READ COMMITTED", mode=mode)
 
     def _now(self, connection: Connection, mode: str) -> float:
         if connection.dialect.name == "postgresql" and mode == "lease":

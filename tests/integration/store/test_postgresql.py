@@ -55,6 +55,24 @@ def test_a_reader_sees_one_moment_however_long_it_reads_and_cannot_write(store: 
         assert len(jobs.recent(tx, limit=9)) == 2
 
 
+def test_guards_judge_a_row_as_it_is_now_though_the_server_would_have_it_otherwise(
+    new_database: NewDatabase,
+) -> None:
+    url = new_database()
+    first = Store(url)
+    with first.write() as tx:
+        name = tx.execute(text("SELECT current_database()")).scalar_one()
+        tx.execute(text(f"ALTER DATABASE {name} SET default_transaction_isolation TO 'serializable'"))
+    first.close()
+    store = Store(url)
+    for _ in range(2):  # the second time on a connection that was given back
+        with store.write() as durable, store.write(durable=False) as lease, store.read() as reader:
+            for tx in (durable, lease):
+                assert shown(tx, "transaction_isolation") == "read committed"
+            assert shown(reader, "transaction_isolation") == "repeatable read"
+    store.close()
+
+
 def lock_impatiently(store: Store) -> None:
     with store.write() as tx:
         tx.execute(text("SET LOCAL lock_timeout TO 30"))
