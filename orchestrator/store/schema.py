@@ -31,6 +31,8 @@ _COST = ("tenant_id", "accepted_at", "cost_usd", "state")
 ACCEPTED = text("state = 'accepted'")
 _UNMATCHED = text("state = 'waiting'")
 _LEASED = text("leased_by IS NOT NULL")  # what is being done at this moment
+# What is not kept, being known already, uses up a number too: 32 bits would not last.
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")  # whose rowid is an INTEGER, of 64 bits anyway
 
 metadata = MetaData(
     naming_convention={
@@ -148,7 +150,7 @@ observations = Table(
     Column("failure", JSON(none_as_null=True)),
     Column("request_id", String(128)),
     Column("note", Text),
-    Column("inbox_id", Integer),
+    Column("inbox_id", _NUMBER),
     Column("raw", Text),
     Index("ix_observations_at", "at"),
 )
@@ -156,7 +158,7 @@ observations = Table(
 inbox = Table(
     "inbox",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", _NUMBER, primary_key=True, autoincrement=True),
     Column("account_id", ForeignKey("accounts.id"), nullable=False),
     Column("event_key", String(300), nullable=False),
     Column("type", String(100), nullable=False),
@@ -180,7 +182,7 @@ inbox = Table(
 rejections = Table(
     "rejections",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", _NUMBER, primary_key=True, autoincrement=True),
     Column("account_id", ForeignKey("accounts.id"), nullable=False),
     Column("reason", String(32), nullable=False),
     Column("detail", Text, nullable=False),
@@ -206,7 +208,7 @@ outputs = Table(
 hand_offs = Table(
     "hand_offs",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", _NUMBER, primary_key=True, autoincrement=True),
     Column("key", String(200), nullable=False, unique=True),
     Column("tenant_id", ForeignKey("tenants.id"), nullable=False),
     Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),

@@ -5,11 +5,14 @@ import threading
 import pytest
 from sqlalchemy import text
 
+from orchestrator.core.job import Observation, Source
+from orchestrator.core.lifecycle import Seen, State, Step, Verdict
 from orchestrator.errors import StoreError
-from orchestrator.store import database, jobs, workers
+from orchestrator.store import database, hand_offs, inbox, jobs, observations, workers
 from orchestrator.store.database import BUSY_FOR, IDLE_WITHIN, STATEMENT_WITHIN, Store
+from orchestrator.store.inbox import EntryState
 from orchestrator.store.migrate import migrate
-from tests.integration.store.rows import a_job, keep, read
+from tests.integration.store.rows import a_job, keep, owe, read, remember
 from tests.servers.fixtures import NewDatabase
 from tests.servers.postgres import PostgresServer
 
@@ -128,6 +131,27 @@ def test_a_process_has_so_many_connections_and_no_more(
     with store.read(), store.write():
         pass
     store.close()
+
+
+def test_numbers_go_on_beyond_32_bits(store: Store) -> None:
+    beyond = 2**31 + 7
+    keep(store, a_job(state=State.COMPLETED))
+    with store.write() as tx:
+        for table in ("inbox", "rejections", "hand_offs"):
+            tx.execute(text(f"ALTER SEQUENCE {table}_id_seq AS bigint RESTART WITH {beyond}"))
+    owe(store, 0)
+    assert remember(store) == (beyond, True)
+    refused = {"account_id": "default", "reason": "forged", "detail": "", "headers": {}, "body": b""}
+    with store.write() as tx:
+        inbox.reject(tx, {**refused, "truncated": False}, keep=1)
+        inbox.settle(tx, beyond, EntryState.APPLIED, "job_1")
+        job = jobs.lock(tx, "job_1")
+        seen = Observation(Source.WEBHOOK, Seen.COMPLETED, inbox_id=beyond)
+        observations.append(tx, job, seen, Step(job.state, Verdict.KNOWN))
+    with store.read() as tx:
+        assert [one.id for one in hand_offs.of_job(tx, "job_1")] == [beyond]
+        assert [one.id for one in inbox.recent_rejections(tx, limit=9)] == [beyond]
+        assert [one.inbox_id for one in observations.of_job(tx, "job_1")] == [beyond]
 
 
 # a server that comes and goes

@@ -6,6 +6,8 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     """Up from the revision before."""
@@ -40,7 +42,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "inbox",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("id", NUMBER, autoincrement=True, nullable=False),
         sa.Column("account_id", sa.String(length=64), nullable=False),
         sa.Column("event_key", sa.String(length=300), nullable=False),
         sa.Column("type", sa.String(length=100), nullable=False),
@@ -135,7 +137,7 @@ def upgrade() -> None:
 
     op.create_table(
         "rejections",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("id", NUMBER, autoincrement=True, nullable=False),
         sa.Column("account_id", sa.String(length=64), nullable=False),
         sa.Column("reason", sa.String(length=32), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
@@ -149,7 +151,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "hand_offs",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("id", NUMBER, autoincrement=True, nullable=False),
         sa.Column("key", sa.String(length=200), nullable=False),
         sa.Column("job_id", sa.String(length=64), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
@@ -197,7 +199,7 @@ def upgrade() -> None:
         sa.Column("failure", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("request_id", sa.String(length=128), nullable=True),
         sa.Column("note", sa.Text(), nullable=True),
-        sa.Column("inbox_id", sa.Integer(), nullable=True),
+        sa.Column("inbox_id", NUMBER, nullable=True),
         sa.Column("raw", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_observations_job_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("job_id", "seq", name="pk_observations"),
