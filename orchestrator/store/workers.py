@@ -83,7 +83,8 @@ def pulse_if_older(tx: Transaction, name: Pulse, seconds: float) -> bool:
     statement = tx.insert(pulses).values(name=name, at=tx.now)
     older = pulses.c.at <= tx.now - seconds
     taken = statement.on_conflict_do_update(index_elements=["name"], set_={"at": tx.now}, where=older)
-    return tx.execute(taken).rowcount == 1
+    # Not by a count of rows: of an insert it is not told on PostgreSQL.
+    return tx.execute(taken.returning(pulses.c.at)).first() is not None
 
 
 def last_pulse(tx: Transaction, name: Pulse) -> float | None:

@@ -6,13 +6,14 @@ server; that it does not wait is shown by its ending while ours is still open.
 
 import pytest
 
-from orchestrator.core.job import HandOffKind, Job, Owed
+from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Job, Owed
 from orchestrator.core.lifecycle import State
 from orchestrator.errors import StoreError
-from orchestrator.store import hand_offs, inbox, jobs, workers
+from orchestrator.store import hand_offs, inbox, jobs, leases, workers
 from orchestrator.store.database import WORKER_DEAD_AFTER, Store, Transaction
+from orchestrator.store.leases import Lease
 from orchestrator.store.workers import Pulse
-from tests.integration.store.rows import START, Clock, a_job, claim, entry, join, keep, read, remember
+from tests.integration.store.rows import START, Clock, a_job, claim, entry, join, keep, owe, read, remember
 from tests.integration.store.rows import a_delivery as delivery
 from tests.integration.store.together import Elsewhere, ended, undone
 
@@ -139,7 +140,102 @@ def test_when_the_first_is_undone_the_second_owes_it(store: Store, elsewhere: El
     assert ended(second) == 1
 
 
+@pytest.fixture
+def dead(store: Store) -> HandOff:
+    """A hand-off that was given up."""
+    keep(store, a_job(state=State.COMPLETED))
+    owe(store, 0)
+    with store.write() as tx:
+        (owed,) = hand_offs.of_job(tx, "job_1")
+        assert hand_offs.finish_if_ours(tx, owed, {"state": HandOffState.DEAD, "due_at": None})
+    return owed
+
+
+def hand_off(store: Store) -> HandOff:
+    with store.read() as tx:
+        (found,) = hand_offs.of_job(tx, "job_1")
+    return found
+
+
+def test_a_hand_off_that_two_revive_at_once_is_revived_once(
+    store: Store, elsewhere: Elsewhere, dead: HandOff
+) -> None:
+    def revive() -> bool:
+        with store.write() as tx:
+            return hand_offs.revive(tx, dead.id)
+
+    with store.write() as tx:
+        assert hand_offs.revive(tx, dead.id)
+        second = elsewhere.begin_and_wait_for_us(revive)
+    assert ended(second) is False
+    assert (hand_off(store).state, hand_off(store).due_at) == (HandOffState.OWED, START)
+
+
+def test_what_is_being_withdrawn_is_not_hastened(store: Store, elsewhere: Elsewhere) -> None:
+    keep(store, a_job(state=State.COMPLETED))
+    owe(store, 0, due_at=START + 120)
+
+    def hasten() -> int:
+        with store.write() as tx:
+            return hand_offs.hasten(tx, "job_1")
+
+    with store.write() as tx:
+        assert hand_offs.withdraw(tx, "job_1") == 1
+        late = elsewhere.begin_and_wait_for_us(hasten)
+    assert ended(late) == 0
+    assert (hand_off(store).state, hand_off(store).due_at) == (HandOffState.WITHDRAWN, None)
+
+
+def test_what_is_being_hastened_is_withdrawn_after_it(store: Store, elsewhere: Elsewhere) -> None:
+    keep(store, a_job(state=State.COMPLETED))
+    owe(store, 0, due_at=START + 120)
+
+    def withdraw() -> int:
+        with store.write() as tx:
+            return hand_offs.withdraw(tx, "job_1")
+
+    with store.write() as tx:
+        assert hand_offs.hasten(tx, "job_1") == 1
+        late = elsewhere.begin_and_wait_for_us(withdraw)
+    assert ended(late) == 1
+    assert (hand_off(store).state, hand_off(store).due_at) == (HandOffState.WITHDRAWN, None)
+
+
 # workers
+
+
+def test_a_lease_that_somebody_is_just_taking_over_is_not_ended(
+    store: Store, elsewhere: Elsewhere, clock: Clock
+) -> None:
+    keep(store, a_job())
+    join(store, "a", "b")
+    (old,) = claim(store, "a", lease=1)
+    clock.now += 1
+
+    def end() -> bool:
+        with store.write() as tx:
+            return leases.end_if_still(tx, "a", Lease("job", old.id, old.fence))
+
+    with store.write() as tx:
+        (new,) = jobs.claim_due(tx, jobs.LOOKS, worker="b", limit=1, lease=60)
+        late = elsewhere.begin_and_wait_for_us(end)
+    assert ended(late) is False
+    assert read(store) == new
+
+
+def test_of_two_for_whom_it_is_time_again_one_does_it(
+    store: Store, elsewhere: Elsewhere, clock: Clock
+) -> None:
+    def is_time() -> bool:
+        with store.write() as tx:
+            return workers.pulse_if_older(tx, Pulse.HOUSEKEEPING, 60)
+
+    for _ in range(2):  # the first time there is no row yet
+        with store.write() as tx:
+            assert workers.pulse_if_older(tx, Pulse.HOUSEKEEPING, 60)
+            second = elsewhere.begin_and_wait_for_us(is_time)
+        assert ended(second) is False
+        clock.now += 60
 
 
 def test_a_heartbeat_that_comes_as_the_lease_is_taken_does_not_get_it_back(

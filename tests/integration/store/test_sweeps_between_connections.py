@@ -8,14 +8,15 @@ import pytest
 
 from orchestrator.core.lifecycle import State, Verdict
 from orchestrator.engine.context import Context
+from orchestrator.engine.housekeeping import DAY, keep_house
 from orchestrator.engine.sweep import sweep
 from orchestrator.fault_points import FaultPoint
 from orchestrator.store import inbox, jobs, workers
 from orchestrator.store.database import WORKER_DEAD_AFTER, Store
 from orchestrator.store.inbox import EntryState
-from tests.integration.store.rows import Clock, a_delivery, a_job, entry, keep, read
+from tests.integration.store.rows import Clock, a_delivery, a_job, entry, keep, read, remember
 from tests.integration.store.together import Elsewhere, Held, ended
-from tests.integration.store.use_cases import a_process, a_webhook, creating, timeline
+from tests.integration.store.use_cases import a_process, a_webhook, creating, entries, timeline
 
 
 @pytest.fixture
@@ -99,3 +100,11 @@ def test_a_worker_that_wakes_up_as_it_is_being_buried_and_whoever_buries_it_both
     sleeper.close()
     with store.write() as tx:
         assert workers.beat(tx, sleeper.worker), "it lives"
+
+
+def test_what_is_old_is_removed_on_postgresql_too(store: Store, context: Context, clock: Clock) -> None:
+    for _ in range(2):
+        remember(store)
+        clock.now += context.settings.retain_inbox_days * DAY + 1
+        keep_house(context)
+        assert entries(store) == []
