@@ -151,6 +151,8 @@ def _apply(context: Context, tx: Transaction, job: Job, answer: Answer, done: _R
     if after.state is State.WAITING:
         changes["due_at"] = _next_look(context, tx, after, answer, after.look_errors)
         done.follow_ups.append(FollowUp(Task.LOOK, changes["due_at"] - tx.now))
+    elif after.state in SETTLED and not after.detail_tries:
+        changes["due_at"] = None  # nothing is missing, whatever made it due
     elif after.detail_tries and job.state in SETTLED:
         done.follow_ups += _try_detail_again(context, tx, after, changes, asked=answer.asked)
     jobs.release_if_ours(tx, job, changes)

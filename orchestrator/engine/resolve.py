@@ -1,4 +1,7 @@
-"""What a person decides about a job: which gateway job it is, to risk another, to stop, to cancel."""
+"""What a person decides about a job: which gateway job it is, to risk another, to stop, to cancel.
+
+The job is held from the moment it is read: a webhook may be settling it.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ _WHY_NOT = {
 def adopt(context: Context, job_id: str, gateway_id: str) -> list[FollowUp]:
     """A person says which gateway job this is. Raises NotFound or NotAllowed."""
     with context.store.write() as tx:
-        job = jobs.require(tx, job_id)
+        job = jobs.lock(tx, job_id)
         if reading.gateway_id(gateway_id) is None:
             raise NotAllowed(
                 f"{gateway_id[:40]!r} is no id of the gateway's", hint="they look like G-01K3ZQ8W…"
@@ -43,13 +46,13 @@ def adopt(context: Context, job_id: str, gateway_id: str) -> list[FollowUp]:
 def resubmit(context: Context, job_id: str) -> list[FollowUp]:
     """Create again: if the first create did make a job, both are paid. Raises NotFound or NotAllowed."""
     with context.store.write() as tx:
-        return _decide(context, tx, jobs.require(tx, job_id), Seen.RESUBMIT)
+        return _decide(context, tx, jobs.lock(tx, job_id), Seen.RESUBMIT)
 
 
 def give_up(context: Context, job_id: str) -> list[FollowUp]:
     """Stop waiting; a late outcome still counts. Raises NotFound or NotAllowed."""
     with context.store.write() as tx:
-        return _decide(context, tx, jobs.require(tx, job_id), Seen.GIVE_UP)
+        return _decide(context, tx, jobs.lock(tx, job_id), Seen.GIVE_UP)
 
 
 def cancel(context: Context, job_id: str) -> tuple[Job, list[FollowUp]]:
@@ -58,12 +61,11 @@ def cancel(context: Context, job_id: str) -> tuple[Job, list[FollowUp]]:
     The gateway cannot cancel and will bill. Returns the job as it stands now.
     """
     with context.store.write() as tx:
-        job = jobs.require(tx, job_id)
         follow_ups = observe(context, tx, job_id, Observation(Source.OPERATOR, Seen.CANCEL))
-        after = jobs.require(tx, job_id)
+        after = jobs.require(tx, job_id)  # which `observe` holds
         if after.state is not State.CANCELLED:
-            jobs.note(tx, job.id, {"cancel_requested_at": tx.now})
-            hand_offs.withdraw(tx, job.id)
+            jobs.note(tx, job_id, {"cancel_requested_at": tx.now})
+            hand_offs.withdraw(tx, job_id)
         return jobs.require(tx, job_id), follow_ups
 
 

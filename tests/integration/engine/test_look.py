@@ -13,6 +13,7 @@ from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.observe import observe
 from orchestrator.engine.resolve import adopt
 from orchestrator.gateway.client import Gateway
+from orchestrator.store import jobs
 from tests.integration.engine.harness import Engine
 from tests.sandbox.harness import Receiver, Sandbox, until
 
@@ -160,6 +161,16 @@ def test_a_failure_whose_reason_never_comes_is_handed_off_without(hooked: Engine
         hooked.look_when_due(job_id)
     assert hooked.hand_off() is not None
     assert hooked.job(job_id).due_at is None
+
+
+def test_a_settled_job_that_lacks_nothing_and_is_due_all_the_same_is_looked_at_once(engine: Engine) -> None:
+    job_id = engine.created()
+    engine.look_when_due(job_id)
+    with engine.store.write() as tx:
+        jobs.note(tx, job_id, {"due_at": tx.now})
+    assert engine.look() is not None
+    assert (engine.job(job_id).state, engine.job(job_id).due_at) == (State.COMPLETED, None)
+    assert engine.look() is None
 
 
 def test_a_word_nobody_knows_means_not_ended_and_is_kept(engine: Engine) -> None:

@@ -1,6 +1,7 @@
 """Use-cases that meet on one job, on PostgreSQL, held at fault points in the middle of their transactions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from orchestrator.core.job import HandOffState, Observation, OutputSeen, Source
 from orchestrator.core.lifecycle import Seen, State, Verdict
 from orchestrator.engine.context import Context
 from orchestrator.engine.receive import Fate
+from orchestrator.engine.resolve import adopt, cancel, give_up, resubmit
 from orchestrator.engine.sweep import sweep
+from orchestrator.errors import NotAllowed
 from orchestrator.fault_points import FaultPoint
 from orchestrator.store import hand_offs, jobs
 from orchestrator.store.database import Store
@@ -114,6 +117,60 @@ def test_a_webhook_delivered_twice_at_once_is_one_line_on_the_timeline(
     (kept,) = entries(store)
     assert (kept.deliveries, kept.job_id) == (2, "job_1")
     assert len(timeline(store)) == 1
+
+
+# a person who decides while a webhook settles the job
+
+
+def settled_meanwhile(
+    elsewhere: Elsewhere, context: Context, decide: Callable[[], object], session: str | None = None
+) -> "Future[object]":
+    """What comes of a decision that was begun while a webhook completed the job, and that waited for it."""
+    held = Held(FaultPoint.OBSERVE_MOVED)
+    hook = elsewhere.begin(lambda: deliver(context, a_webhook("completed", session)))
+    held.until_reached()
+    person = elsewhere.begin_and_wait_for_us(decide)
+    held.let_go()
+    assert ended(hook).fate is Fate.APPLIED
+    return person
+
+
+def test_a_job_that_a_webhook_completes_is_not_given_another_gateway_job_and_is_never_due_again(
+    store: Store, context: Context, elsewhere: Elsewhere
+) -> None:
+    keep(store, a_job(gateway_id="G-1", unconfirmed=True))
+    person = settled_meanwhile(elsewhere, context, lambda: adopt(context, "job_1", "G-2"))
+    with pytest.raises(NotAllowed, match="already has the gateway job G-1"):
+        ended(person)
+    job = read(store)
+    assert (job.state, job.gateway_id, job.due_at) == (State.COMPLETED, "G-1", None)
+    assert [one.source for one in timeline(store)] == [Source.WEBHOOK]
+
+
+@pytest.mark.parametrize("decide", [resubmit, give_up])
+def test_an_uncertain_create_that_a_webhook_completes_is_neither_resubmitted_nor_given_up(
+    store: Store,
+    context: Context,
+    elsewhere: Elsewhere,
+    decide: Callable[[Context, str], object],
+) -> None:
+    keep(store, a_job(state=State.UNCERTAIN))
+    person = settled_meanwhile(elsewhere, context, lambda: decide(context, "job_1"), session="job_1.1")
+    with pytest.raises(NotAllowed, match="job_1 is completed"):
+        ended(person)
+    assert (read(store).state, read(store).due_at) == (State.COMPLETED, None)
+    assert [one.source for one in timeline(store)] == [Source.WEBHOOK]
+
+
+def test_a_cancel_withdraws_what_a_webhook_is_just_making_owed(
+    store: Store, context: Context, elsewhere: Elsewhere
+) -> None:
+    keep(store, a_job(gateway_id="G-1"))
+    ended(settled_meanwhile(elsewhere, context, lambda: cancel(context, "job_1")))
+    job = read(store)
+    assert (job.state, job.cancel_requested_at, job.due_at) == (State.COMPLETED, START, None)
+    with store.read() as tx:
+        assert [one.state for one in hand_offs.of_job(tx, "job_1")] == [HandOffState.WITHDRAWN]
 
 
 # a webhook that comes while the create's answer is being kept
