@@ -27,6 +27,7 @@ EVENTS = ("video.created", "video.completed", "video.failed", "video.cancelled",
 
 KEEP_TRIES = 150
 KEEP_AGAIN_AFTER = 2.0  # seconds
+PUT_OFF_FOR = 0.25  # seconds at least: what waits longest comes a little early, and must not be due at once
 ABANDONED_AFTER = 60.0  # seconds beyond the call's own deadline
 
 
@@ -74,11 +75,11 @@ def _claim(context: Context) -> tuple[Job | None, list[FollowUp] | None]:
 
 
 def _put_off(context: Context, tx: Transaction, job: Job) -> list[FollowUp]:
-    """While the whole gateway fails, a create would only become uncertain."""
-    wait = context.breakers.wait(tx.now, (job.account_id, None))
-    due_at = min(tx.now + wait + context.random(), job.deadline_at)
-    jobs.release_if_ours(tx, job, {"due_at": due_at})
-    return [FollowUp(Task.CREATE, due_at - tx.now)]
+    """While the whole gateway fails, a create would only become uncertain: this one, and all that are due."""
+    wait = max(context.breakers.wait(tx.now, (job.account_id, None)), PUT_OFF_FOR)
+    jobs.release_if_ours(tx, job, {})
+    jobs.put_off_creates(tx, job.account_id, until=tx.now + wait)
+    return [FollowUp(Task.CREATE, wait)]
 
 
 def _attempt(job: Job, now: float) -> Observation:

@@ -107,7 +107,10 @@ class Mirror:
         if old["last_look_at"] != new["last_look_at"] and _holds(activity, "jobs", old):
             self.looked[new["id"]] = new
         quiet = all(old[name] == new[name] for name in ("state", "next_seq", "detail_tries", "fence"))
-        if quiet and old["due_at"] != new["due_at"] and not _may(activity, "jobs", new):
+        # While the gateway is away, one create puts off all that wait and that nobody holds.
+        together = new["state"] == State.ACCEPTED and not self.held(old)
+        put_off = quiet and old["due_at"] != new["due_at"]
+        if put_off and not together and not _may(activity, "jobs", new):
             yield Invariant.OLD_FENCE, f"{_who(activity)} put off {new['id']} without holding it"
 
     def _planned(self, job: Row) -> Broken:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Row,
     and_,
     bindparam,
+    case,
     exists,
     func,
     insert,
@@ -41,6 +42,27 @@ _FREE = select(jobs).where(unleased(jobs.c)).limit(bindparam("most", type_=Integ
 # Spelled out, since SQLite uses the partial index only for a condition it can read.
 _ABANDONED = _FREE.where(jobs.c.state == literal_column("'creating'")).order_by(jobs.c.id)
 _OVERDUE = _FREE.where(ACCEPTED, jobs.c.deadline_at <= bindparam("now")).order_by(jobs.c.deadline_at)
+
+PUT_OFF_AT_ONCE = 1_000  # jobs that one statement puts off at most
+PUT_OFF_EARLY = 0.1  # seconds before the moment told that the longest waiting is due again, at most
+# Not by when they are due: put off again and again, all would come to be due at once, in no order.
+_EARLY = (bindparam("now", type_=Float) - jobs.c.accepted_at) / 1e6
+_ALL_DUE = (
+    select(jobs.c.id)
+    .where(CREATES_DUE, jobs.c.due_at <= bindparam("now"), unleased(jobs.c))
+    .where(jobs.c.account_id == bindparam("account"), jobs.c.cancel_requested_at.is_(None))
+    .order_by(jobs.c.tenant_id, jobs.c.due_at)
+    .limit(PUT_OFF_AT_ONCE)
+    .with_for_update(skip_locked=True, key_share=True)
+    .cte("all_due")
+)
+_PUT_OFF = (
+    update(jobs)
+    .where(jobs.c.id.in_(select(_ALL_DUE.c.id)))
+    .values(
+        due_at=bindparam("until", type_=Float) - case((_EARLY < PUT_OFF_EARLY, _EARLY), else_=PUT_OFF_EARLY)
+    )
+)
 
 
 def add(tx: Transaction, new: Sequence[Job]) -> None:
@@ -181,6 +203,14 @@ def release_if_ours(tx: Transaction, job: Job, changes: Mapping[str, Any]) -> bo
     guard = and_(jobs.c.id == job.id, jobs.c.fence == job.fence, jobs.c.leased_by == job.leased_by)
     values = {"leased_by": None, "lease_until": None, **changes}
     return tx.execute(update(jobs).where(guard).values(**values)).rowcount == 1
+
+
+def put_off_creates(tx: Transaction, account_id: str, *, until: float) -> None:
+    """Let the account's accepted jobs that are due and that nobody holds be due then, as they were accepted.
+
+    `PUT_OFF_AT_ONCE` of them at most, and none that is to be cancelled.
+    """
+    tx.execute(_PUT_OFF, moment(tx) | {"account": account_id, "until": until})
 
 
 def note(tx: Transaction, job_id: str, facts: Mapping[str, Any]) -> None:

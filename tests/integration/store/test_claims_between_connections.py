@@ -50,6 +50,23 @@ def test_a_claim_passes_over_a_job_that_a_webhook_is_just_moving(store: Store, e
     assert [job.id for job in claimed] == ["job_2"]
 
 
+def test_what_is_put_off_is_not_waited_for_and_what_is_being_claimed_is_passed_over(
+    store: Store, elsewhere: Elsewhere
+) -> None:
+    keep(store, *(a_job(f"job_{at}", State.ACCEPTED, due_at=START - 10 + at) for at in range(3)))
+    join(store, "a")
+
+    def put_off() -> None:
+        with store.write() as tx:
+            jobs.put_off_creates(tx, "default", until=START + 15)
+
+    with store.write() as tx:
+        (claimed,) = jobs.claim_due(tx, jobs.CREATES, worker="a", limit=1, lease=60)
+        ended(elsewhere.begin(put_off))
+    assert read(store, "job_0") == claimed
+    assert [read(store, f"job_{at}").due_at for at in (1, 2)] == [START + 15] * 2
+
+
 def claim_hand_off(store: Store, worker: str) -> HandOff | None:
     with store.write() as tx:
         return hand_offs.claim_due(tx, worker=worker, lease=60)

@@ -249,6 +249,45 @@ def test_a_create_is_abandoned_once_nobody_holds_it(store: Store, clock: Clock) 
         assert [one.id for one in jobs.abandoned_creates(tx, limit=9)] == ["job_1"]
 
 
+def due_in(store: Store, clock: Clock, job_id: str) -> float:
+    return (read(store, job_id).due_at or 0.0) - clock.now
+
+
+def test_creates_are_put_off_together_and_stay_in_the_order_of_acceptance_however_often(
+    store: Store, clock: Clock
+) -> None:
+    ages = {"job_day": 86_400.0 * 2, "job_hour": 3_600.0, "job_minute": 60.0, "job_new": 0.0}
+    for job_id, age in ages.items():
+        keep(store, a_job(job_id, State.ACCEPTED, accepted_at=START - age))
+    for _ in range(3):
+        with store.write() as tx:
+            jobs.put_off_creates(tx, "default", until=tx.now + 15)
+        waits = [due_in(store, clock, job_id) for job_id in ages]
+        assert waits == sorted(set(waits))
+        assert 15 - jobs.PUT_OFF_EARLY <= waits[0] < waits[-1] <= 15
+        clock.now += 15
+
+
+def test_only_due_creates_of_the_account_that_nobody_holds_are_put_off(store: Store, clock: Clock) -> None:
+    with store.write() as tx:
+        tx.execute(text("INSERT INTO accounts (id, tenant_id, name) VALUES ('other', 'default', 'o')"))
+        tx.execute(text("INSERT INTO tenants (id, name) VALUES ('second', 's')"))
+    join(store, "w")
+    left = [
+        a_job("job_other", State.ACCEPTED, account_id="other"),
+        a_job("job_held", State.ACCEPTED, leased_by="w", lease_until=START + 60),
+        a_job("job_later", State.ACCEPTED, due_at=START + 1),
+        a_job("job_unwanted", State.ACCEPTED, cancel_requested_at=START),
+        a_job("job_waiting"),
+    ]
+    free = a_job("job_abandoned", State.ACCEPTED, leased_by="gone", lease_until=START + 60)
+    keep(store, *left, free, a_job("job_second", State.ACCEPTED, tenant_id="second"))
+    with store.write() as tx:
+        jobs.put_off_creates(tx, "default", until=tx.now + 15)
+    assert [read(store, job.id) for job in left] == left
+    assert [due_in(store, clock, name) for name in ("job_abandoned", "job_second")] == [15, 15]
+
+
 # finding
 
 
