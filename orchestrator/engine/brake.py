@@ -1,14 +1,15 @@
 """How much a tenant may have under way: beyond it further creates wait, and say why.
 
 Whether one more fits is decided in the transaction that begins the create, by one worker after the other
-for each tenant, so that the number of open jobs is kept exactly. Money can be kept in only as far as it is
-known beforehand: open jobs are expected to cost what others did.
+for each tenant. A count tells how many may begin, and each takes one of these places: since jobs only leave
+meanwhile, the number of open jobs is kept exactly, and not every create reads them all. Money can be kept in
+only as far as it is known beforehand: open jobs are expected to cost what others did.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from orchestrator.core.job import Job
 from orchestrator.engine.context import Context
@@ -19,11 +20,21 @@ from orchestrator.store.tenants import Spent, Tenant
 from orchestrator.telemetry import Event, log
 
 HOLD = 2.0  # seconds; then one create asks again, and all that fit follow
+BELIEVED_FOR = 2.0  # seconds that a count is believed: a limit may have been changed
+MOST_LEFT = 10_000  # places that a count leaves; no tenant takes more before the next one
 FORGOTTEN_AFTER = 60.0  # seconds after a hold that nobody asked again: its last job was cancelled, say
 DAY = 86_400.0
 # A sum is believed for so many seconds for each job in it: adding up takes a few hundredths of the time
 # (50 ms for 100,000 jobs, measured on SQLite), and the sums of all but the largest tenants are fresh.
 KEPT_PER_JOB = 2e-5
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """How many further creates a limit lets begin, and why no more, in words."""
+
+    places: int
+    reason: str
 
 
 def held(context: Context, tx: Transaction, job: Job) -> list[FollowUp] | None:
@@ -33,7 +44,7 @@ def held(context: Context, tx: Transaction, job: Job) -> list[FollowUp] | None:
     if not limited and tenant.held_until is None:
         return None
     tenant = _with_defaults(context, tenants.lock(tx, job.tenant_id))
-    reason = _why_not(context, tx, tenant)
+    reason = None if _take_counted(tx, tenant) else _count(context, tx, tenant)
     if reason is None:
         if tenant.held_until is not None:
             _release(tx, tenant, job)
@@ -68,24 +79,37 @@ def _with_defaults(context: Context, tenant: Tenant) -> Tenant:
     )
 
 
-def _why_not(context: Context, tx: Transaction, tenant: Tenant) -> str | None:
-    """In words why no further job of the tenant may be created now, or None."""
-    return _too_many(tx, tenant) or _too_dear(context, tx, tenant)
+def _take_counted(tx: Transaction, tenant: Tenant) -> bool:
+    """Take one of the places that the last count left."""
+    if not tenant.free_places or tenant.counted_until is None or tenant.counted_until <= tx.now:
+        return False
+    tenants.leave_places(tx, tenant.id, tenant.free_places - 1, until=tenant.counted_until)
+    return True
 
 
-def _too_many(tx: Transaction, tenant: Tenant) -> str | None:
+def _count(context: Context, tx: Transaction, tenant: Tenant) -> str | None:
+    """In words why no further job of the tenant may be created now, or None: then one place is taken."""
+    left: list[int] = []
+    for found in (_by_number(tx, tenant), _by_money(context, tx, tenant)):
+        if found is not None and not found.places:
+            return found.reason
+        left += [found.places] if found else []
+    if left:
+        tenants.leave_places(tx, tenant.id, min(*left, MOST_LEFT) - 1, until=tx.now + BELIEVED_FOR)
+    return None
+
+
+def _by_number(tx: Transaction, tenant: Tenant) -> _Left | None:
     most = tenant.max_open_jobs
     if not most:
         return None
     there = tenants.open_jobs(tx, tenant.id, limit=most + 1).jobs
-    if there < most:
-        return None
     if there > most:
-        return f"more jobs are open than the {most} that may be"
-    return f"{there} {'job is' if there == 1 else 'jobs are'} open and {most} may be"
+        return _Left(0, f"more jobs are open than the {most} that may be")
+    return _Left(most - there, f"{there} {'job is' if there == 1 else 'jobs are'} open and {most} may be")
 
 
-def _too_dear(context: Context, tx: Transaction, tenant: Tenant) -> str | None:
+def _by_money(context: Context, tx: Transaction, tenant: Tenant) -> _Left | None:
     """The job that asks counts too: nothing is begun that is expected to go beyond the cap."""
     cap = tenant.spend_cap_usd
     if not cap:
@@ -93,17 +117,16 @@ def _too_dear(context: Context, tx: Transaction, tenant: Tenant) -> str | None:
     spent = _spent(context, tx, tenant.id)
     gone, within = spent.estimate, f"in {context.settings.spend_window_days:g} days"
     if gone >= cap:
-        return f"US$ {gone:.2f} of {cap:.2f} {within} are spent"
+        return _Left(0, f"US$ {gone:.2f} of {cap:.2f} {within} are spent")
     if not spent.mean:
         return None  # nobody knows what a job costs
     places = int((cap - gone) / spent.mean + 1e-9)
     under_way = tenants.open_jobs(tx, tenant.id, limit=places + 1).untold
-    if under_way < places:
-        return None
     expected = gone + under_way * spent.mean
-    return (
+    return _Left(
+        max(places - under_way, 0),
         f"US$ {expected:.2f} of {cap:.2f} {within} are spent or expected by open jobs, "
-        f"and one more takes about {spent.mean:.2f}"
+        f"and one more takes about {spent.mean:.2f}",
     )
 
 

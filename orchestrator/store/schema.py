@@ -56,6 +56,9 @@ tenants = Table(
     # Null: as the settings say; 0: none.
     Column("max_open_jobs", Integer),
     Column("spend_cap_usd", Float),
+    # How many further creates fit by the last count, and until when that is believed.
+    Column("free_places", Integer),
+    Column("counted_until", Float),
 )
 
 accounts = Table(

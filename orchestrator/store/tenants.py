@@ -15,13 +15,18 @@ from orchestrator.store.schema import CREATES_DUE, LOOKS_DUE, SPENT, jobs, tenan
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """Whose jobs they are. A limit that is None is left to the settings, 0 is none."""
+    """Whose jobs they are. A limit that is None is left to the settings, 0 is none.
+
+    `free_places` is how many further creates fit by the last count, believed until `counted_until`.
+    """
 
     id: str
     max_open_jobs: int | None
     spend_cap_usd: float | None
     held_reason: str | None
     held_until: float | None
+    free_places: int | None = None
+    counted_until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,8 @@ _READ = (
     tenants.c.spend_cap_usd,
     tenants.c.held_reason,
     tenants.c.held_until,
+    tenants.c.free_places,
+    tenants.c.counted_until,
 )
 
 
@@ -98,6 +105,12 @@ def hold(tx: Transaction, tenant_id: str, reason: str, until: float) -> None:
 def release(tx: Transaction, tenant_id: str, *, wholly: bool) -> None:
     """Let creates of the tenant be claimed. Unless `wholly`, it stays known that it was held until now."""
     values = {"held_reason": None, "held_until": None if wholly else tx.now}
+    tx.execute(update(tenants).where(tenants.c.id == tenant_id).values(**values))
+
+
+def leave_places(tx: Transaction, tenant_id: str, places: int, *, until: float) -> None:
+    """So many further creates may begin without counting again, until then; for whoever holds the tenant."""
+    values = {"free_places": places, "counted_until": until}
     tx.execute(update(tenants).where(tenants.c.id == tenant_id).values(**values))
 
 

@@ -1,15 +1,17 @@
 """A tenant that has enough under way waits with the rest, is told why, and goes on by itself."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import event, insert, update
 
 from orchestrator.core.job import HandOffState, Source
 from orchestrator.core.lifecycle import Seen, State
 from orchestrator.engine import alarms
-from orchestrator.engine.brake import FORGOTTEN_AFTER, HOLD
+from orchestrator.engine.brake import BELIEVED_FOR, FORGOTTEN_AFTER, HOLD, MOST_LEFT
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.resolve import cancel
 from orchestrator.store import jobs, schema, tenants
@@ -152,6 +154,76 @@ def test_a_limit_that_is_taken_away_releases_the_tenant(
     create_all(engine)
     assert states(engine, ids) == [State.WAITING] * 3
     assert told(caplog) == ["create_held", "tenant_released"]
+
+
+@contextmanager
+def counts(engine: Engine) -> Iterator[list[str]]:
+    """The counts of open jobs that are made meanwhile."""
+    made: list[str] = []
+
+    def listen(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "count(" in statement:
+            made.append(statement)
+
+    event.listen(engine.store.engine, "before_cursor_execute", listen)
+    yield made
+    event.remove(engine.store.engine, "before_cursor_execute", listen)
+
+
+def test_one_count_serves_all_creates_that_fit_by_it(new_engine: NewEngine) -> None:
+    engine = new_engine(max_open_jobs=5)
+    ids = [engine.submit(duration=600) for _ in range(6)]
+    with counts(engine) as made:
+        for _ in range(5):
+            engine.create()
+        assert len(made) == 1
+        assert tenant(engine).free_places == 0
+        create_all(engine)
+        assert len(made) == 2, "none is left, but some job may have ended"
+    assert states(engine, ids) == [State.WAITING] * 5 + [State.ACCEPTED]
+
+
+def test_a_place_that_became_free_is_found_by_the_next_count(new_engine: NewEngine) -> None:
+    engine = new_engine(max_open_jobs=2)
+    ids = [engine.submit() for _ in range(3)]
+    engine.create()
+    engine.create()
+    engine.look_when_due(ids[0])
+    engine.create()
+    assert engine.job(ids[2]).state is State.WAITING
+
+
+def test_a_changed_limit_takes_effect_when_the_count_is_believed_no_longer(new_engine: NewEngine) -> None:
+    engine = new_engine(max_open_jobs=4)
+    ids = [engine.submit(duration=600) for _ in range(4)]
+    engine.create()
+    a_tenant(engine, max_open_jobs=2)
+    engine.later(BELIEVED_FOR - 0.1)
+    engine.create()
+    engine.later(0.1)
+    create_all(engine)
+    assert states(engine, ids) == [State.WAITING] * 2 + [State.ACCEPTED] * 2
+    a_tenant(engine, max_open_jobs=3)
+    engine.later(BELIEVED_FOR)
+    create_all(engine)
+    assert states(engine, ids) == [State.WAITING] * 3 + [State.ACCEPTED]
+
+
+def test_a_count_leaves_what_both_limits_allow(new_engine: NewEngine) -> None:
+    engine = new_engine(max_open_jobs=5, spend_cap_usd=10)
+    costing(engine, 2.0)
+    ids = [engine.submit(duration=600) for _ in range(6)]
+    engine.create()
+    assert tenant(engine).free_places == 3, "four more at 2.00, one of them taken"
+    create_all(engine)
+    assert states(engine, ids) == [State.WAITING] * 4 + [State.ACCEPTED] * 2
+
+
+def test_a_cap_that_a_million_jobs_would_not_reach_is_kept_too(new_engine: NewEngine) -> None:
+    engine = new_engine(spend_cap_usd=1e6)
+    costing(engine, 1e-6)
+    engine.created(duration=600)
+    assert tenant(engine).free_places == MOST_LEFT - 1
 
 
 # what holds for a job that is held

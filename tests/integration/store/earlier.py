@@ -129,10 +129,13 @@ ROWS["0002"] = ROWS["0001"] | {
     ],
     "hand_offs": [one | {"tenant_id": _TENANT_OF[one["job_id"]]} for one in ROWS["0001"]["hand_offs"]],
 }
+_COUNTED = ("free_places", "counted_until")
 ROWS["0003"] = ROWS["0002"] | {
     "tenants": [
-        one | {"max_open_jobs": limit, "spend_cap_usd": None}
-        for one, limit in zip(ROWS["0002"]["tenants"], (None, 10), strict=True)
+        one | {"max_open_jobs": limit, "spend_cap_usd": None} | dict(zip(_COUNTED, counted, strict=True))
+        for one, limit, counted in zip(
+            ROWS["0002"]["tenants"], (None, 10), ((None, None), (3, 1_000_008.0)), strict=True
+        )
     ],
     "destinations": [
         {

@@ -175,6 +175,13 @@ def work(context: Context) -> None:
         pass
 
 
+def settle(store: Store) -> None:
+    """Let every job end that the gateway has."""
+    ended = {"state": State.COMPLETED, "due_at": None}
+    with store.write() as tx:
+        tx.execute(update(schema.jobs).where(schema.jobs.c.state == State.WAITING).values(**ended))
+
+
 def test_however_many_workers_create_at_once_the_limit_is_kept_exactly(
     store: Store, clock: Clock, processes: list[Context], elsewhere: Elsewhere
 ) -> None:
@@ -186,12 +193,31 @@ def test_however_many_workers_create_at_once_the_limit_is_kept_exactly(
         assert count(store).jobs == MOST
         with store.write() as tx:
             assert jobs.counts(tx)[State.ACCEPTED] == (3 - done) * MOST
-            tx.execute(
-                update(schema.jobs)
-                .where(schema.jobs.c.state == State.WAITING)
-                .values(state=State.COMPLETED, due_at=None)
-            )
+        settle(store)
         clock.now += HOLD
+
+
+def test_however_fast_jobs_come_and_go_no_more_are_open_than_may_be(
+    store: Store, clock: Clock, processes: list[Context], elsewhere: Elsewhere
+) -> None:
+    wanted, most = 20 * MOST, 0
+    submit(processes[0], [Submission({"model": "m"}) for _ in range(wanted)])
+    for _ in range(wanted):
+        workers = [elsewhere.begin(lambda one=one: work(one)) for one in processes]  # type: ignore[misc]
+        going = True
+        while going:
+            going = not all(worker.done() for worker in workers)
+            most = max(most, count(store).jobs)
+            settle(store)
+        for worker in workers:
+            ended(worker)
+        clock.now += HOLD
+        with store.read() as tx:
+            if State.ACCEPTED not in jobs.counts(tx):
+                break
+    else:
+        pytest.fail("some were never created")
+    assert 0 < most <= MOST
 
 
 @pytest.mark.parametrize("kind", ["postgresql"])

@@ -17,6 +17,8 @@ def upgrade() -> None:
     """Up from the revision before."""
     op.add_column("tenants", sa.Column("max_open_jobs", sa.Integer(), nullable=True))
     op.add_column("tenants", sa.Column("spend_cap_usd", sa.Float(), nullable=True))
+    op.add_column("tenants", sa.Column("free_places", sa.Integer(), nullable=True))
+    op.add_column("tenants", sa.Column("counted_until", sa.Float(), nullable=True))
     for name, columns, rows in INDEXES:
         where = sa.text(rows)
         op.create_index(name, "jobs", columns, sqlite_where=where, postgresql_where=where)
