@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import column, func, inspect, select, table, text
+from sqlalchemy.exc import OperationalError
 
 from orchestrator.errors import NEVER, StoreError
 from orchestrator.store.database import Store, Transaction
@@ -16,6 +17,22 @@ from orchestrator.store.database import Store, Transaction
 HEAD = "0004"  # the newest revision; a house rule compares it with the files
 MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATING = 0x6F72_6368  # any number that nobody else takes for an advisory lock
+# As most transactions come to them: a claim begins with the tenants, what was learned with its job.
+_IN_TURN = (
+    "tenants",
+    "accounts",
+    "jobs",
+    "inbox",
+    "observations",
+    "outputs",
+    "hand_offs",
+    "workers",
+    "destinations",
+    "pulses",
+    "rejections",
+)
+_WAITS_FOR = 0.5  # seconds; after one, PostgreSQL finds that two wait for each other and ends either
+_TAKES_TOO_LONG = "55P03"
 _KEPT_IN = table("alembic_version", column("version_num"))
 
 
@@ -61,7 +78,9 @@ def migrate(store: Store) -> Version:
         _one_at_a_time(tx)
         # Again: another release may have migrated while this one waited for its turn.
         found = _revision(tx)
-        upgrade(tx, HEAD)
+        if found != HEAD:
+            _take_all_tables(tx)
+            upgrade(tx, HEAD)
     return Version(found, HEAD)
 
 
@@ -108,3 +127,32 @@ def _one_at_a_time(tx: Transaction) -> None:
         tx.execute(text("SET LOCAL lock_timeout TO 0"))  # a migration of a large database takes its time
         tx.execute(text("SET LOCAL statement_timeout TO 0"))
         tx.execute(select(func.pg_advisory_xact_lock(_MIGRATING)))
+
+
+def _take_all_tables(tx: Transaction) -> None:
+    """Wait until nobody uses a table any more, and let nobody in until the end. SQLite has one writer anyway.
+
+    Processes of the release before are running. All tables are taken before the first one is changed, so
+    that we wait for nobody who waits for us. No order suits everybody: a claim reads tenants before jobs, the
+    foreign keys of a hand-off the other way round. So whoever has a table that we wait for, and wants one
+    that we have, gets it: we let go of all of them and begin again.
+    """
+    there = set(inspect(tx.connection).get_table_names())
+    names = ", ".join(name for name in _IN_TURN if name in there)
+    if not names or tx.connection.dialect.name != "postgresql":
+        return
+    tx.execute(text(f"SET LOCAL lock_timeout TO {_WAITS_FOR * 1000:.0f}"))
+    while not _taken(tx, names):
+        pass
+    tx.execute(text("SET LOCAL lock_timeout TO 0"))
+
+
+def _taken(tx: Transaction, names: str) -> bool:
+    try:
+        with tx.connection.begin_nested():
+            tx.execute(text(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE"))
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) == _TAKES_TOO_LONG:
+            return False
+        raise
+    return True

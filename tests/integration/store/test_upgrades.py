@@ -1,12 +1,15 @@
 """Upgrades from every earlier version keep what is there; two at once do the work once."""
 
+import itertools
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -16,11 +19,13 @@ from orchestrator.core.job import HandOffState
 from orchestrator.core.lifecycle import State
 from orchestrator.store import hand_offs, inbox, jobs
 from orchestrator.store.database import Store
-from orchestrator.store.migrate import HEAD, Version, migrate, revisions, version
+from orchestrator.store.migrate import _IN_TURN, HEAD, Version, migrate, revisions, version
 from orchestrator.store.schema import metadata
+from tests.acceptance.waiting import until
 from tests.integration.store.earlier import ROWS, held, make_as_of
 from tests.integration.store.rows import Clock, claim, join
-from tests.integration.store.together import Elsewhere, ended
+from tests.integration.store.together import LONG, Elsewhere, ended
+from tests.servers.postgres import Databases
 
 ROOT = Path(__file__).parents[3]
 EARLIER = sorted(ROWS)
@@ -82,6 +87,95 @@ def test_a_row_gets_a_new_number_after_an_upgrade(empty: Store) -> None:
         assert hand_offs.owe_outcome(tx, "job_done", "again", "folder") == 1
         numbers = [one.id for one in hand_offs.of_job(tx, "job_done")]
     assert len(set(numbers)) == 3
+
+
+# beside processes of the release before
+
+
+@pytest.mark.parametrize("kind", ["postgresql"])
+@pytest.mark.parametrize(
+    "tables", list(itertools.permutations(("tenants", "jobs", "hand_offs"), 2)), ids="-".join
+)
+def test_a_transaction_that_has_a_table_and_wants_another_gets_it_while_an_upgrade_waits(
+    empty: Store, postgres: Databases, tables: tuple[str, str]
+) -> None:
+    make_as_of(empty, EARLIER[0])
+    elsewhere = Elsewhere(empty)
+    with postgres.connect(empty.url) as live, live.transaction():
+        live.execute(f"UPDATE {tables[0]} SET id = id")
+        upgrade = elsewhere.begin_and_wait_for_us(lambda: migrate(empty))
+        live.execute(f"UPDATE {tables[1]} SET id = id")
+        assert not upgrade.done()
+    assert ended(upgrade) == Version(EARLIER[0], HEAD)
+    elsewhere.close()
+
+
+class Busy:
+    """A process of an earlier release, as far as it claims a job, counts a look and owes something for it."""
+
+    def __init__(self, live: psycopg.Connection[Any], job_id: str, *, owes_first: bool) -> None:
+        self._live, self._job, self._owes_first = live, job_id, owes_first
+        columns = live.execute(
+            "SELECT column_name FROM information_schema.columns WHERE table_name = 'hand_offs'"
+        )
+        self._tenant = "tenant_id, " if ("tenant_id",) in columns.fetchall() else ""
+        self.committed: list[str] = []
+        self.stop = threading.Event()
+
+    def work(self) -> None:
+        while not self.stop.is_set():
+            try:
+                with self._live.transaction():
+                    key = f"{self._job}/{len(self.committed)}"
+                    for act in (self._owe, self._look) if self._owes_first else (self._look, self._owe):
+                        act(key)
+            except psycopg.errors.NotNullViolation:
+                return  # the columns of its release are not enough any more
+            self.committed.append(key)
+
+    def _look(self, _key: str) -> None:
+        self._live.execute(
+            "UPDATE jobs SET leased_by = 'w', fence = fence + 1 WHERE id IN (SELECT jobs.id FROM tenants "
+            "JOIN jobs ON jobs.tenant_id = tenants.id WHERE jobs.id = %s FOR UPDATE OF jobs SKIP LOCKED)",
+            [self._job],
+        )
+        self._live.execute("UPDATE jobs SET looks = looks + 1, leased_by = NULL WHERE id = %s", [self._job])
+
+    def _owe(self, key: str) -> None:
+        self._live.execute(
+            f"INSERT INTO hand_offs (key, {self._tenant}job_id, kind, destination, state, attempts, "
+            f"created_at, due_at, fence) SELECT %s, {self._tenant}id, 'output', 'folder', 'owed', 0, 0, 0, 0 "
+            "FROM jobs WHERE id = %s",
+            [key, self._job],
+        )
+
+
+@pytest.mark.parametrize("kind", ["postgresql"])
+@pytest.mark.parametrize("revision", EARLIER)
+def test_an_upgrade_beside_processes_that_work_ends_and_nothing_that_they_committed_is_lost(
+    empty: Store, postgres: Databases, revision: str
+) -> None:
+    make_as_of(empty, revision)
+    elsewhere = Elsewhere(empty)
+    with postgres.connect(empty.url) as one, postgres.connect(empty.url) as other:
+        busy = Busy(one, "job_waiting", owes_first=False), Busy(other, "job_accepted", owes_first=True)
+        working = [elsewhere.begin(each.work) for each in busy]
+        until("both are at work", lambda: all(len(each.committed) > 5 for each in busy), LONG)
+        assert migrate(empty) == Version(revision, HEAD)
+        for each, work in zip(busy, working, strict=True):
+            each.stop.set()
+            ended(work)
+    elsewhere.close()
+    with empty.read() as tx:
+        for job_id, each in zip(("job_waiting", "job_accepted"), busy, strict=True):
+            owed = hand_offs.of_job(tx, job_id)
+            assert [(one.key, one.tenant_id) for one in owed] == [(key, "other") for key in each.committed]
+            assert jobs.require(tx, job_id).looks == len(each.committed)
+    assert not differences(empty)
+
+
+def test_an_upgrade_takes_every_table_that_there_is() -> None:
+    assert set(_IN_TURN) == set(metadata.tables)
 
 
 # two releases at once
