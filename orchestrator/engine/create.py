@@ -78,7 +78,7 @@ def _put_off(context: Context, tx: Transaction, job: Job) -> list[FollowUp]:
     """While the whole gateway fails, a create would only become uncertain: this one, and all that are due."""
     wait = max(context.breakers.wait(tx.now, (job.account_id, None)), PUT_OFF_FOR)
     jobs.release_if_ours(tx, job, {})
-    jobs.put_off_creates(tx, job.account_id, until=tx.now + wait)
+    jobs.put_off_creates(tx, job, until=tx.now + wait)
     return [FollowUp(Task.CREATE, wait)]
 
 

@@ -31,7 +31,7 @@ from orchestrator.store import due
 from orchestrator.store.database import Transaction
 from orchestrator.store.due import Turns, Waiting, moment, unleased
 from orchestrator.store.given import given_rows
-from orchestrator.store.schema import ACCEPTED, CREATES_DUE, LOOKS_DUE, hand_offs, jobs, tenants
+from orchestrator.store.schema import CREATES_DUE, DEADLINES, LOOKS_DUE, hand_offs, jobs, tenants
 
 # Creates of a tenant that is held wait, however long they are due.
 _NOT_HELD = or_(tenants.c.held_until.is_(None), tenants.c.held_until <= bindparam("held_before", type_=Float))
@@ -41,7 +41,7 @@ LOOKS = Waiting("look", jobs, LOOKS_DUE)  # settled jobs are due only while a de
 _FREE = select(jobs).where(unleased(jobs.c)).limit(bindparam("most", type_=Integer))
 # Spelled out, since SQLite uses the partial index only for a condition it can read.
 _ABANDONED = _FREE.where(jobs.c.state == literal_column("'creating'")).order_by(jobs.c.id)
-_OVERDUE = _FREE.where(ACCEPTED, jobs.c.deadline_at <= bindparam("now")).order_by(jobs.c.deadline_at)
+_OVERDUE = _FREE.where(DEADLINES, jobs.c.deadline_at <= bindparam("now")).order_by(jobs.c.deadline_at)
 
 PUT_OFF_AT_ONCE = 1_000  # jobs that one statement puts off at most
 PUT_OFF_EARLY = 0.1  # seconds before the moment told that the longest waiting is due again, at most
@@ -49,9 +49,9 @@ PUT_OFF_EARLY = 0.1  # seconds before the moment told that the longest waiting i
 _EARLY = (bindparam("now", type_=Float) - jobs.c.accepted_at) / 1e6
 _ALL_DUE = (
     select(jobs.c.id)
-    .where(CREATES_DUE, jobs.c.due_at <= bindparam("now"), unleased(jobs.c))
-    .where(jobs.c.account_id == bindparam("account"), jobs.c.cancel_requested_at.is_(None))
-    .order_by(jobs.c.tenant_id, jobs.c.due_at)
+    .where(CREATES_DUE, jobs.c.tenant_id == bindparam("tenant"), jobs.c.due_at <= bindparam("now"))
+    .where(jobs.c.account_id == bindparam("account"), unleased(jobs.c), jobs.c.cancel_requested_at.is_(None))
+    .order_by(jobs.c.due_at)
     .limit(PUT_OFF_AT_ONCE)
     .with_for_update(skip_locked=True, key_share=True)
     .cte("all_due")
@@ -205,12 +205,14 @@ def release_if_ours(tx: Transaction, job: Job, changes: Mapping[str, Any]) -> bo
     return tx.execute(update(jobs).where(guard).values(**values)).rowcount == 1
 
 
-def put_off_creates(tx: Transaction, account_id: str, *, until: float) -> None:
-    """Let the account's accepted jobs that are due and that nobody holds be due then, as they were accepted.
+def put_off_creates(tx: Transaction, like: Job, *, until: float) -> int:
+    """Let accepted jobs that are due and that nobody holds be due then, in the order of their acceptance.
 
-    `PUT_OFF_AT_ONCE` of them at most, and none that is to be cancelled.
+    Those of this one's tenant and account, `PUT_OFF_AT_ONCE` at most, and none that is to be cancelled.
+    Returns how many.
     """
-    tx.execute(_PUT_OFF, moment(tx) | {"account": account_id, "until": until})
+    whose = {"tenant": like.tenant_id, "account": like.account_id}
+    return tx.execute(_PUT_OFF, moment(tx) | whose | {"until": until}).rowcount
 
 
 def note(tx: Transaction, job_id: str, facts: Mapping[str, Any]) -> None:

@@ -28,7 +28,8 @@ HAND_OFFS_DUE = text("state = 'owed' AND due_at IS NOT NULL")
 # What a tenant's jobs cost, as far as it is known, and those whose cost is still to be told.
 SPENT = text("(cost_usd IS NOT NULL OR state = 'completed')")
 _COST = ("tenant_id", "accepted_at", "cost_usd", "state")
-ACCEPTED = text("state = 'accepted'")
+# Every deadline is later than that: said so that no planner takes this index for creates that are due.
+DEADLINES = text("state = 'accepted' AND deadline_at > 0")
 _UNMATCHED = text("state = 'waiting'")
 _LEASED = text("leased_by IS NOT NULL")  # what is being done at this moment
 # What is not kept, being known already, uses up a number too: 32 bits would not last.
@@ -130,7 +131,7 @@ jobs = Table(
     Index("ix_jobs_looks_due", "tenant_id", "due_at", sqlite_where=LOOKS_DUE, postgresql_where=LOOKS_DUE),
     # With all that the sum reads, the state too, so that it need not visit the rows themselves.
     Index("ix_jobs_spent", *_COST, sqlite_where=SPENT, postgresql_where=SPENT),
-    Index("ix_jobs_accepted", "deadline_at", sqlite_where=ACCEPTED, postgresql_where=ACCEPTED),
+    Index("ix_jobs_accepted", "deadline_at", sqlite_where=DEADLINES, postgresql_where=DEADLINES),
     Index("ix_jobs_creating", "id", sqlite_where=_CREATING, postgresql_where=_CREATING),
     Index("ix_jobs_leased", "leased_by", sqlite_where=_LEASED, postgresql_where=_LEASED),
     Index("ix_jobs_tenant_id_accepted_at", "tenant_id", "accepted_at"),

@@ -58,7 +58,7 @@ def test_what_is_put_off_is_not_waited_for_and_what_is_being_claimed_is_passed_o
 
     def put_off() -> None:
         with store.write() as tx:
-            jobs.put_off_creates(tx, "default", until=START + 15)
+            jobs.put_off_creates(tx, a_job(), until=START + 15)
 
     with store.write() as tx:
         (claimed,) = jobs.claim_due(tx, jobs.CREATES, worker="a", limit=1, lease=60)

@@ -261,31 +261,34 @@ def test_creates_are_put_off_together_and_stay_in_the_order_of_acceptance_howeve
         keep(store, a_job(job_id, State.ACCEPTED, accepted_at=START - age))
     for _ in range(3):
         with store.write() as tx:
-            jobs.put_off_creates(tx, "default", until=tx.now + 15)
+            jobs.put_off_creates(tx, a_job(), until=tx.now + 15)
         waits = [due_in(store, clock, job_id) for job_id in ages]
         assert waits == sorted(set(waits))
         assert 15 - jobs.PUT_OFF_EARLY <= waits[0] < waits[-1] <= 15
         clock.now += 15
 
 
-def test_only_due_creates_of_the_account_that_nobody_holds_are_put_off(store: Store, clock: Clock) -> None:
+def test_only_due_creates_of_the_tenant_and_account_that_nobody_holds_are_put_off(
+    store: Store, clock: Clock
+) -> None:
     with store.write() as tx:
         tx.execute(text("INSERT INTO accounts (id, tenant_id, name) VALUES ('other', 'default', 'o')"))
         tx.execute(text("INSERT INTO tenants (id, name) VALUES ('second', 's')"))
     join(store, "w")
     left = [
         a_job("job_other", State.ACCEPTED, account_id="other"),
+        a_job("job_second", State.ACCEPTED, tenant_id="second"),
         a_job("job_held", State.ACCEPTED, leased_by="w", lease_until=START + 60),
         a_job("job_later", State.ACCEPTED, due_at=START + 1),
         a_job("job_unwanted", State.ACCEPTED, cancel_requested_at=START),
         a_job("job_waiting"),
     ]
-    free = a_job("job_abandoned", State.ACCEPTED, leased_by="gone", lease_until=START + 60)
-    keep(store, *left, free, a_job("job_second", State.ACCEPTED, tenant_id="second"))
+    keep(store, *left, a_job("job_free", State.ACCEPTED))
+    keep(store, a_job("job_abandoned", State.ACCEPTED, leased_by="gone", lease_until=START + 60))
     with store.write() as tx:
-        jobs.put_off_creates(tx, "default", until=tx.now + 15)
+        jobs.put_off_creates(tx, a_job(), until=tx.now + 15)
     assert [read(store, job.id) for job in left] == left
-    assert [due_in(store, clock, name) for name in ("job_abandoned", "job_second")] == [15, 15]
+    assert [due_in(store, clock, name) for name in ("job_abandoned", "job_free")] == [15, 15]
 
 
 # finding

@@ -89,9 +89,9 @@ def test_a_look_that_saw_nothing_new_does_not_wake_a_job_that_a_webhook_is_just_
 
     def note_look() -> None:
         told = {"look_errors": 0, "look_error": None, "poll_after": None, "progress": 30}
-        told |= {"leased_by": claimed.leased_by, "due_at": START + 20}
+        ours = {"id": claimed.id, "fence": claimed.fence, "leased_by": claimed.leased_by}
         with store.write() as tx:
-            jobs.note_looks(tx, [{"id": claimed.id, "fence": claimed.fence, **told}])
+            jobs.note_looks(tx, [{**ours, **told, "due_at": START + 20}])
 
     held = Held(FaultPoint.OBSERVE_MOVED)
     hook = elsewhere.begin(lambda: deliver(context, a_webhook("completed")))

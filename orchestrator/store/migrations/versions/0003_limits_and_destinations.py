@@ -9,7 +9,7 @@ down_revision = "0002"
 SPENT = "(cost_usd IS NOT NULL OR state = 'completed')"
 INDEXES = (
     ("ix_jobs_spent", ["tenant_id", "accepted_at", "cost_usd", "state"], SPENT),
-    ("ix_jobs_accepted", ["deadline_at"], "state = 'accepted'"),
+    ("ix_jobs_accepted", ["deadline_at"], "state = 'accepted' AND deadline_at > 0"),
 )
 
 
