@@ -121,16 +121,36 @@ def _owed(job: Job, row: Delivery) -> dict[str, Any]:
     }
 
 
-async def trigger(request: Request) -> Response:
-    """Send one event of a job now; a terminal one ends a running job that way."""
-    gateway = gateway_of(request)
-    job = gateway.jobs.find(request.path_params["id"])
+async def _asked(request: Request, field: str) -> tuple[Job, str] | Response:
+    """The job that a request is about and one field of its body, or why there are none."""
+    job = gateway_of(request).jobs.find(request.path_params["id"])
     if job is None:
         return _complaint(f"no job {request.path_params['id']!r}; GET /_sandbox/jobs lists them.", 404)
     try:
-        event = str((await _object(request)).get("event", ""))
+        return job, str((await _object(request)).get(field, ""))
     except ValueError as error:
         return _complaint(str(error))
+
+
+async def end(request: Request) -> Response:
+    """Let the provider end a running job now; the gateway learns of it as the job's switches say."""
+    asked = await _asked(request, "status")
+    if isinstance(asked, Response):
+        return asked
+    job, status = asked
+    if status not in TERMINAL:
+        return _complaint(f"no end {status!r}; it takes one of {', '.join(sorted(TERMINAL))}.")
+    gateway = gateway_of(request)
+    gateway.finish(job, status)
+    return JSONResponse({"job": _truth(gateway, job)}, 202)
+
+
+async def trigger(request: Request) -> Response:
+    """Send one event of a job now; a terminal one ends a running job that way."""
+    gateway, asked = gateway_of(request), await _asked(request, "event")
+    if isinstance(asked, Response):
+        return asked
+    job, event = asked
     phase = event.removeprefix("video.")
     if phase not in PHASES:
         return _complaint(
@@ -165,6 +185,7 @@ ROUTES = [
     Route("/_sandbox/requests", requests, methods=["GET"]),
     Route("/_sandbox/jobs", jobs, methods=["GET"]),
     Route("/_sandbox/webhooks", webhooks, methods=["GET"]),
+    Route("/_sandbox/jobs/{id}/end", end, methods=["POST"]),
     Route("/_sandbox/jobs/{id}/trigger", trigger, methods=["POST"]),
     Route("/_sandbox/reset", reset, methods=["POST"]),
 ]

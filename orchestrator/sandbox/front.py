@@ -13,7 +13,7 @@ from orchestrator.sandbox.refusals import bare_500
 
 
 class Front:
-    """ASGI middleware: logs each gateway request and applies latency, drops and outages."""
+    """ASGI middleware: logs each gateway request and applies latency, holds, drops and outages."""
 
     def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
         self._app = app
@@ -33,7 +33,16 @@ class Front:
             entry["status"] = 500
             await bare_500()(scope, receive, send)
         else:
-            await self._app(scope, receive, _noting(entry, send))
+            await self._app(scope, receive, self._holding(scope, _noting(entry, send)))
+
+    def _holding(self, scope: Scope, send: Send) -> Send:
+        async def held(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                while self._gateway.live.hold in ("all", _kind(scope)):
+                    await self._gateway.faults_changed.wait()
+            await send(message)
+
+        return held if scope["path"].startswith("/v1/videos") else send
 
 
 async def _drop(scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,6 +54,13 @@ async def _drop(scope: Scope, receive: Receive, send: Send) -> None:
 
 def _struck(extent: str, scope: Scope) -> bool:
     return extent == "all" or (extent == "gets" and scope.get("method", "GET") == "GET")
+
+
+def _kind(scope: Scope) -> str:
+    """What a request asks for, as the switch `hold` names it."""
+    if scope["path"].endswith("/content"):
+        return "content"
+    return {"POST": "creates", "GET": "looks"}.get(scope.get("method", ""), "others")
 
 
 def _noting(entry: dict[str, Any], send: Send) -> Send:

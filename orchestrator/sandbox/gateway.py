@@ -6,6 +6,7 @@ which keeps its first end for ever. Lists, links, webhooks and WebSockets tell t
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -38,6 +39,7 @@ class Gateway:
         self.log = RequestLog(config.log_size)
         self.sender = Sender(config.webhook_timeout)
         self.base = f"http://{config.host}:{config.port}"
+        self.faults_changed = asyncio.Event()
         self._begin()
 
     def _begin(self) -> None:
@@ -71,6 +73,8 @@ class Gateway:
         self.outbox.stopped = self.live.hooks_stopped
         if given.keys() & {"create_error", "create_error_times"}:
             self.counters.pop(ALL_CREATES, None)
+        self.faults_changed.set()  # wakes who waits for it; the next change has an event of its own
+        self.faults_changed = asyncio.Event()
 
     def spend_db_error(self) -> bool:
         """Whether this request is one of those that meet a database fault."""
@@ -101,15 +105,18 @@ class Gateway:
 
     def _plan(self, job: Job) -> None:
         """Set the alarms at which the gateway learns of the job by itself."""
-        if job.switches.notice == "tick":
-            self._alarm(self.clock.next_tick(job.starts_at), job, "start")
-            if job.ends_at < FOR_EVER:
-                self._alarm(self.clock.next_tick(job.ends_at), job, "end")
-            return
-        self._alarm(job.starts_at, job, "start")
+        by_tick = job.switches.notice == "tick"
+        self._alarm(self.clock.next_tick(job.starts_at) if by_tick else job.starts_at, job, "start")
         if job.ends_at < FOR_EVER:
+            self._plan_end(job)
+            if not by_tick:
+                self._plan_progress(job)
+
+    def _plan_end(self, job: Job) -> None:
+        if job.switches.notice == "tick":
+            self._alarm(self.clock.next_tick(job.ends_at), job, "end")
+        else:
             self._alarm(job.ends_at + self.clock.scaled(job.switches.notice_delay), job, "end")
-            self._plan_progress(job)
 
     def _plan_progress(self, job: Job) -> None:
         if subscribed(job.webhook_events, "progress"):
@@ -174,6 +181,12 @@ class Gateway:
         if not job.profile.openai_types or job.ends_at == FOR_EVER:
             return 0
         return min(99, int(100 * (now - job.starts_at) / max(job.ends_at - job.starts_at, 1e-9)))
+
+    def finish(self, job: Job, status: str) -> None:
+        """Let the provider end a running job at this moment; how the gateway learns of it, the job says."""
+        if job.stored not in TERMINAL and self.clock.now() < job.ends_at:
+            job.outcome, job.ends_at = status, self.clock.now()
+            self._plan_end(job)
 
     def end_now(self, job: Job, status: str) -> None:
         """Let the provider end the job at this moment, and the gateway know."""

@@ -1,5 +1,7 @@
 """The sandbox's own routes, its live switches, and the promise that a seed tells one story."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from typing import Any
 
@@ -9,7 +11,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from orchestrator.sandbox.switches import JobSwitches, LiveSwitches
-from tests.sandbox.harness import KEY, Sandbox
+from tests.sandbox.harness import KEY, Sandbox, until
 
 
 def test_every_switch_is_listed_with_its_meaning(sandbox: Sandbox) -> None:
@@ -100,6 +102,31 @@ def test_answers_can_be_slow(sandbox: Sandbox) -> None:
     assert sandbox.api.get("/videos").elapsed.total_seconds() >= 0.2
 
 
+@pytest.mark.parametrize(
+    ("hold", "ask"),
+    [
+        ("creates", lambda sandbox, _: sandbox.post()),
+        ("looks", lambda sandbox, job: sandbox.api.get(f"/videos/{job}")),
+        ("content", lambda sandbox, job: sandbox.content(job)),
+        ("all", lambda sandbox, _: sandbox.api.get("/videos")),
+    ],
+)
+def test_answers_can_be_held_back_until_it_is_over(
+    sandbox: Sandbox, hold: str, ask: Callable[[Sandbox, str], httpx.Response]
+) -> None:
+    job = sandbox.done()
+    sandbox.faults(hold=hold)
+    with ThreadPoolExecutor(1) as client:
+        answer = client.submit(ask, sandbox, job)
+        until(lambda: sandbox.control.get("/requests", params={"status": "0"}).json()["count"] == 1)
+        assert len(sandbox.truth()) == 1 + (hold == "creates"), "what was asked for is done"
+        if hold == "creates":
+            assert sandbox.get(job), "others are answered"
+        assert not answer.done()
+        sandbox.faults(hold="none")
+        assert answer.result().status_code == 200
+
+
 def test_the_log_tells_what_was_asked_and_answered(sandbox: Sandbox) -> None:
     job = sandbox.create(session="s")
     sandbox.get(job)
@@ -120,6 +147,28 @@ def test_the_truth_of_a_job_is_told(sandbox: Sandbox) -> None:
     sandbox.get(job)
     after = sandbox.truth(id=job)[0]
     assert (after["stored"], after["gets"]) == ("failed", 1)
+
+
+@pytest.mark.parametrize(("notice", "stored"), [("instant", "failed"), ("tick", "queued")])
+def test_a_job_can_be_ended_at_any_moment_and_the_gateway_learns_of_it_as_usual(
+    sandbox: Sandbox, notice: str, stored: str
+) -> None:
+    job = sandbox.create(outcome="never", notice=notice)
+    answer = sandbox.control.post(f"/jobs/{job}/end", json={"status": "failed"})
+    assert answer.status_code == 202
+    truth = answer.json()["job"]
+    assert (truth["live"], truth["stored"]) == ("failed", stored)
+    sandbox.control.post(f"/jobs/{job}/end", json={"status": "completed"})
+    assert sandbox.get(job)["status"] == "failed", "it had ended"
+
+
+def test_an_end_that_cannot_be_is_refused_with_help(sandbox: Sandbox) -> None:
+    job = sandbox.create(outcome="never")
+    wrong = sandbox.control.post(f"/jobs/{job}/end", json={"status": "burnt"})
+    assert (wrong.status_code, "one of cancelled, completed" in wrong.json()["error"]) == (400, True)
+    assert sandbox.control.post(f"/jobs/{job}/end", content=b"{").status_code == 400
+    assert sandbox.control.post("/jobs/G-NOPE/end", json={"status": "failed"}).status_code == 404
+    assert sandbox.get(job)["status"] == "processing"
 
 
 def test_a_seed_tells_the_same_story_twice(sandbox: Sandbox) -> None:
