@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from tests.acceptance.processes import free_port
+from tests.acceptance.waiting import LONG
 
 
 class Balancer:
@@ -25,9 +26,9 @@ class Balancer:
 
     def close(self) -> None:
         """Cut all connections."""
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(LONG)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(LONG)
         self._loop.close()
 
     async def _end(self) -> None:

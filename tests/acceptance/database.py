@@ -16,7 +16,7 @@ from orchestrator.store import hand_offs, inbox, jobs, observations, schema
 from orchestrator.store.inbox import Entry
 from orchestrator.store.migrate import migrate
 from orchestrator.store.observations import Recorded
-from tests.acceptance.waiting import until
+from tests.acceptance.waiting import LONG, until
 
 MODEL = "google/veo-3.1-lite"
 MOST = 1_000_000
@@ -93,7 +93,7 @@ class Database:
         found, owed = {job.id: job for job in self.jobs()}, self.everything_owed()
         return [one for one in job_ids if not _finished(found[one], owed[one])]
 
-    def wait(self, job_ids: Iterable[str], seconds: float = 30) -> None:
+    def wait(self, job_ids: Iterable[str], seconds: float = LONG) -> None:
         """Until each of the jobs is settled, and all that was owed for it is done or given up."""
         some = list(job_ids)
         left: list[str] = some
@@ -109,7 +109,7 @@ class Database:
             states = [(self.job(one).state, self.job(one).look_error, self.owed(one)) for one in left[:5]]
             raise AssertionError(f"{error}; {len(left)} of {len(some)} are not: {states}") from None
 
-    def wait_for(self, job_id: str, what: str, holds: Callable[[Job], object], seconds: float = 30) -> Job:
+    def wait_for(self, job_id: str, what: str, holds: Callable[[Job], object], seconds: float = LONG) -> Job:
         """The job, once something holds of it."""
         return until(what, lambda: job if holds(job := self.job(job_id)) else None, seconds) or self.job(
             job_id

@@ -97,7 +97,7 @@ class Fleet:
     def stop(self, *roles: str) -> None:
         """End all processes of these roles in order."""
         for run in [run for role in roles for run in self.of(role)]:
-            assert run.terminate(60) == 0, run.complained()
+            assert run.terminate() == 0, run.complained()
             assert run.events()[-1]["event"] == "stopped", run.complained()
 
     def dies_at(self, run: Child, point: str) -> None:

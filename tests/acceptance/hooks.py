@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from tests.acceptance.waiting import LONG
 from tests.signing import signature
 
 
@@ -33,5 +34,5 @@ def post(
         "x-phaseo-signature": signature(secret, timestamp, raw).hex(),
     }
     if client is None:
-        return httpx.post(url, content=raw, headers=headers, trust_env=False)
+        return httpx.post(url, content=raw, headers=headers, trust_env=False, timeout=LONG)
     return client.post(url, content=raw, headers=headers)

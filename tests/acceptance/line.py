@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from tests.acceptance.processes import free_port
 from tests.acceptance.sandbox import Sandbox
+from tests.acceptance.waiting import LONG
 
 
 class Line:
@@ -24,15 +25,15 @@ class Line:
         self.mend()
 
     def mend(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._mend(), self._loop).result(5)
+        asyncio.run_coroutine_threadsafe(self._mend(), self._loop).result(LONG)
 
     def cut(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result(5)
+        asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result(LONG)
 
     def end(self) -> None:
         self.cut()
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(LONG)
         self._loop.close()
 
     async def _mend(self) -> None:

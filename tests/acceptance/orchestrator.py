@@ -101,7 +101,7 @@ class Orchestrator:
             lines = self.events(name, **facts)
             return lines if len(lines) >= count else []
 
-        return until(f"{count} log lines {name!r} {facts}", enough, seconds=10)
+        return until(f"{count} log lines {name!r} {facts}", enough)
 
     def handed_off(self) -> Counter[str]:
         """How often each hand-off was said to be done, over all runs."""

@@ -2,33 +2,18 @@
 
 import json
 import os
-import random
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.waiting import until
+from tests import ports
+from tests.acceptance.waiting import LONG, until
 
 ROOT = Path(__file__).parents[2]
 DIED = -9  # the return code after SIGKILL
-
-
-def free_port() -> int:
-    """A port nobody uses, below those of the tests' servers and those the system gives to clients.
-
-    Drawn, not counted: whoever asks at the same moment shall try another one.
-    """
-    while True:
-        port = random.randint(12_000, 19_999)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+free_port = ports.free_port
 
 
 def clean_environment(**more: str) -> dict[str, str]:
@@ -49,6 +34,8 @@ class Child:
         environment: Mapping[str, str],
     ) -> None:
         self.out, self.err = folder / f"{name}.out", folder / f"{name}.err"
+        self._events: list[dict[str, Any]] = []
+        self._read = 0  # bytes of standard error that were looked through for them
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self._process = subprocess.Popen(
                 command,
@@ -77,19 +64,24 @@ class Child:
 
     def events(self) -> list[dict[str, Any]]:
         """The log lines so far; one that is still being written is left for later."""
-        lines = self.complained().splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}\n")]
+        with self.err.open("rb") as err:
+            err.seek(self._read)
+            whole, newline, _ = err.read().rpartition(b"\n")
+        self._read += len(whole + newline)
+        lines = whole.split(b"\n")
+        self._events += [json.loads(line) for line in lines if line.startswith(b"{") and line.endswith(b"}")]
+        return self._events
 
-    def wait(self, seconds: float = 30) -> int:
+    def wait(self, seconds: float = LONG) -> int:
         """Its return code, once it has ended by itself."""
         return self._process.wait(seconds)
 
     def kill(self) -> None:
         """End it as a power cut would."""
         self._process.kill()
-        assert self._process.wait(10) == DIED, "it had ended before it was killed"
+        assert self._process.wait(LONG) == DIED, "it had ended before it was killed"
 
-    def terminate(self, seconds: float = 15) -> int:
+    def terminate(self, seconds: float = LONG) -> int:
         """Ask it to end; its return code."""
         self._process.terminate()
         return self._process.wait(seconds)
@@ -98,9 +90,9 @@ class Child:
         """Make sure that it is gone."""
         if self.alive:
             self._process.kill()
-        self._process.wait(10)
+        self._process.wait(LONG)
 
-    def until_said(self, words: str, seconds: float = 30) -> str:
+    def until_said(self, words: str, seconds: float = LONG) -> str:
         """The first line of its standard output that contains the words."""
 
         def line() -> str | None:

@@ -28,7 +28,7 @@ def recovered(
     a process did and did not live to tell of.
     """
     try:
-        fleet.database.wait(jobs, 120)
+        fleet.database.wait(jobs)
         until("all is in the logs", lambda: len(_not_told(fleet, jobs)) <= untold)
     finally:
         left, twice = lost(fleet, jobs), doubled(fleet)

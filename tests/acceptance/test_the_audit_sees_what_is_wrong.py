@@ -13,6 +13,7 @@ from tests.acceptance.conftest import Begin
 from tests.acceptance.database import wanted
 from tests.acceptance.orchestrator import Orchestrator
 from tests.acceptance.sandbox import API_KEY, Sandbox
+from tests.acceptance.waiting import LONG
 from tests.soak.audit import FileWatch, audit
 from tests.soak.cases import Case
 
@@ -65,4 +66,5 @@ def _stage(orchestrator: Orchestrator, sandbox: Sandbox, jobs: list[str]) -> Non
 
 def _create_again(sandbox: Sandbox, job: Job) -> None:
     headers = {"Authorization": f"Bearer {API_KEY}", "x-session-id": f"{job.id}.2"}
-    httpx.post(f"{sandbox.url}/videos", json=job.request, headers=headers, trust_env=False).raise_for_status()
+    with httpx.Client(headers=headers, trust_env=False, timeout=LONG) as client:
+        client.post(f"{sandbox.url}/videos", json=job.request).raise_for_status()

@@ -4,8 +4,10 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from tests import patience
+
 Found = TypeVar("Found")
-LONG = 30.0  # seconds; what takes longer has gone wrong
+LONG = patience.LONG
 
 
 def until(what: str, look: Callable[[], Found], seconds: float = LONG, every: float = 0.04) -> Found:

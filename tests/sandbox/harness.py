@@ -3,17 +3,21 @@
 import hashlib
 import hmac
 import json
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+
+from tests.patience import LONG
 
 ROOT = Path(__file__).parents[2]
 KEY, MANAGEMENT_KEY = "phaseo_v1_sk_sandbox_localonly", "phaseo_v1_mk_sandbox_localonly"
@@ -37,7 +41,7 @@ def shape(value: Any) -> Any:
     return [shape(item) for item in value] if isinstance(value, list) else None
 
 
-def until(look: Callable[[], Found | None], seconds: float = 10) -> Found:
+def until(look: Callable[[], Found | None], seconds: float = LONG) -> Found:
     """The first true thing that a look sees."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -54,7 +58,7 @@ def start(*options: str) -> subprocess.Popen[str]:
 
 def _client(base_url: str, key: str | None = None) -> httpx.Client:
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    return httpx.Client(base_url=base_url, headers=headers, timeout=20, verify=False)  # no TLS here at all
+    return httpx.Client(base_url=base_url, headers=headers, timeout=LONG, verify=False)  # no TLS here at all
 
 
 class Sandbox:
@@ -77,7 +81,7 @@ class Sandbox:
         for client in (self.api, self.management, self.control, self.anonymous):
             client.close()
         self.process.terminate()
-        return self.process.communicate(timeout=10)[1]
+        return self.process.communicate(timeout=LONG)[1]
 
     def reset(self) -> None:
         self.api.cookies.clear()
@@ -149,6 +153,7 @@ class Receiver:
     def __init__(self) -> None:
         self.hooks: list[Hook] = []
         self.answers: list[tuple[int, str]] = []
+        self.connections: list[socket.socket] = []
         self.hold = threading.Event()
         self.hold.set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -161,6 +166,9 @@ class Receiver:
         self.hold.set()
         self._server.shutdown()
         self._server.server_close()
+        for connection in self.connections:  # no idle one may outlive the test
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         self._thread.join()
 
     def of(self, event: str) -> list[Hook]:
@@ -179,14 +187,17 @@ class Receiver:
 def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        timeout = 2  # an idle kept-alive connection must not outlive the test
+
+        def setup(self) -> None:
+            super().setup()
+            receiver.connections.append(self.connection)
 
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers["content-length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
             receiver.hooks.append(Hook(headers, raw, json.loads(raw), time.time()))
             status, text = receiver.answers.pop(0) if receiver.answers else (200, "")
-            receiver.hold.wait(10)
+            receiver.hold.wait(LONG)
             self.send_response(status)
             if 300 <= status < 400:
                 self.send_header("Location", receiver.url)

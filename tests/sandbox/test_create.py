@@ -217,7 +217,7 @@ def test_a_late_create_answer_means_that_the_job_exists_before_it(sandbox: Sandb
             headers={"x-session-id": "s"},
             timeout=0.3,
         )
-    assert len(sandbox.truth(session_id="s")) == 1
+    assert len(until(lambda: sandbox.truth(session_id="s"))) == 1
 
 
 def test_create_can_say_failed_at_once(sandbox: Sandbox) -> None:

@@ -10,13 +10,14 @@ from websockets.sync.client import connect
 
 from orchestrator.sandbox.__main__ import main
 from orchestrator.sandbox.config import SandboxConfig
+from tests.patience import LONG
 from tests.sandbox.harness import KEY, Receiver, Sandbox, start, until
 
 
 def test_a_taken_port_is_one_clear_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         process = start("--port", str(taken.getsockname()[1]))
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=LONG)
     assert (process.returncode, out) == (1, "")
     assert err.count("\n") == 1
     assert "--port" in err

@@ -14,6 +14,7 @@ import psycopg
 from psycopg.rows import TupleRow
 from sqlalchemy.engine import URL, make_url
 
+from tests.patience import LONG
 from tests.servers.folders import program_for, unprivileged
 from tests.servers.private import PrivateServer
 from tests.servers.processes import ServerBroken, clean_environment, launched
@@ -98,7 +99,7 @@ class Databases:
     def connect(self, url: str = "") -> psycopg.Connection[TupleRow]:
         """A connection of its own to the server, or to the database at a URL."""
         plain = _rendered(make_url(url or self.url).set(drivername="postgresql"))
-        return psycopg.connect(plain, autocommit=True, connect_timeout=10)
+        return psycopg.connect(plain, autocommit=True, connect_timeout=int(LONG))
 
 
 def _rendered(url: URL) -> str:

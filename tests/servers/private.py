@@ -5,8 +5,9 @@ import signal
 from pathlib import Path
 from typing import ClassVar
 
+from tests.ports import free_port
 from tests.servers.folders import private_folder
-from tests.servers.processes import ServerBroken, ServerProcess, free_port
+from tests.servers.processes import ServerBroken, ServerProcess
 
 
 class PrivateServer:

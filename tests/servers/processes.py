@@ -2,15 +2,15 @@
 
 import contextlib
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from tests.patience import LONG
 
 _LAUNCH = Path(__file__).with_name("launch.py")
 # Linux ends a child with the thread that started it, so one thread starts all and lives as long as we do.
@@ -19,18 +19,6 @@ _starter = ThreadPoolExecutor(1, "starts servers")
 
 class ServerBroken(Exception):
     """A server did not do what it was told; the message ends with what it said."""
-
-
-def free_port() -> int:
-    """A port that nobody listens on, below those the system gives to clients."""
-    while True:
-        port = random.randint(20_000, 32_000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 def launched(command: Sequence[str], user: str, death_signal: int = signal.SIGKILL) -> list[str]:
@@ -74,7 +62,7 @@ class ServerProcess:
         """The end of its log."""
         return self._log.read_text(errors="replace")[-4_000:]
 
-    def until(self, answers: Callable[[], bool], seconds: float = 60) -> None:
+    def until(self, answers: Callable[[], bool], seconds: float = LONG) -> None:
         """Wait until it answers."""
         end = time.monotonic() + seconds
         while not answers():
@@ -84,7 +72,7 @@ class ServerProcess:
                 raise ServerBroken(f"the server did not answer within {seconds:g} s:\n{self.said()}")
             time.sleep(0.01)
 
-    def stop(self, how: signal.Signals, seconds: float = 30) -> None:
+    def stop(self, how: signal.Signals, seconds: float = LONG) -> None:
         """Ask it to stop, and wait."""
         if not self.alive:
             return
@@ -117,8 +105,8 @@ class ServerProcess:
         self._process.kill()
         for pid in children:
             _send(pid, signal.SIGKILL)
-        self._process.wait(10)
-        end = time.monotonic() + 10
+        self._process.wait(LONG)
+        end = time.monotonic() + LONG
         while any(runs(pid) for pid in children):
             if time.monotonic() > end:
                 raise ServerBroken(f"children of the server did not die: {children}")

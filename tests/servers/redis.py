@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import redis
 
+from tests.patience import LONG
 from tests.servers.private import PrivateServer
 from tests.servers.programs import REDIS, program
 
@@ -29,7 +30,7 @@ class Redis:
         """Where our database is."""
         return self._url
 
-    def client(self, timeout: float = 5) -> redis.Redis:
+    def client(self, timeout: float = LONG) -> redis.Redis:
         """A client of its own, to be closed by whoever asked for it."""
         return redis.Redis.from_url(self.url, socket_timeout=timeout, socket_connect_timeout=timeout)
 
@@ -60,9 +61,9 @@ class RedisServer(PrivateServer, Redis):
 
     def _answers(self) -> bool:
         try:
-            with self.client() as client:
+            with self.client(5) as client:
                 return bool(client.info("server")["process_id"] == self.process.pid)
-        except redis.ConnectionError:  # also while it reads its data
+        except (redis.ConnectionError, redis.TimeoutError):  # also while it reads its data
             return False
 
     def flush(self) -> None:

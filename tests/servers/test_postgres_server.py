@@ -5,6 +5,7 @@ import threading
 import psycopg
 import pytest
 
+from tests.patience import LONG
 from tests.servers.postgres import Databases, PostgresServer
 from tests.servers.processes import descendants, runs
 
@@ -87,7 +88,7 @@ def test_paused_it_answers_once_it_goes_on(own_postgres: PostgresServer) -> None
     asking.start()
     assert not answered.wait(0.2)
     own_postgres.resume()
-    assert answered.wait(10)
+    assert answered.wait(LONG)
     asking.join()
     connection.close()
 

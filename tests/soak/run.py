@@ -11,9 +11,9 @@ import httpx
 
 from orchestrator.core.job import HandOffState
 from tests.acceptance.fleet import Fleet
-from tests.acceptance.processes import free_port
 from tests.acceptance.sandbox import Sandbox
 from tests.acceptance.waiting import until
+from tests.ports import free_port
 from tests.servers.postgres import PostgresServer
 from tests.servers.redis import RedisServer
 from tests.soak.audit import FileWatch, Findings, audit

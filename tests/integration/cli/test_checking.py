@@ -14,9 +14,9 @@ from orchestrator.processes.lock import exclusive
 from orchestrator.settings import Settings
 from orchestrator.store.migrate import HEAD
 from orchestrator.store.schema import tenants
-from tests.acceptance.processes import free_port
 from tests.acceptance.sandbox import API_KEY, ENDPOINT_ID, SECRET, Sandbox
 from tests.integration.cli.conftest import Rows, Run
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from orchestrator.core.lifecycle import Seen
 from orchestrator.store import hand_offs, jobs, workers
 from tests.acceptance.processes import program
 from tests.integration.cli.conftest import Rows, Run
+from tests.patience import LONG
 
 TOO_LARGE = 2**63
 KEEP = ("submit", "waves", "-m", "m")
@@ -30,7 +31,7 @@ def start(
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
-        timeout=30,
+        timeout=LONG,
         check=False,
     )
 
@@ -133,7 +134,7 @@ WHERE = {">&-": "Bad file descriptor", "> /dev/full": "No space left on device"}
 
 def start_in_a_shell(redirection: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     shell = ["sh", "-c", f'"$@" {redirection}', "sh", *program(*arguments)]
-    return subprocess.run(shell, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(shell, capture_output=True, text=True, timeout=LONG, check=False)
 
 
 @pytest.mark.parametrize("where", WHERE)

@@ -11,9 +11,10 @@ import pytest
 from orchestrator.cli.exits import Exit
 from orchestrator.sandbox.config import SandboxConfig
 from tests.acceptance.orchestrator import Orchestrator
-from tests.acceptance.processes import Child, clean_environment, free_port, program
+from tests.acceptance.processes import Child, clean_environment, program
 from tests.acceptance.sandbox import Sandbox
 from tests.integration.cli.conftest import Run
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="module")

@@ -19,10 +19,10 @@ from orchestrator.sinks.folder import FolderSink, FolderStaging
 from orchestrator.store import destinations
 from tests.acceptance.waiting import until
 from tests.integration.engine.harness import Engine, NewEngine
+from tests.patience import LONG
 
 OWED, DONE = HandOffState.OWED, HandOffState.DONE
 BOTH = ("folder", "away")
-LONG = 20.0  # seconds
 
 
 class Away(FolderSink):

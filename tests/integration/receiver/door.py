@@ -19,6 +19,7 @@ from orchestrator.store import inbox, jobs
 from orchestrator.store.inbox import Entry, Rejection
 from orchestrator.web.receiver import make_receiver
 from tests.integration.engine.harness import Engine
+from tests.patience import LONG
 from tests.sandbox.harness import until
 from tests.signing import signature
 
@@ -86,7 +87,7 @@ class Door:
         self._thread.start()
         until(lambda: self._server.started)
         one_each = httpx.Limits(max_keepalive_connections=0)
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10, limits=one_each)
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=LONG, limits=one_each)
 
     def close(self) -> None:
         self.http.close()
@@ -107,7 +108,7 @@ class Door:
 
     def raw(self, request: bytes, *, hang_up: bool = False) -> bytes:
         """Send bytes as they are; what comes back until the connection closes."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=LONG) as connection:
             connection.sendall(request)
             if hang_up:
                 connection.shutdown(socket.SHUT_WR)

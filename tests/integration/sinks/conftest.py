@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.sinks.folder import FolderSink
+from tests.patience import LONG
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = [sys.executable, "-m", "tests.integration.sinks.attempt_process"]  # to be run in ROOT
@@ -32,6 +33,6 @@ def attempt() -> Attempt:
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
         command = [*PROGRAM, *map(str, arguments)]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LONG, check=False)
 
     return run

@@ -18,6 +18,7 @@ from orchestrator.errors import DestinationError
 from orchestrator.sinks.folder import FolderSink
 from tests.integration.sinks.conformance import NAME, deliver
 from tests.integration.sinks.conftest import PROGRAM, ROOT, Attempt
+from tests.patience import LONG
 
 NOBODY = 65534
 MIB = 1 << 20
@@ -28,7 +29,7 @@ def in_a_mount_of_its_own(script: str, *arguments: object) -> subprocess.Complet
     unshare = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
     command = [*unshare, "sh", "-ec", f'attempt() {{ {shlex.join(PROGRAM)} "$@"; }}; {script}', "sh"]
     command += map(str, arguments)
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LONG, check=False)
 
 
 def can_mount() -> bool:

@@ -14,6 +14,7 @@ from orchestrator.sinks import Delivered
 from orchestrator.sinks.folder import FolderSink
 from tests.integration.sinks.conformance import NAME
 from tests.integration.sinks.conftest import PROGRAM, ROOT
+from tests.patience import LONG
 
 RACERS = 8
 ROUNDS = 20
@@ -82,7 +83,7 @@ def test_racing_processes_are_told_of_one_file(
             assert racer.stdin is not None
             racer.stdin.write("go\n")
             racer.stdin.flush()
-        told = [json.loads(racer.communicate(timeout=60)[0]) for racer in (older, newer)]
+        told = [json.loads(racer.communicate(timeout=LONG)[0]) for racer in (older, newer)]
 
     for name in told[0]:
         content = (folder / name).read_bytes()
