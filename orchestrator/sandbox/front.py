@@ -36,10 +36,12 @@ class Front:
             await self._app(scope, receive, self._holding(scope, _noting(entry, send)))
 
     def _holding(self, scope: Scope, send: Send) -> Send:
+        kind = _kind(scope)
+        what = "http.response.body" if kind == "content" else "http.response.start"
+
         async def held(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                while self._gateway.live.hold in ("all", _kind(scope)):
-                    await self._gateway.faults_changed.wait()
+            while message["type"] == what and self._gateway.live.hold in ("all", kind):
+                await self._gateway.faults_changed.wait()
             await send(message)
 
         return held if scope["path"].startswith("/v1/videos") else send

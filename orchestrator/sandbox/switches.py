@@ -150,7 +150,8 @@ class LiveSwitches:
     latency: float = switch(0.0, "Real seconds before every answer under /v1.")
     hold: Literal["none", "creates", "looks", "content", "all"] = switch(
         "none",
-        "Answers to these under /v1/videos are held back until it is over; what was asked for is done.",
+        "Answers to these under /v1/videos are held back until it is over, content where it is or behind its "
+        "headers; what was asked for is done.",
     )
     provider_502: tuple[str, ...] = switch((), "GET of jobs of these providers answers 502.")
     gate_closed: bool = switch(False, "501 video_api_feature_disabled on create, list and models.")
