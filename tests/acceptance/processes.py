@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +82,15 @@ class Child:
         """End it as a power cut would."""
         self._process.kill()
         assert self._process.wait(LONG) == DIED, "it had ended before it was killed"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let it stand still meanwhile."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
 
     def terminate(self, seconds: float = LONG) -> int:
         """Ask it to end; its return code."""

@@ -1,26 +1,19 @@
-"""A job is committed by another process, and no message tells the orchestrator."""
+"""A job is committed by another process, and no message tells the orchestrator.
 
-from functools import partial
-from statistics import median
+How soon it looks for such commits is held by tests/integration/engine/test_glance.py.
+"""
 
 from tests.acceptance.conftest import Begin
 from tests.acceptance.database import wanted
 from tests.acceptance.sandbox import Sandbox
 from tests.acceptance.truth import assert_delivered_once
-from tests.acceptance.waiting import until
 
 
-def test_its_create_begins_within_a_tenth_of_a_second(begin: Begin, sandbox: Sandbox) -> None:
+def test_its_create_begins_and_all_that_follows(begin: Begin, sandbox: Sandbox) -> None:
     orchestrator = begin(sandbox)
     orchestrator.start()
-    database = orchestrator.database
     jobs: list[str] = []
-    for _ in range(7):
-        (job,) = database.submit(wanted(duration=0.1))
-        until("its create began", partial(database.timeline, job))
-        jobs.append(job)
-    database.wait(jobs)
-
-    waits = [database.timeline(job)[0].at - database.job(job).accepted_at for job in jobs]
-    assert median(waits) < 0.1, waits  # by the database's clock, from commit to the claim of the create
+    for _ in range(3):  # each meets an orchestrator with nothing to do
+        jobs += orchestrator.database.submit(wanted(duration=0.1))
+        orchestrator.database.wait(jobs)
     assert_delivered_once(orchestrator, sandbox, jobs)

@@ -149,16 +149,6 @@ def test_the_truth_of_a_job_is_told(sandbox: Sandbox) -> None:
     assert (after["stored"], after["gets"]) == ("failed", 1)
 
 
-def test_content_stops_where_it_is_while_it_is_held(sandbox: Sandbox) -> None:
-    job = sandbox.done(content_bytes=100_000, content_rate=100_000)
-    with sandbox.api.stream("GET", f"/videos/{job}/content") as answer:
-        pieces = answer.iter_raw()
-        got = len(next(pieces))
-        sandbox.faults(hold="content")
-        sandbox.faults(hold="none")
-        assert got + sum(map(len, pieces)) == 100_000
-
-
 @pytest.mark.parametrize(("notice", "stored"), [("instant", "failed"), ("tick", "queued")])
 def test_a_job_can_be_ended_at_any_moment_and_the_gateway_learns_of_it_as_usual(
     sandbox: Sandbox, notice: str, stored: str
