@@ -1,7 +1,7 @@
 """No beat: workers sweep by themselves, and an alarm says so. Two beats: nothing is done twice."""
 
 from tests.acceptance.conftest import Deploy
-from tests.acceptance.load import alarms, now, rising
+from tests.acceptance.load import alarms, now, ringing, rising, swept, until_all_is_well
 from tests.acceptance.recovery import recovered
 from tests.acceptance.sandbox import Sandbox
 from tests.acceptance.waiting import until
@@ -15,18 +15,18 @@ def test_without_beat_work_goes_on_and_an_alarm_is_raised_until_it_is_back(
 ) -> None:
     fleet = deploy(sandbox)
     fleet.start_all(workers=2)
-    until("all is well", lambda: alarms(fleet) == [])
+    until_all_is_well(fleet)
     fleet.kill("beat")
     began = now()
     jobs = fleet.database.submit(*rising(MANY))
     recovered("beat killed: jobs made and handed off without it", fleet, sandbox, jobs, since=began)
 
     until("readyz says so", lambda: alarms(fleet) == ["no_beat"])
-    until("each process says so", lambda: len(fleet.events("alarm_raised", alarm="no_beat")) == 3)
+    until("each process says so", lambda: ringing(fleet, "no_beat") == 3)
+    missed = now()
+    until("the workers sweep by themselves", lambda: swept(fleet, since=missed))
     fleet.start("beat")
-    until("all is well again", lambda: alarms(fleet) == [])
-    until("each process says so", lambda: len(fleet.events("alarm_cleared", alarm="no_beat")) == 3)
-    assert not fleet.events("alarm_raised", alarm="no_sweep")
+    until_all_is_well(fleet)
 
 
 def test_two_beats_ask_twice_and_nothing_is_done_twice(

@@ -5,10 +5,9 @@ import time
 from orchestrator.settings import QUEUES
 from tests.acceptance.conftest import Deploy
 from tests.acceptance.database import wanted
-from tests.acceptance.load import alarms, beat_heard, now, readiness, rising
+from tests.acceptance.load import alarms, beat_heard, now, ringing, rising, until_all_is_well
 from tests.acceptance.recovery import recovered
 from tests.acceptance.sandbox import Sandbox
-from tests.acceptance.truth import assert_delivered_once
 from tests.acceptance.waiting import until
 from tests.servers.redis import RedisServer
 
@@ -20,7 +19,7 @@ def test_work_goes_on_an_alarm_is_raised_and_all_is_as_before_afterwards(
 ) -> None:
     fleet = deploy(sandbox, broker_url=own_redis.url)
     fleet.start_all(workers=2)
-    until("messages flow", lambda: beat_heard(fleet, since=0))
+    until_all_is_well(fleet)
     own_redis.stop()
     gone = now()
 
@@ -29,18 +28,16 @@ def test_work_goes_on_an_alarm_is_raised_and_all_is_as_before_afterwards(
     while now() < gone + (SOAK if soak else 0):
         jobs += fleet.database.submit(wanted(duration=1.0))
         time.sleep(1)
-    until("each process says so", lambda: len(fleet.events("alarm_raised", alarm="no_beat")) == 3)
-    assert alarms(fleet) == ["no_beat"]
+    until("each process says so", lambda: ringing(fleet, "no_beat") == 3)
+    until("readyz says so", lambda: alarms(fleet) == ["no_beat"])
 
     own_redis.start()
     own_redis.flush()
     back = now()
     until("messages flow again", lambda: beat_heard(fleet, since=back))
     print(f"messages flowed again after {now() - back:.1f} s")
-    until("all is well", lambda: readiness(fleet) == {"status": "ready", "alarms": []})
-    until("each process says so", lambda: len(fleet.events("alarm_cleared", alarm="no_beat")) == 3)
     more = fleet.database.submit(*rising(10))
-    fleet.database.wait([*jobs, *more])
-    assert_delivered_once(fleet, sandbox, [*jobs, *more])
+    recovered("Redis back, empty: jobs after it", fleet, sandbox, [*jobs, *more], since=back)
+    until_all_is_well(fleet)
     with own_redis.client() as client:
         until("every queue is served", lambda: not any(client.llen(f"orchestrator:{one}") for one in QUEUES))

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
-from orchestrator.celery_app import PUBLISHING
 from tests.acceptance import hooks
 from tests.acceptance.conftest import Deploy
 from tests.acceptance.database import wanted
@@ -17,6 +16,7 @@ from tests.acceptance.waiting import until
 from tests.servers.redis import RedisServer
 
 SENDERS = 8
+GATEWAY_WAITS = 30.0  # seconds for the answer to a webhook
 
 
 def test_jobs_are_made_and_handed_off_during_the_pause(
@@ -29,8 +29,7 @@ def test_jobs_are_made_and_handed_off_during_the_pause(
     own_redis.pause()
 
     jobs = fleet.database.submit(*rising(20))
-    beyond = recovered("Redis paused: jobs made and handed off meanwhile", fleet, sandbox, jobs, since=began)
-    assert beyond < 10
+    recovered("Redis paused: jobs made and handed off meanwhile", fleet, sandbox, jobs, since=began)
     more = []
     while now() < began + (60 if soak else 0):
         more += fleet.database.submit(wanted(duration=0.5))
@@ -42,37 +41,32 @@ def test_jobs_are_made_and_handed_off_during_the_pause(
     resumed = now()
     until("messages flow again", lambda: beat_heard(fleet, since=resumed))
     last = fleet.database.submit(*rising(10))
-    fleet.database.wait(last)
-    assert_delivered_once(fleet, sandbox, last)
+    recovered("Redis goes on after a pause: jobs after it", fleet, sandbox, last, since=resumed)
     assert len(fleet.of("worker")) == 2
 
 
-def test_webhooks_are_answered_at_once_during_the_pause(
+def test_webhooks_are_answered_during_the_pause(
     deploy: Deploy, sandbox: Sandbox, own_redis: RedisServer
 ) -> None:
+    """That none waits for Redis is held by tests/integration/receiver/test_a_broker_that_hangs.py."""
     fleet = deploy(sandbox, broker_url=own_redis.url, poll_after_seconds=300)
     sandbox.faults(hooks_stopped=True)
     fleet.start_all(workers=1)
-    patient = [wanted(duration=0.1, poll_after_seconds=300) for _ in range(80)]
+    patient = [wanted(duration=0, poll_after_seconds=300) for _ in range(60)]
     jobs = submit_in_flight(fleet, patient)
     ids = [str(job.gateway_id) for job in fleet.database.jobs()]
-    until("the gateway is done", lambda: {row["live"] for row in sandbox.truth()} == {"completed"})
+    own_redis.pause()
+    began = now()
 
-    with httpx.Client(trust_env=False, timeout=20) as client, ThreadPoolExecutor(SENDERS) as senders:
+    with (
+        httpx.Client(trust_env=False, timeout=GATEWAY_WAITS) as gateway,
+        ThreadPoolExecutor(SENDERS) as senders,
+    ):
 
-        def tell(gateway_id: str) -> float:
-            start = time.monotonic()
-            status, _ = hooks.send(
-                fleet.receiver, SECRET, gateway_id, "video.completed", "completed", client=client
-            )
-            assert status == 200
-            return time.monotonic() - start
+        def tell(gateway_id: str) -> int:
+            return hooks.send(
+                fleet.receiver, SECRET, gateway_id, "video.completed", "completed", client=gateway
+            )[0]
 
-        before = max(senders.map(tell, ids[:20]))
-        own_redis.pause()
-        began = now()
-        during = max(senders.map(tell, ids[20:]))
-    print(f"the slowest answer took {before:.2f} s before the pause, {during:.2f} s during it")
-    # A message is given up after so long; whoever had to wait for several would take longer.
-    assert during < PUBLISHING["socket_timeout"] + max(1.0, 3 * before), "answers wait for Redis"
+        assert set(senders.map(tell, ids)) == {200}
     recovered("Redis paused: webhooks handed off meanwhile", fleet, sandbox, jobs, since=began)

@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -76,9 +77,11 @@ class Door:
             tx.execute(text("INSERT INTO accounts (id, tenant_id, name) VALUES ('other', 'default', 'o')"))
         self.sent: list[FollowUp] = []
 
-    def open(self) -> None:
-        """Listen, and return once requests are answered."""
-        app = make_receiver(self.context, self.sent.extend, lambda: self.engine.now, beat_expected=False)
+    def open(self, send: Callable[[Iterable[FollowUp]], None] | None = None) -> None:
+        """Listen, and return once requests are answered. Without a sender, what is to be sent is kept."""
+        app = make_receiver(
+            self.context, send or self.sent.extend, lambda: self.engine.now, beat_expected=False
+        )
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = self._listening.getsockname()[1]
         config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
