@@ -23,7 +23,7 @@ def test_a_file_waits_for_room(kind: str, begin: Begin, sandbox: Sandbox, full_d
     disk.fill(process)
     (job,) = orchestrator.database.submit(wanted(duration=0.1, content_bytes=BIG))
     _fails(orchestrator, job, disk.why)
-    assert list(disk.there.iterdir()) == [], "nothing half is left"
+    until("nothing half is left", lambda: not list(disk.there.iterdir()))
 
     disk.make_room(process)
     orchestrator.database.wait([job])

@@ -1,8 +1,9 @@
 """The gateway's own GET causes the webhook, so poll and hook arrive together: the normal case."""
 
-from orchestrator.core.job import Source
+from orchestrator.core.job import Source, Updates
 from tests.acceptance.conftest import Begin
 from tests.acceptance.database import wanted
+from tests.acceptance.load import finish, lasting
 from tests.acceptance.sandbox import Sandbox
 from tests.acceptance.truth import assert_delivered_once
 
@@ -14,14 +15,16 @@ def test_whichever_comes_first_the_result_is_handed_off_once(begin: Begin, sandb
     orchestrator.start()
     database = orchestrator.database
     # Until its cron tick the gateway does not know the end: our look reveals it and sets off the hook.
-    looked = [wanted(duration=0.4, notice="tick", webhook_concurrent=1) for _ in range(MANY)]
+    looked = database.submit(*lasting(MANY, Updates.HYBRID, notice="tick", webhook_concurrent=1))
     # These end around their first look, whoever comes first.
-    either = [wanted(duration=0.4 + 0.01 * number) for number in range(MANY)]
-    jobs = database.submit(*looked, *either)
+    either = database.submit(*(wanted(duration=0.4 + 0.01 * number) for number in range(MANY)))
+    finish(orchestrator, sandbox, looked)
+    jobs = [*looked, *either]
     database.wait(jobs)
 
     assert_delivered_once(orchestrator, sandbox, jobs)
+    for job in looked:
+        database.wait_for(job, "it was told by both", lambda job: job.looks and job.webhooks)
     ended = [database.job(job) for job in jobs]
-    assert all(job.looks and job.webhooks for job in ended[:MANY]), "each was told by both"
     assert {job.won_by for job in ended} <= {Source.POLL, Source.WEBHOOK}
     assert not any(job.clashes for job in ended)
