@@ -1,12 +1,13 @@
 """The use-cases of one process against a real store and a real sandbox; the test tells the time."""
 
+import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from orchestrator import wiring
+from orchestrator import fault_points, wiring
 from orchestrator.core.job import HandOff, HandOffState, Job, Output
 from orchestrator.engine.create import create
 from orchestrator.engine.follow_up import FollowUp
@@ -16,11 +17,13 @@ from orchestrator.engine.look import look
 from orchestrator.engine.receive import Receipt, receive
 from orchestrator.engine.submit import Submission, submit
 from orchestrator.engine.sweep import sweep
+from orchestrator.fault_points import FaultPoint
 from orchestrator.settings import load
 from orchestrator.store import hand_offs, jobs, observations, outputs, workers
 from orchestrator.store.database import Store
 from orchestrator.store.migrate import migrate
 from orchestrator.store.observations import Recorded
+from tests.patience import LONG
 from tests.sandbox.harness import KEY, Hook
 
 MODEL = "google/veo-3.1-lite"
@@ -143,6 +146,28 @@ class Engine:
         with suppress(FileNotFoundError):
             return {file.name: file.read_bytes() for file in sorted(self.folder.iterdir())}
         return {}
+
+
+@contextmanager
+def held_at(point: FaultPoint, act: Callable[[], object]) -> Iterator[None]:
+    """Do something in a thread of its own, which waits at this place until this is left, and then ends."""
+    there, go_on = threading.Event(), threading.Event()
+
+    def wait(here: FaultPoint) -> None:
+        if here is point:
+            there.set()
+            assert go_on.wait(LONG)
+
+    fault_points.watch(wait)
+    acting = threading.Thread(target=act)
+    acting.start()
+    try:
+        assert there.wait(LONG)
+        yield
+    finally:
+        go_on.set()
+        acting.join()
+        fault_points.watch(None)
 
 
 NewEngine = Callable[..., Engine]

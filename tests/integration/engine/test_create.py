@@ -1,6 +1,5 @@
 """Creating: five classes of answers, and never a second job that nobody asked for."""
 
-import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -18,10 +17,11 @@ from orchestrator.engine.resolve import adopt, cancel, give_up, resubmit
 from orchestrator.engine.submit import Submission, submit
 from orchestrator.engine.uncertain import SEARCH_FOR_PERSON_EVERY
 from orchestrator.errors import NotAllowed, NotFound, RequestError, StoreError
+from orchestrator.fault_points import FaultPoint
 from orchestrator.store import jobs, workers
 from orchestrator.store.database import WORKER_DEAD_AFTER, Transaction
 from orchestrator.store.jobs import PUT_OFF_AT_ONCE
-from tests.integration.engine.harness import MODEL, Engine, NewEngine
+from tests.integration.engine.harness import MODEL, Engine, NewEngine, held_at
 from tests.sandbox.harness import Receiver, Sandbox, until
 
 
@@ -101,10 +101,12 @@ def test_what_may_have_made_a_job_is_uncertain_and_never_asked_again(
     assert posts(sandbox) == 1
 
 
-def test_an_answer_that_takes_too_long_is_uncertain(new_engine: NewEngine) -> None:
+def test_an_answer_that_takes_too_long_is_uncertain(new_engine: NewEngine, sandbox: Sandbox) -> None:
     engine = new_engine(create_timeout_seconds=0.3)
-    job_id = engine.created(create_delay=2.0, duration=600)
+    sandbox.faults(hold="creates")
+    job_id = engine.created(duration=600)
     assert engine.job(job_id).state is State.UNCERTAIN
+    until(sandbox.truth)
     engine.later(5)
     engine.look()
     assert engine.job(job_id).state is State.WAITING, "found by its session all the same"
@@ -155,15 +157,13 @@ def test_an_endpoint_that_the_gateway_refuses_is_left_out_once_and_for_all(
 
 
 def test_a_hook_before_the_create_call_has_returned_finds_its_job(hooked: Engine, hooks: Receiver) -> None:
-    job_id = hooked.submit(webhook_early=True, create_delay=0.3)
-    creating = threading.Thread(target=hooked.create)
-    creating.start()
-    for hook in hooks.wait(2):
-        hooked.receive(hook)
-    early = hooked.job(job_id)
-    assert early.state is State.COMPLETED
-    assert early.won_by is Source.WEBHOOK
-    creating.join()
+    job_id = hooked.submit(webhook_early=True)
+    with held_at(FaultPoint.CREATE_ANSWERED, hooked.create):
+        for hook in hooks.wait(2):
+            hooked.receive(hook)
+        early = hooked.job(job_id)
+        assert early.state is State.COMPLETED
+        assert early.won_by is Source.WEBHOOK
     after = hooked.job(job_id)
     assert (after.state, after.clashes) == (State.COMPLETED, 0)
     assert hooked.timeline(job_id)[-1].verdict is Verdict.LATE
@@ -256,12 +256,10 @@ def test_a_job_cancelled_while_a_create_made_nothing_is_not_asked_again(
     new_engine: NewEngine, sandbox: Sandbox, error: str
 ) -> None:
     engine = new_engine(uncertain_policy="resubmit", uncertain_wait_seconds=0)
-    job_id = engine.submit(create_error=error, create_delay=0.3)
-    creating = threading.Thread(target=engine.create)
-    creating.start()
-    until(lambda: engine.job(job_id).state is State.CREATING)
-    cancel(engine.context, job_id)
-    creating.join()
+    job_id = engine.submit(create_error=error)
+    with held_at(FaultPoint.CREATE_ANSWERED, engine.create):
+        assert engine.job(job_id).state is State.CREATING
+        cancel(engine.context, job_id)
     engine.later(10)
     engine.look()
     engine.create()
@@ -364,14 +362,11 @@ def test_a_job_whose_deadline_passed_before_its_create_is_not_made(engine: Engin
 
 
 def test_a_create_whose_worker_died_becomes_uncertain_and_is_found(engine: Engine, sandbox: Sandbox) -> None:
-    job_id = engine.submit(duration=600, create_delay=0.4)
-    creating = threading.Thread(target=engine.create)
-    creating.start()
-    until(sandbox.truth)
-    engine.now += WORKER_DEAD_AFTER  # nobody has beaten
-    engine.sweep_by_another()
-    assert engine.job(job_id).state is State.UNCERTAIN
-    creating.join()  # it was not dead after all
+    job_id = engine.submit(duration=600)
+    with held_at(FaultPoint.CREATE_ANSWERED, engine.create):  # it is not dead after all
+        engine.now += WORKER_DEAD_AFTER  # nobody has beaten
+        engine.sweep_by_another()
+        assert engine.job(job_id).state is State.UNCERTAIN
     assert engine.job(job_id).state == "waiting"
     assert len(sandbox.truth()) == 1
 
@@ -386,13 +381,9 @@ def test_a_worker_that_was_forgotten_begins_nothing(engine: Engine, sandbox: San
 
 
 def test_a_worker_that_is_forgotten_meanwhile_keeps_what_it_learned(engine: Engine, sandbox: Sandbox) -> None:
-    job_id = engine.submit(duration=600, create_delay=0.4)
-    creating = threading.Thread(target=engine.create)
-    creating.start()
-    until(sandbox.truth)
-    with engine.store.write() as tx:
+    job_id = engine.submit(duration=600)
+    with held_at(FaultPoint.CREATE_ANSWERED, engine.create), engine.store.write() as tx:
         workers.leave_all(tx)
-    creating.join()
     assert engine.job(job_id).state is State.WAITING, "its own observation counts, lease or not"
 
 

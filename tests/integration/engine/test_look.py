@@ -12,10 +12,11 @@ from orchestrator.core.lifecycle import SETTLED, Seen, State, Verdict
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.observe import observe
 from orchestrator.engine.resolve import adopt
+from orchestrator.fault_points import FaultPoint
 from orchestrator.gateway.client import Gateway
 from orchestrator.store import jobs
-from tests.integration.engine.harness import Engine
-from tests.sandbox.harness import Receiver, Sandbox, until
+from tests.integration.engine.harness import Engine, held_at
+from tests.sandbox.harness import Receiver, Sandbox
 
 OPENAI, XAI = "openai/sora-2", "x-ai/grok-video"
 
@@ -403,12 +404,8 @@ def test_a_look_under_way_when_a_hook_settles_the_job_changes_nothing_any_more(
     job_id = hooked.created(regress="processing")
     hooked.later(20)
     hook = hooks.wait(1, "video.completed")[0]
-    sandbox.faults(latency=0.3)
-    looking = threading.Thread(target=hooked.look)
-    looking.start()
-    until(lambda: hooked.job(job_id).leased_by)
-    hooked.receive(hook)
-    looking.join()
+    with held_at(FaultPoint.LOOK_ANSWERED, hooked.look):
+        hooked.receive(hook)
     job = hooked.job(job_id)
     assert (job.state, job.due_at, job.won_by) == (State.COMPLETED, None, Source.WEBHOOK)
     assert len(hooked.owed(job_id)) == 1

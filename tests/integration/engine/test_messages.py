@@ -20,6 +20,7 @@ from orchestrator.tasks import work
 from orchestrator.tasks.sending import AWAY_FOR, EXPIRES_AFTER, MOST_WAITING, SLOT, Courier, Sender
 from orchestrator.tasks.work import AT_A_TIME, register
 from tests.integration.engine.harness import Engine
+from tests.patience import LONG
 from tests.sandbox.harness import until
 
 
@@ -218,7 +219,7 @@ def test_every_queue_is_consumed_and_its_messages_run(many_workers: dict[str, th
     send = Sender(make_app(EMBEDDED), lambda: 0.0)
     send([FollowUp(task) for task in Task])
     for queue, ran in many_workers.items():
-        assert ran.wait(5), f"no message of {queue} ran"
+        assert ran.wait(LONG), f"no message of {queue} ran"
 
 
 def test_a_countdown_runs_when_it_is_due(many_workers: dict[str, threading.Event]) -> None:
@@ -227,8 +228,8 @@ def test_a_countdown_runs_when_it_is_due(many_workers: dict[str, threading.Event
     send = Sender(make_app(EMBEDDED), time.monotonic)
     began = time.monotonic()
     send(looks(0.3))
-    assert many_workers["look"].wait(5)
-    assert 0.3 <= time.monotonic() - began < 2
+    assert many_workers["look"].wait(LONG)
+    assert 0.3 <= time.monotonic() - began < 15
 
 
 def test_a_swept_message_runs_the_sweep_of_its_own_process(engine: Engine) -> None:
