@@ -17,7 +17,7 @@ from orchestrator.engine.submit import submit
 from orchestrator.errors import NotFound, OrchestratorError
 from orchestrator.store.database import Store
 
-GRACE = 5.0  # seconds after the last end, for webhooks that are still to come
+GRACE = 20.0  # seconds after the last end, for webhooks that are still to come
 EVERY = 0.1
 
 

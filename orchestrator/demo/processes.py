@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from orchestrator.errors import OrchestratorError
 
-READY_WITHIN = 30.0  # seconds
+READY_WITHIN = 60.0  # seconds
 STOP_WITHIN = 10.0
 TAIL = 12  # lines
 

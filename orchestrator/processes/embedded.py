@@ -16,7 +16,7 @@ from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.errors import OrchestratorError, SettingError
 from orchestrator.processes import timers
 from orchestrator.processes.lock import exclusive, hold
-from orchestrator.processes.workers import EmbeddedWorkers, joined, threads
+from orchestrator.processes.workers import READY_WITHIN, EmbeddedWorkers, joined, threads
 from orchestrator.settings import Settings
 from orchestrator.store import workers
 from orchestrator.store.database import sqlite_path
@@ -114,9 +114,10 @@ def _see_a_message_run(context: Context, send: Sender) -> None:
     with context.store.read() as tx:
         before = workers.last_pulse(tx, Pulse.SWEEP)
     send([FollowUp(Task.SWEEP)])
-    for _ in range(1000):
+    end = wiring.monotonic() + READY_WITHIN
+    while wiring.monotonic() < end:
         with context.store.read() as tx:
             if workers.last_pulse(tx, Pulse.SWEEP) != before:
                 return
         threading.Event().wait(0.01)
-    raise OrchestratorError("the workers took no message within 10 s of their start")
+    raise OrchestratorError(f"the workers took no message within {READY_WITHIN:.0f} s of their start")

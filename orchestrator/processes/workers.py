@@ -20,7 +20,7 @@ from orchestrator.errors import OrchestratorError, StoreError
 from orchestrator.settings import Settings
 from orchestrator.store import workers
 
-READY_WITHIN = 15.0  # seconds
+READY_WITHIN = 60.0  # seconds; a machine may be busy with many that start
 LEAVE_WITHIN = 3.0
 
 

@@ -8,7 +8,7 @@ from tests.acceptance.truth import assert_delivered_once
 
 
 def test_it_is_believed_and_the_answer_changes_nothing(begin: Begin, sandbox: Sandbox) -> None:
-    orchestrator = begin(sandbox, poll_after_seconds=30)
+    orchestrator = begin(sandbox, poll_after_seconds=300)
     orchestrator.start()
     database = orchestrator.database
     jobs = database.submit(

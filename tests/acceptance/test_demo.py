@@ -35,7 +35,7 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     yield start
     for one in made:
         one.end()
-    until("the demo's own processes are gone", lambda: not children_in(scratch), 5)
+    until("the demo's own processes are gone", lambda: not children_in(scratch))
 
 
 def children_in(folder: Path) -> list[str]:
@@ -54,7 +54,7 @@ def test_every_case_ends_as_it_must_by_the_path_it_must(demo: Demo, tmp_path: Pa
     run = demo(
         "--json", gateway_api_key="a-real-key", poll_after_seconds="1", output_dir=str(tmp_path / "real")
     )
-    assert run.wait(100) == Exit.OK, run.said() + run.complained()
+    assert run.wait() == Exit.OK, run.said() + run.complained()
     summary = json.loads(run.said().splitlines()[-1])
     cases: dict[str, dict[str, Any]] = {one["case"]: one for one in summary["cases"]}
     assert summary["ok"] is True
@@ -83,7 +83,7 @@ def test_every_case_ends_as_it_must_by_the_path_it_must(demo: Demo, tmp_path: Pa
 
 def test_in_a_pipe_it_tells_what_happens_in_lines_and_ends_with_a_table(demo: Demo) -> None:
     run = demo("--case", "webhook", "--case", "failed")
-    assert run.wait(40) == Exit.OK, run.said() + run.complained()
+    assert run.wait() == Exit.OK, run.said() + run.complained()
     said = run.said()
     assert re.search(r"^ +\d+\.\d s  webhook healthy  completed: handed off$", said, re.MULTILINE)
     assert re.search(r"^case +outcome +won by +looks +webhooks$", said, re.MULTILINE)
@@ -95,37 +95,45 @@ def test_in_a_pipe_it_tells_what_happens_in_lines_and_ends_with_a_table(demo: De
     assert "\x1b" not in said
 
 
+def fails_saying(words: str, run_it: Callable[[tuple[str, str]], Child]) -> Child:
+    """The run that ends so; on a machine that did not come so far in a short time it is given longer."""
+    for seconds in ("7", "20", "60"):
+        run = run_it(("--deadline", seconds))
+        assert run.wait() == Exit.OTHERWISE, run.said() + run.complained()
+        if words in run.said():
+            return run
+    raise AssertionError(run.said())
+
+
 def test_a_receiver_that_takes_no_webhook_fails_it(demo: Demo) -> None:
-    run = demo("--case", "webhook", "--deadline", "7", webhook_max_bytes="1024")
-    assert run.wait(40) == Exit.OTHERWISE
-    assert (
-        "webhook healthy: it is waiting, not completed; it is not over; 0 webhooks, not 1 to 9" in run.said()
-    )
+    words = "webhook healthy: it is waiting, not completed; it is not over; 0 webhooks, not 1 to 9"
+    fails_saying(words, lambda deadline: demo("--case", "webhook", *deadline, webhook_max_bytes="1024"))
 
 
 def test_a_poller_that_gets_no_answer_fails_it(demo: Demo) -> None:
-    run = demo("--case", "failed", "--deadline", "8", look_timeout_seconds="0.00001")
-    assert run.wait(40) == Exit.OTHERWISE
-    assert "the provider fails it: it is not over" in run.said()
+    run = fails_saying(
+        "the provider fails it: it is not over",
+        lambda deadline: demo("--case", "failed", *deadline, look_timeout_seconds="0.00001"),
+    )
     assert "the reason is 'None'" in run.said()
 
 
 def test_a_poller_that_dies_fails_it_with_the_end_of_its_log(demo: Demo) -> None:
     run = demo("--case", "two", fault_point="look.claimed")
-    assert run.wait(40) == Exit.OTHERWISE
+    assert run.wait() == Exit.OTHERWISE
     assert "error: orchestrator ended by itself (signal 9)" in run.complained()
     assert "fault point reached: look.claimed" in run.complained()
 
 
 def test_a_worker_that_dies_fails_it(demo: Demo) -> None:
     run = demo("--case", "webhook", fault_point="hand_off.claimed")
-    assert run.wait(40) == Exit.OTHERWISE
+    assert run.wait() == Exit.OTHERWISE
     assert "fault point reached: hand_off.claimed" in run.complained()
 
 
 def test_a_worker_that_creates_nothing_fails_it(demo: Demo) -> None:
     run = demo("--case", "webhook", "--deadline", "4", create_timeout_seconds="0.00001")
-    assert run.wait(40) == Exit.OTHERWISE
+    assert run.wait() == Exit.OTHERWISE
     assert "1 of 1 did not go as they must" in run.said()
 
 

@@ -44,4 +44,4 @@ def test_processes_that_wait_for_it_stop_when_told(
         fleet.stop(role)
         took = time.monotonic() - began
         print(f"{role} stopped in {took:.1f} s")
-        assert took < DRAIN + 20, "it waits for Redis"
+        assert took < DRAIN + 60, "it waits for Redis"

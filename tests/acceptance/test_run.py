@@ -12,6 +12,7 @@ import pytest
 
 from orchestrator.cli.exits import Exit
 from tests.acceptance.conftest import Begin
+from tests.acceptance.load import finish
 from tests.acceptance.processes import Child, clean_environment, program
 from tests.acceptance.sandbox import API_KEY, Sandbox
 
@@ -88,7 +89,7 @@ def test_without_a_key_it_says_which_one_is_missing(start: Start) -> None:
 def test_an_interrupted_job_is_kept_and_continued(
     start: Start, begin: Begin, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    run = start(duration=4)
+    run = start(outcome="never")
     run.until_said("waiting")
     os.kill(run.pid, signal.SIGINT)
     assert run.wait() == Exit.INTERRUPTED
@@ -96,6 +97,7 @@ def test_an_interrupted_job_is_kept_and_continued(
     orchestrator = begin(sandbox, data_dir=tmp_path / "data")
     orchestrator.start()
     (job,) = [one.id for one in orchestrator.database.jobs()]
+    finish(orchestrator, sandbox, [job])
     orchestrator.database.wait([job])
     assert orchestrator.database.job(job).state == "completed"
     assert len(sandbox.truth(job)) == 1
@@ -116,6 +118,6 @@ def test_with_an_endpoint_it_receives_webhooks_itself(start: Start, begin: Begin
     settings = begin(sandbox).settings  # its port is where the sandbox sends webhooks to
     names = ("PORT", "WEBHOOK_ENDPOINT_ID", "WEBHOOK_SECRETS")
     ours = {f"ORCHESTRATOR_{name}": settings[f"ORCHESTRATOR_{name}"] for name in names}
-    run = start("--json", environment=ours | {"ORCHESTRATOR_POLL_AFTER_SECONDS": "60"}, duration=0.5)
+    run = start("--json", environment=ours | {"ORCHESTRATOR_POLL_AFTER_SECONDS": "300"}, duration=0.5)
     assert run.wait() == Exit.OK, run.complained()
     assert json.loads(run.said().splitlines()[-1])["job"]["won_by"] == "webhook"

@@ -211,7 +211,7 @@ def test_a_large_file_is_padded_to_the_byte_and_its_asset_can_lie(sandbox: Sandb
 def test_content_can_be_slow(sandbox: Sandbox) -> None:
     job, began = sandbox.done(content_rate=20_000), time.monotonic()
     size = len(sandbox.content(job).content)
-    assert 0.8 * size / 20_000 < time.monotonic() - began < 3 * size / 20_000
+    assert time.monotonic() - began > 0.8 * size / 20_000
 
 
 def test_content_over_the_cap_is_refused_when_declared(sandbox: Sandbox) -> None:

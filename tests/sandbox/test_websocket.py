@@ -16,7 +16,7 @@ from tests.sandbox.harness import EXAMPLES, KEY, Sandbox, shape
 @contextmanager
 def following(sandbox: Sandbox, job: str, query: str = "", key: str = KEY) -> Iterator[ClientConnection]:
     url = f"ws{sandbox.url.removeprefix('http')}/async/video/{job}/ws{query}"
-    with connect(url, additional_headers={"Authorization": f"Bearer {key}"}) as socket:
+    with connect(url, additional_headers={"Authorization": f"Bearer {key}"}, open_timeout=LONG) as socket:
         yield socket
 
 

@@ -30,7 +30,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 def up(folder: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Orchestrator]:
     """A running orchestrator; commands of the test work on its database."""
     sandbox.reset()
-    made = Orchestrator(folder, sandbox.url)
+    made = Orchestrator(folder, sandbox.url, poll_after_seconds=300)  # webhooks come first, on any machine
     sandbox.call(made.receiver)
     made.start()
     for name, value in made.settings.items():

@@ -24,6 +24,7 @@ from orchestrator.store.workers import Pulse
 from orchestrator.web import receiver
 from orchestrator.web.receiver import make_receiver
 from tests.integration.receiver.door import Door, example
+from tests.patience import LONG
 from tests.sandbox.harness import until
 from tests.servers.fixtures import NewDatabase
 from tests.servers.postgres import Databases
@@ -54,7 +55,7 @@ def test_a_body_that_drips_is_answered_408_and_hung_up_on(
                 break
             except TimeoutError:
                 continue
-        connection.settimeout(5)
+        connection.settimeout(LONG)
         while part := connection.recv(65_536):
             answer += part
     assert answer.startswith(b"HTTP/1.1 408")
