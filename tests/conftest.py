@@ -10,7 +10,11 @@ pytest_plugins = ("tests.servers.fixtures",)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--soak", action="store_true", help="faults last as long as in life: minutes, not seconds"
+        "--soak",
+        type=float,
+        default=0.0,
+        metavar="MINUTES",
+        help="faults last as long as in life, so many minutes at most; without it they last seconds",
     )
 
 
@@ -28,9 +32,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def soak(pytestconfig: pytest.Config) -> bool:
-    """Whether there is time: stories take the long durations then."""
-    return bool(pytestconfig.getoption("--soak"))
+def soak(pytestconfig: pytest.Config) -> float:
+    """Seconds that a fault may last; 0: no longer than it takes to show."""
+    return 60.0 * float(pytestconfig.getoption("--soak"))
 
 
 @pytest.fixture(autouse=True)

@@ -72,7 +72,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.line(f"{layer:<14}" + ", ".join(f"{n} {name}" for name, n in outcomes.items()))
     left = _left_to_soak(config)
     if left:
-        terminalreporter.line(f"not run, since it takes minutes: {len(left)}; `make soak` does, or `--soak`")
+        terminalreporter.line(f"not run, since it takes minutes: {len(left)}; `make soak` does, or --soak 3")
     for nodeid in left:
         terminalreporter.line(f"    {nodeid}")
     for report in _skipped_against_the_rules(config):
