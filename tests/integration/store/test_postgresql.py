@@ -1,5 +1,6 @@
 """What only PostgreSQL does: limits, pools, a server that may be away. All else here runs on both."""
 
+import re
 import threading
 
 import pytest
@@ -194,8 +195,10 @@ def test_a_server_that_is_away_is_an_error_that_says_so_and_its_return_needs_not
     for _ in range(2):
         with pytest.raises(StoreError) as caught:
             keep(store, a_job())
-        assert "start PostgreSQL" in caught.value.hint
+        # The first one may still meet a connection that broke in the middle of something.
+        assert re.search("start PostgreSQL|the database server went away", caught.value.hint)
         assert caught.value.retry.again
+    assert "start PostgreSQL" in caught.value.hint
     own_postgres.start()
     keep(store, a_job())
     assert read(store).id == "job_1"
