@@ -234,7 +234,7 @@ _HINTS = {
     "disk is full": "free some space on the disk that holds the database; nothing is lost",
     "No space left": "free some space on the database server's disk; nothing is lost",
     "could not extend file": "free some space on the database server's disk; nothing is lost",
-    "read-only transaction": "this server is a standby: point ORCHESTRATOR_DATABASE_URL at the one that is written",
+    "read-only transaction": "this server is a standby: point ORCHESTRATOR_DATABASE_URL at the primary",
     "readonly": "make the database file and its folder writable for this user",
     "unable to open": "check that the folder of the database exists and is writable",
     "locked": "another program holds the database; it is tried again",
