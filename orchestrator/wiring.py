@@ -80,6 +80,7 @@ def build(settings: Settings, store: Store, *, asks_gateway: bool = True) -> Con
         random=random.random,
         new_id=new_id,
         pause=time.sleep,
+        clock=time.monotonic,
         rejections=Quota(time.monotonic),
     )
 

@@ -76,7 +76,8 @@ class Places:
 class Context:
     """The tools of one process.
 
-    `random` gives numbers in [0, 1), `new_id` unique sortable ids, `pause` waits for some seconds.
+    `random` gives numbers in [0, 1), `new_id` unique sortable ids, `pause` waits for some seconds, and
+    `clock` counts seconds of this process; what rows tell is judged by the database's.
     `gateways` and `webhook_secrets` are by account. A process that never asks the gateway has no gateways.
     """
 
@@ -90,6 +91,7 @@ class Context:
     random: Callable[[], float]
     new_id: Callable[[], str]
     pause: Callable[[float], object]
+    clock: Callable[[], float]
     rejections: Quota
     breakers: Breakers = field(default_factory=Breakers)
     turns: Turns = field(default_factory=Turns)

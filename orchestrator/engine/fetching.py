@@ -13,8 +13,8 @@ from orchestrator.gateway.content import Content
 from orchestrator.sinks import Staging
 from orchestrator.store import hand_offs
 
-LEASE = 120.0  # seconds; renewed while bytes flow
-RENEW_EVERY = 32  # chunks of 256 KiB: 8 MiB
+LEASE = 120.0  # seconds; renewed while bytes flow, however slowly
+RENEW_EVERY = 30.0  # seconds; whatever is waited for in between takes a minute at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,12 @@ def fetch(
 ) -> Fetched:
     """Stream an output into a staging. Raises ContentError or DestinationError and leaves nothing behind."""
     assert job.gateway_id is not None  # only a job that the gateway has can complete
-    gateway = context.gateways[job.account_id]
+    gateway, lease = context.gateways[job.account_id], _Lease(context, claimed)
     with context.http.enter(gateway.content(job.gateway_id, output.index)) as content:
+        lease.keep()
         staging = stage(content.mime_type)
         try:
-            count = _copy(context, claimed, content, staging)
+            count = _copy(context, lease, content, staging)
             _check_count(count, content, output)
         except BaseException:
             staging.discard()
@@ -43,11 +44,11 @@ def fetch(
     return Fetched(staging, content.mime_type, count)
 
 
-def _copy(context: Context, claimed: HandOff, content: Content, staging: Staging) -> int:
+def _copy(context: Context, lease: _Lease, content: Content, staging: Staging) -> int:
     walk = BoxWalk() if content.mime_type == "video/mp4" else None
     count = 0
     try:
-        for number, chunk in enumerate(context.http.each(content.chunks()), start=1):
+        for chunk in context.http.each(content.chunks()):
             count += len(chunk)
             if count > context.settings.output_max_bytes:
                 raise ContentError(
@@ -58,8 +59,7 @@ def _copy(context: Context, claimed: HandOff, content: Content, staging: Staging
             if walk is not None:
                 walk.feed(chunk)
             staging.write(chunk)
-            if number % RENEW_EVERY == 0:
-                _renew(context, claimed)
+            lease.keep()
         if walk is not None and count:
             walk.finish()
     except Mp4Error as error:
@@ -76,7 +76,20 @@ def _check_count(count: int, content: Content, output: Output) -> None:
             raise ContentError(f"{count} bytes came, {who} says {said}", hint="it is fetched again")
 
 
-def _renew(context: Context, claimed: HandOff) -> None:
-    with context.store.write(durable=False) as tx:
-        if not hand_offs.renew_if_ours(tx, claimed, lease=LEASE):
-            raise LeaseLost("the lease went to another attempt", hint="that one goes on")
+class _Lease:
+    """The lease of one attempt, renewed as time passes."""
+
+    def __init__(self, context: Context, claimed: HandOff) -> None:
+        self._context = context
+        self._claimed = claimed
+        self._renewed_at = context.clock()
+
+    def keep(self) -> None:
+        """Renew it if it is time. Raises LeaseLost when it went to another attempt."""
+        now = self._context.clock()
+        if now - self._renewed_at < RENEW_EVERY:
+            return
+        with self._context.store.write(durable=False) as tx:
+            if not hand_offs.renew_if_ours(tx, self._claimed, lease=LEASE):
+                raise LeaseLost("the lease went to another attempt", hint="that one goes on")
+        self._renewed_at = now

@@ -152,6 +152,7 @@ class World:
             random=self.chance.random.random,
             new_id=self._new_id,
             pause=self.scheduler.wait,
+            clock=self.clock,
             rejections=Quota(self.clock),
         )
         process.send = Sender(cast("Any", self.broker), self.clock)

@@ -11,17 +11,16 @@ import pytest
 
 from orchestrator import fault_points, wiring
 from orchestrator.core.effects import owed_outputs
-from orchestrator.core.job import Blame, HandOff, HandOffState, OutputSeen
+from orchestrator.core.job import Blame, HandOffState, OutputSeen
 from orchestrator.core.lifecycle import State
 from orchestrator.engine import fetching
-from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.http_loop import HttpLoop
 from orchestrator.engine.replay import replay_hand_off
 from orchestrator.engine.resolve import cancel
 from orchestrator.errors import NotAllowed
 from orchestrator.fault_points import FaultPoint
-from orchestrator.sinks.folder import FolderSink
+from orchestrator.sinks.folder import FolderSink, FolderStaging
 from orchestrator.store import hand_offs, outputs, workers
 from tests.integration.engine.harness import Engine, NewEngine
 from tests.sandbox.harness import Sandbox
@@ -226,38 +225,59 @@ def test_what_was_missing_may_be_asked_for_again(new_engine: NewEngine) -> None:
 # leases and deaths
 
 
-def test_a_lease_is_renewed_while_bytes_flow(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "RENEW_EVERY", 1)
-    job_id = completed(engine, content_bytes=1_500_000)
-    seen: list[float] = []
-    real = hand_offs.renew_if_ours
+def slow(engine: Engine, monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[float]:
+    """Let each piece of content take so long; the moments at which a lease is renewed."""
+    renewed: list[float] = []
+    real, real_write = hand_offs.renew_if_ours, FolderStaging.write
 
-    def renewed(*args: Any, **more: Any) -> bool:
-        engine.now += 100  # more than the lease, all in all
-        seen.append(engine.now)
+    def renew(*args: Any, **more: Any) -> bool:
+        renewed.append(engine.now)
         return real(*args, **more)
 
-    monkeypatch.setattr(hand_offs, "renew_if_ours", renewed)
-    engine.hand_off()
-    assert len(seen) >= 3
+    def write(self: Any, chunk: bytes) -> None:
+        engine.later(seconds)
+        real_write(self, chunk)
+
+    monkeypatch.setattr(FolderStaging, "write", write)
+    monkeypatch.setattr(hand_offs, "renew_if_ours", renew)
+    engine.context.clock = lambda: engine.now
+    return renewed
+
+
+def test_a_lease_is_renewed_however_slowly_bytes_flow(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = completed(engine, content_bytes=1_500_000)
+    renewed = slow(engine, monkeypatch, seconds=fetching.LEASE - 1)
+    assert engine.hand_off() == []
+    assert len(renewed) >= 5
     assert engine.states(job_id) == [DONE]
+    assert engine.owed(job_id)[0].fence == 1
+
+
+def test_a_lease_is_not_renewed_while_bytes_come_quickly(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    completed(engine, content_bytes=1_500_000)
+    renewed = slow(engine, monkeypatch, seconds=1)
+    assert engine.hand_off() == []
+    assert renewed == []
 
 
 def test_an_attempt_that_lost_its_lease_while_fetching_leaves_the_rest_to_the_other(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetching, "RENEW_EVERY", 1)
     job_id = completed(engine, content_bytes=1_000_000)
-    real = fetching._renew
+    slow(engine, monkeypatch, seconds=200)  # asleep for longer than its lease
+    real_write = FolderStaging.write
 
-    def overtaken(context: Context, claimed: HandOff) -> None:
-        engine.now += 200  # this attempt was asleep for longer than its lease
+    def overtaken(self: FolderStaging, chunk: bytes) -> None:
+        real_write(self, chunk)
         with engine.store.write() as tx:
             workers.join(tx, "other", host="there", pid=3)
             assert hand_offs.claim_due(tx, worker="other", lease=60)
-        real(context, claimed)
 
-    monkeypatch.setattr(fetching, "_renew", overtaken)
+    monkeypatch.setattr(FolderStaging, "write", overtaken)
     assert engine.hand_off() == []
     assert engine.files() == {}
     (one,) = engine.owed(job_id)
