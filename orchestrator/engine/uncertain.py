@@ -7,7 +7,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from orchestrator.core.job import Job, Observation, Source, job_of_session
 from orchestrator.core.lifecycle import Seen, State
@@ -26,6 +26,18 @@ from orchestrator.telemetry import Event, log
 
 SEARCH_FOR_PERSON_EVERY = 60.0  # seconds, once a person was asked
 FOREIGN_KEPT = 10_000
+NOT_FOUND = 404  # not this account's, or deleted since
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a search saw of the gateway jobs that any attempt made, by the id of our job.
+
+    `whole` holds the accounts whose list was read, with every job on it that may be ours.
+    """
+
+    seen: dict[str, list[Observation]] = field(default_factory=lambda: defaultdict(list))
+    whole: set[str] = field(default_factory=set)
 
 
 def resolve(context: Context, unsure: Sequence[Job]) -> list[FollowUp]:
@@ -35,25 +47,27 @@ def resolve(context: Context, unsure: Sequence[Job]) -> list[FollowUp]:
         follow_ups: list[FollowUp] = []
         for job in sorted(unsure, key=lambda job: job.id):  # the order in which rows are held
             with alone(tx, Event.LOOK_BROKE, job.id):
-                follow_ups += _keep(context, tx, job, found.get(job.id, []))
+                follow_ups += _keep(context, tx, job, found)
         return follow_ups
 
 
-def _search(context: Context, unsure: Sequence[Job]) -> dict[str, list[Observation]]:
-    """Our job id → what was seen of the gateway jobs that any of its attempts made."""
-    found: dict[str, list[Observation]] = defaultdict(list)
+def _search(context: Context, unsure: Sequence[Job]) -> _Found:
+    found = _Found()
     for account in {job.account_id for job in unsure}:
         # An error answer names the request it answers, and a job has the id of the request that made it.
         named = [job.request_id for job in unsure if job.account_id == account and job.request_id]
-        for gateway_id, snapshot in _strangers(context, account, named).items():
+        opened, whole = _strangers(context, account, named)
+        for gateway_id, snapshot in opened.items():
             seen = replace(snapshot.observation, gateway_id=gateway_id)
-            found[job_of_session(snapshot.session_id or "")].append(seen)
+            found.seen[job_of_session(snapshot.session_id or "")].append(seen)
+        if whole:
+            found.whole.add(account)
     return found
 
 
-def _keep(context: Context, tx: Transaction, job: Job, found: Sequence[Observation]) -> list[FollowUp]:
+def _keep(context: Context, tx: Transaction, job: Job, found: _Found) -> list[FollowUp]:
     """Adopt what was found, or decide how to go on without."""
-    follow_ups = [up for seen in found for up in observe(context, tx, job.id, seen)]
+    follow_ups = [up for seen in found.seen.get(job.id, ()) for up in observe(context, tx, job.id, seen)]
     current = jobs.lock(tx, job.id)
     if current.fence != job.fence or current.state is not State.UNCERTAIN:
         return follow_ups  # it moved meanwhile: what was claimed says nothing about what it is now
@@ -61,7 +75,8 @@ def _keep(context: Context, tx: Transaction, job: Job, found: Sequence[Observati
         return follow_ups + observe(context, tx, job.id, Observation(Source.CLOCK, Seen.DEADLINE))
     waited = tx.now >= job.state_since + context.settings.uncertain_wait_seconds
     may_risk = context.settings.uncertain_policy is UncertainPolicy.RESUBMIT and not job.resubmitted
-    if waited and may_risk:
+    # Nothing found means something only if the list could be read: else the first create may well show up.
+    if waited and may_risk and job.account_id in found.whole:
         note = "resubmitted by the setting uncertain_policy: if the first create made a job, both are paid"
         return follow_ups + observe(context, tx, job.id, Observation(Source.CLOCK, Seen.RESUBMIT, note=note))
     return follow_ups + _search_again(context, tx, job, needs_person=waited)
@@ -78,37 +93,42 @@ def _search_again(context: Context, tx: Transaction, job: Job, *, needs_person: 
     return [FollowUp(Task.LOOK, due_at - tx.now)]
 
 
-def _strangers(context: Context, account: str, named: Sequence[str]) -> dict[str, Snapshot]:
-    """Gateway jobs that no job of ours owns: the recent ones, and those named."""
+def _strangers(context: Context, account: str, named: Sequence[str]) -> tuple[dict[str, Snapshot], bool]:
+    """Gateway jobs that no job of ours owns: the recent ones, and those named. And whether that is all."""
     gateway = context.gateways[account]
     try:
         listed = [seen.gateway_id for seen in context.http.run(gateway.list_recent()) if seen.gateway_id]
+        whole = True
     except GatewayError:
-        listed = []  # the next look asks again
+        listed, whole = [], False  # the next look asks again
     candidates = list(dict.fromkeys([*named, *listed]))
     with context.store.read() as tx:
         ours = jobs.known_gateway_ids(tx, account, candidates)
     strange = [one for one in candidates if one not in ours and one not in context.foreign]
-    opened = context.http.run(_open_all(gateway, strange))
+    opened, unread = context.http.run(_open_all(gateway, strange))
     _remember(context, opened)
-    return opened
+    return opened, whole and unread.isdisjoint(listed)
 
 
-async def _open_all(gateway: Gateway, gateway_ids: Sequence[str]) -> dict[str, Snapshot]:
+async def _open_all(gateway: Gateway, gateway_ids: Sequence[str]) -> tuple[dict[str, Snapshot], set[str]]:
+    """What could be opened, and what could not although it is there."""
     slots = asyncio.Semaphore(SNAPSHOTS_AT_ONCE)
     opened: dict[str, Snapshot] = {}
+    unread = set(gateway_ids)
 
     async def one(gateway_id: str) -> None:
         async with slots:
             try:
                 opened[gateway_id] = await gateway.snapshot(gateway_id)
-            except GatewayError:
-                return  # not remembered: the next look opens it again
+            except GatewayError as error:
+                if error.status != NOT_FOUND:
+                    return  # not remembered: the next look opens it again
+            unread.discard(gateway_id)
 
     with suppress(TimeoutError):
         async with asyncio.timeout(SNAPSHOTS_WITHIN):
             await asyncio.gather(*(one(gateway_id) for gateway_id in gateway_ids))
-    return opened
+    return opened, unread
 
 
 def _remember(context: Context, opened: dict[str, Snapshot]) -> None:

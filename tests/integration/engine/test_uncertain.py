@@ -11,7 +11,9 @@ from orchestrator.engine.context import Context
 from orchestrator.engine.observe import observe
 from orchestrator.engine.resolve import adopt, resubmit
 from orchestrator.engine.uncertain import SEARCH_FOR_PERSON_EVERY
-from orchestrator.errors import NotAllowed
+from orchestrator.errors import BadAnswer, NoAnswer, NotAllowed
+from orchestrator.gateway.client import Gateway
+from orchestrator.gateway.snapshot import Snapshot
 from tests.integration.engine.harness import Engine, NewEngine
 from tests.sandbox.harness import Receiver, Sandbox
 
@@ -50,6 +52,46 @@ def test_the_risk_of_paying_twice_is_taken_once_and_then_a_person_is_asked(
     assert posts(sandbox) == 2
 
 
+def test_the_risk_is_not_taken_before_the_list_could_be_read(risky: Engine, sandbox: Sandbox) -> None:
+    job_id = risky.created(create_error="cut")
+    sandbox.faults(gate_closed=True)  # of the list too
+    for _ in range(2):
+        job = risky.look_when_due(job_id)
+        assert (job.state, job.needs_person) == (State.UNCERTAIN, True)
+    sandbox.faults(gate_closed=False)
+    assert risky.look_when_due(job_id).state is State.ACCEPTED
+    assert posts(sandbox) == 1
+
+
+def test_the_risk_is_not_taken_while_a_job_on_the_list_cannot_be_opened(
+    risky: Engine, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = sandbox.create(session="somebody.1", duration=600)
+    job_id = risky.created(create_error="cut")
+
+    async def cut_off(_: Gateway, gateway_id: str) -> Snapshot:
+        raise NoAnswer(f"cut off before {gateway_id}")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Gateway, "snapshot", cut_off)
+        assert risky.look_when_due(job_id).state is State.UNCERTAIN
+    assert made not in risky.context.foreign
+    assert risky.look_when_due(job_id).state is State.ACCEPTED
+
+
+def test_what_is_listed_and_gone_is_not_waited_for(
+    risky: Engine, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.create(session="somebody.1", duration=600)
+    job_id = risky.created(create_error="cut")
+
+    async def gone(_: Gateway, gateway_id: str) -> Snapshot:
+        raise BadAnswer(f"{gateway_id} is not here", status=404)
+
+    monkeypatch.setattr(Gateway, "snapshot", gone)
+    assert risky.look_when_due(job_id).state is State.ACCEPTED
+
+
 def test_what_an_earlier_attempt_made_is_found_after_a_resubmit(engine: Engine, sandbox: Sandbox) -> None:
     job_id = engine.created(create_error="cut")
     resubmit(engine.context, job_id)
@@ -65,10 +107,10 @@ def test_a_search_says_nothing_of_an_attempt_that_began_meanwhile(
 ) -> None:
     job_id = risky.created(create_error="cut")
 
-    def overtaken(context: Context, _: Sequence[Job]) -> dict[str, list[Observation]]:
+    def overtaken(context: Context, unsure: Sequence[Job]) -> uncertain._Found:
         resubmit(context, job_id)
         risky.create()
-        return {}
+        return uncertain._Found(whole={job.account_id for job in unsure})
 
     monkeypatch.setattr(uncertain, "_search", overtaken)
     job = risky.look_when_due(job_id)
