@@ -15,7 +15,7 @@ from orchestrator.engine.follow_up import FollowUp
 from orchestrator.engine.observe import observe
 from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.gateway.webhooks import BadDelivery, Delivery, parse
-from orchestrator.store import inbox, jobs, workers
+from orchestrator.store import inbox, jobs, observations, workers
 from orchestrator.store.database import Transaction
 from orchestrator.store.inbox import Entry, EntryState
 from orchestrator.telemetry import Event, log
@@ -116,7 +116,9 @@ def match(context: Context, tx: Transaction, entry: Entry) -> tuple[FollowUp, ..
     job = _hold_job_of(tx, entry.account_id, delivery)
     if job is None or not inbox.match_if_waiting(tx, entry.id, job.id):
         return ()
-    return _bring(context, tx, entry.id, delivery, job, first=True).follow_ups
+    # Delivered again in the very moment in which its job became known, it was brought there already.
+    told = any(one.inbox_id == entry.id for one in observations.of_job(tx, job.id))
+    return _bring(context, tx, entry.id, delivery, job, first=not told).follow_ups
 
 
 def _bring(

@@ -17,7 +17,9 @@ from orchestrator.core.job import Observation, Source
 from orchestrator.core.lifecycle import Seen, State, Verdict
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.observe import observe
+from orchestrator.engine.sweep import sweep
 from orchestrator.fault_points import FaultPoint
+from orchestrator.store import jobs
 from orchestrator.store.database import sqlite_path
 from orchestrator.store.inbox import EntryState
 from orchestrator.web.receiver import make_receiver
@@ -121,6 +123,23 @@ def test_early_webhooks_that_name_no_session_are_applied_once_each(door: Door) -
     assert {entry.job_id for entry in door.inbox} == {"job_1"}
     told = [one.inbox_id for one in door.engine.timeline("job_1") if one.source is Source.WEBHOOK]
     assert len(told) == len(set(told))
+
+
+def test_an_early_webhook_delivered_again_while_its_job_becomes_known_is_applied_once(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door.knows(gateway_id=None, state=State.CREATING)
+    early = about("video.created", session_id=None)
+    assert door.post(early).status_code == 202
+    created = Observation(Source.CREATE, Seen.OPEN, gateway_id=GATEWAY_ID, attempt_id="job_1.1")
+    with door.engine.store.write() as tx:
+        observe(door.context, tx, "job_1", created)
+    with monkeypatch.context() as before:  # it read before that was committed
+        before.setattr(jobs, "by_gateway_id", lambda *_: None)
+        assert door.post(early).status_code == 202
+    sweep(door.context)
+    assert door.inbox[0].state is EntryState.APPLIED
+    assert [one.source for one in door.engine.timeline("job_1")] == [Source.CREATE, Source.WEBHOOK]
 
 
 def test_an_early_webhook_that_carries_the_session_is_applied_at_once(door: Door) -> None:
