@@ -19,9 +19,12 @@ class Fault(StrEnum):
     ANSWER_LOST = "answer_lost"  # the gateway acts, its answer is cut
     NO_CONNECTION = "no_connection"  # the connection is refused: surely not sent
     SLOW_NETWORK = "slow_network"  # an answer takes tens of seconds, maybe longer than anybody waits
+    RETRY_AFTER = (
+        "retry_after"  # an answer asks to be left alone for long, as what stands before a gateway may
+    )
     LOOK_502 = "look_502"  # a GET answers 502, whatever the job's state
     LIST_502 = "list_502"  # the list or a snapshot answers an error
-    LIVE_REGRESSES = "live_regresses"  # after the stored end a GET shows something else
+    LIVE_REGRESSES = "live_regresses"  # after the stored end a GET shows anything but that end
     CRIES_WOLF = "cries_wolf"  # a GET shows a bad end that the gateway does not store
     NOT_FINALISED = "not_finalised"  # a GET shows the end, and the gateway fails to store it at once
     CREATE_THROTTLED = "create_throttled"  # 429: surely no job
@@ -44,20 +47,30 @@ class Fault(StrEnum):
     PAUSE = "pause"  # a process stands still, then goes on as if nothing had been
     DATABASE_AWAY = "database_away"  # a transaction cannot begin
     COMMIT_UNKNOWN = "commit_unknown"  # a commit took effect, but its caller is told that it failed
-    OLDER_READ = "older_read"  # a locking read shows what another transaction has overtaken
+    OLDER_READ = "older_read"  # a read that holds nothing shows a job as it was some seconds ago
     SINK_FAILS = "sink_fails"  # a destination takes nothing
     SINK_HALF = "sink_half"  # a destination takes it, and says that it failed
     SINK_SLOW = "sink_slow"  # a destination takes long
     CONTENT_502 = "content_502"  # the content cannot be fetched now
+    CONTENT_SLOW = "content_slow"  # it takes minutes to come
     CONTENT_CUT = "content_cut"  # it stops in the middle, with an error or without
 
 
 RATES = (0.05, 0.15, 0.4)
 COMMON = 0.3  # of the seeds have a given kind of fault
-OFTEN = {Fault.DATABASE_AWAY: (0.01, 0.04), Fault.CRASH: (0.02, 0.1), Fault.STALL: (0.03, 0.15)}
+# Of those that have to meet something rare.
+COMMONER = {Fault.LIVE_REGRESSES: 0.7, Fault.LIST_502: 0.5, Fault.OLDER_READ: 0.8, Fault.CONTENT_CUT: 0.5}
+OTHERWISE = {
+    Fault.DATABASE_AWAY: (0.01, 0.04),
+    Fault.CRASH: (0.02, 0.1),
+    Fault.STALL: (0.03, 0.15),
+    Fault.LIST_502: (0.3, 1.0),  # also for as long as there are faults at all
+    Fault.LIVE_REGRESSES: (0.3, 0.9),
+    Fault.OLDER_READ: (0.3, 0.9),
+}
 SELDOM = dict.fromkeys(  # has few occasions in a life
     [one for one in Fault if one.startswith(("hook_", "webhook_", "content_"))]
-    + [Fault.LIVE_REGRESSES, Fault.CRIES_WOLF, Fault.NOT_FINALISED],
+    + [Fault.CRIES_WOLF, Fault.NOT_FINALISED],
     (0.15, 0.5),
 )
 
@@ -73,6 +86,7 @@ class Scenario:
     quick: bool  # no switches of turns but where somebody waits
     hooks: bool  # the account has a webhook endpoint
     resubmits: bool  # uncertain creates are risked again by setting
+    uncertain_wait: float  # until an uncertain create is left to a person, or risked again
     deadline: float
     list_reaches: int
     strangers: float  # other programs' jobs per second
@@ -85,8 +99,8 @@ def draw(random: Random) -> Scenario:
     calm = random.random() < 0.05
     rates = {}
     for fault in Fault:
-        if random.random() < COMMON and not calm:
-            rates[fault] = random.choice((OFTEN | SELDOM).get(fault, RATES))
+        if random.random() < COMMONER.get(fault, COMMON) and not calm:
+            rates[fault] = random.choice((SELDOM | OTHERWISE).get(fault, RATES))
     return Scenario(
         rates=rates,
         heals_at=random.choice((60.0, 150.0, 300.0)),
@@ -94,7 +108,8 @@ def draw(random: Random) -> Scenario:
         workers=random.choice((1, 2, 2, 3)),
         quick=random.random() < 0.3,
         hooks=random.random() < 0.85,
-        resubmits=random.random() < 0.15,
+        resubmits=random.random() < 0.3,
+        uncertain_wait=random.choice((8.0, 60.0)),
         deadline=random.choice((60.0, 120.0, 300.0, 900.0)),
         list_reaches=random.choice((2, 5, 100)),
         strangers=random.choice((0.0, 0.0, 0.05, 0.3)),

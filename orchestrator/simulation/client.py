@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.core.job import Observation
 from orchestrator.errors import ContentError, NoAnswer, Unreachable
-from orchestrator.gateway import vocabulary
+from orchestrator.gateway import error_answers, vocabulary
 from orchestrator.gateway.content import content_error
 from orchestrator.gateway.create_answer import CreateAnswer, CreateClass, classify, no_answer
 from orchestrator.gateway.error_answers import explain
@@ -23,17 +23,23 @@ from orchestrator.simulation.tools import Chance
 
 LOOK_WITHIN = 10.0
 CREATE_WITHIN = 30.0
+RETRY_AFTER = (3, 45, 150)  # seconds
+SLOWEST_PIECE = 55.0  # seconds; the real client waits no longer than 60
 
 
 @dataclass(slots=True)
 class PretendClient:
-    """Stands in for `orchestrator.gateway.client.Gateway`. `asks` is told of every question sent."""
+    """Stands in for `orchestrator.gateway.client.Gateway`.
+
+    `asks` is told of every question sent, `hears` of every answer that came.
+    """
 
     server: PretendGateway
     scheduler: Scheduler
     chance: Chance
     has_endpoint: bool
     asks: Callable[[str, str], None]
+    hears: Callable[[str, str, Answer], None]
 
     async def create(
         self, request: Mapping[str, Any], *, session_id: str, webhook_events: Sequence[str] | None
@@ -46,46 +52,45 @@ class PretendClient:
         hooks = bool(webhook_events) and self.has_endpoint and not refused
         samples = int(request.get("sample_count") or 1)
         try:
-            status, body = await self._ask(
+            came = await self._ask(
                 lambda: self._create(session_id, hooks=hooks, samples=samples), CREATE_WITHIN
             )
         except NoAnswer as error:
             answer = no_answer(CreateClass.UNCERTAIN, error.message)
         else:
-            answer = classify(status, {}, _bytes(body))
+            self.hears("create", session_id, came)
+            answer = classify(came.status, _headers(came), _bytes(came.body))
         told = replace(answer.observation, attempt_id=session_id)
         return replace(answer, observation=told, webhook_refused=refused)
 
     async def look(self, gateway_id: str) -> Observation:
         """Raises GatewayError."""
-        self.asks("look", gateway_id)
-        data = await self._get(lambda: self.server.look(gateway_id))
-        return replace(vocabulary.from_look(data, json.dumps(data)), gateway_id=gateway_id)
+        came = await self._get("look", gateway_id, lambda: self.server.look(gateway_id))
+        seen = vocabulary.from_look(came.body, json.dumps(came.body))
+        return replace(seen, gateway_id=gateway_id, retry_after=error_answers.retry_after(_headers(came)))
 
     async def list_recent(self, limit: int = 100) -> list[Observation]:
         """Raises GatewayError."""
-        self.asks("list", "")
-        data = await self._get(self.server.listed)
-        return [vocabulary.from_list(item) for item in data["data"]]
+        came = await self._get("list", "", self.server.listed)
+        return [vocabulary.from_list(item) for item in came.body["data"]]
 
     async def snapshot(self, gateway_id: str) -> Snapshot:
         """Raises GatewayError."""
-        self.asks("snapshot", gateway_id)
-        data = await self._get(lambda: self.server.snapshot(gateway_id))
-        return Snapshot(data["session_id"], vocabulary.from_list(data))
+        came = await self._get("snapshot", gateway_id, lambda: self.server.snapshot(gateway_id))
+        return Snapshot(came.body["session_id"], vocabulary.from_list(came.body))
 
     @asynccontextmanager
     async def content(self, gateway_id: str, index: int = 0) -> AsyncIterator[PretendContent]:
         """Raises ContentError."""
         self.asks("content", f"{gateway_id}/{index}")
         try:
-            status, body = await self._ask(lambda: self.server.content(gateway_id, index), LOOK_WITHIN)
+            came = await self._ask(lambda: self.server.content(gateway_id, index), LOOK_WITHIN)
         except (NoAnswer, Unreachable) as error:
             raise ContentError(error.message) from None
-        if status != 200:
-            raise content_error(explain(status, {}, _bytes(body)))
+        if came.status != 200:
+            raise content_error(explain(came.status, _headers(came), _bytes(came.body)))
         mime_type = self.server.jobs[gateway_id].mime_type
-        yield PretendContent(mime_type, None, body, self.chance)
+        yield PretendContent(mime_type, None, came.body, self.chance)
 
     async def aclose(self) -> None:
         """There is nothing to close."""
@@ -93,27 +98,26 @@ class PretendClient:
     def _create(self, session_id: str, *, hooks: bool, samples: int) -> Answer:
         happens, random = self.chance.happens, self.chance.random
         if happens(Fault.CREATE_THROTTLED):
-            return 429, {"error": "key_limit_exceeded", "description": "too many"}
+            return Answer(429, {"error": "key_limit_exceeded", "description": "too many"})
         if happens(Fault.CREATE_REFUSED):
-            return random.choice(((400, {"error": "validation_error"}), (502, _all_refused())))
-        job = None
-        made = {"wants_hooks": hooks, "samples": samples}
+            return random.choice((Answer(400, {"error": "validation_error"}), Answer(502, _all_refused())))
+        unclear = None
         if happens(Fault.CREATE_500):
-            if random.random() < 0.5:
-                self.server.make(session_id, **made)  # type: ignore[arg-type]
-            return 500, "Internal Server Error"
-        if happens(Fault.CREATE_502):
-            if random.random() < 0.5:
-                self.server.make(session_id, **made)  # type: ignore[arg-type]
-            return 502, {"error": "upstream_error", "reason": "async_job_persistence_failed"}
-        job = self.server.make(session_id, **made)  # type: ignore[arg-type]
-        return 200, {"id": job.id, "requestId": job.id, "status": "queued", "progress": 0}
+            unclear = Answer(500, "Internal Server Error")
+        elif happens(Fault.CREATE_502):
+            unclear = Answer(502, {"error": "upstream_error", "reason": "async_job_persistence_failed"})
+        if unclear is not None and random.random() < 0.5:
+            return unclear
+        job = self.server.make(session_id, wants_hooks=hooks, samples=samples)
+        return unclear or self.server.answers_create(job)
 
-    async def _get(self, act: Callable[[], Answer]) -> Any:
-        status, body = await self._ask(act, LOOK_WITHIN)
-        if status != 200:
-            raise explain(status, {}, _bytes(body)).as_error()
-        return body
+    async def _get(self, what: str, about: str, act: Callable[[], Answer]) -> Answer:
+        self.asks(what, about)
+        came = await self._ask(act, LOOK_WITHIN)
+        self.hears(what, about, came)
+        if came.status != 200:
+            raise explain(came.status, _headers(came), _bytes(came.body)).as_error()
+        return came
 
     async def _ask(self, act: Callable[[], Answer], within: float) -> Answer:
         """A question and its answer; raises Unreachable or NoAnswer as the network has it."""
@@ -128,6 +132,8 @@ class PretendClient:
 
             def arrive() -> None:
                 answer = act()  # whatever becomes of whoever asked
+                if happens(Fault.RETRY_AFTER):
+                    answer = replace(answer, retry_after=self.chance.random.choice(RETRY_AFTER))
                 if not lost:
                     self.scheduler.after(back, lambda: _answer(answered, answer))
 
@@ -156,20 +162,30 @@ class PretendContent:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The bytes; raises ContentError when they stop coming. A cut may also go unsaid."""
-        half = len(self._body) // 2
+        half, quarter = len(self._body) // 2, len(self._body) // 4
         yield self._body[:half]
-        await asyncio.sleep(0.05)
+        await self._pass_time()
         if self._chance.happens(Fault.CONTENT_CUT):
             # A stream of another type than MP4 does not show where it ends: there the cut is told.
             if self.mime_type != "video/mp4" or self._chance.random.random() < 0.5:
                 raise ContentError("the content stopped coming (simulated)")
             return
-        yield self._body[half:]
+        yield self._body[half : half + quarter]
+        await self._pass_time()
+        yield self._body[half + quarter :]
+        await self._pass_time()
+
+    async def _pass_time(self) -> None:
+        await asyncio.sleep(SLOWEST_PIECE if self._chance.happens(Fault.CONTENT_SLOW) else 0.02)
 
 
 def _answer(waiting: asyncio.Future[Answer], answer: Answer) -> None:
     if not waiting.done():
         waiting.set_result(answer)
+
+
+def _headers(came: Answer) -> dict[str, str]:
+    return {} if came.retry_after is None else {"retry-after": str(came.retry_after)}
 
 
 def _bytes(body: Any) -> bytes:

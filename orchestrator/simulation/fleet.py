@@ -14,8 +14,10 @@ from orchestrator.engine.housekeeping import keep_house
 from orchestrator.engine.look import look
 from orchestrator.engine.sweep import sweep
 from orchestrator.simulation.chance import Fault
-from orchestrator.simulation.checking import Mirror, Row
+from orchestrator.simulation.checking import Mirror
 from orchestrator.simulation.database import Staged
+from orchestrator.simulation.invariants import Row
+from orchestrator.simulation.leases import HEARTBEAT
 from orchestrator.simulation.process import BEAT_EVERY, Process
 from orchestrator.simulation.scheduler import Crash, Scheduler, whoever
 from orchestrator.simulation.tools import Chance
@@ -28,6 +30,7 @@ USE_CASES: dict[Task, Callable[[Context], list[FollowUp] | None]] = {
     Task.LOOK: look,
     Task.HAND_OFF: hand_off,
 }
+DOUBTS = 4  # heartbeats after which a process that doubts has given back whatever it had left behind
 LONGEST_GAP = 30.0  # seconds between sweeps that would find nothing
 STALLS = (1.0, 12.0, 300.0)
 PAUSES = (4.0, 20.0, 150.0)
@@ -87,7 +90,26 @@ class Fleet:
             process.joined = True
             process.beats_since = process.last_beat = self.scheduler.now
 
-        process.begin("heartbeat", beat)
+        process.begin(HEARTBEAT, beat)
+
+    def _doubt(self, process: Process) -> None:
+        """The database failed this process: its next heartbeats look for leases that were left behind."""
+        process.context.held.doubt()
+        if not process.doubts:
+            self._give_back_later(process)
+        process.doubts = DOUBTS
+
+    def _give_back_later(self, process: Process) -> None:
+        def give_back() -> None:
+            try:
+                process.context.held.give_back(process.context)
+            except Staged:
+                process.doubts = DOUBTS
+            process.doubts -= 1
+            if process.doubts:
+                self._give_back_later(process)
+
+        self.scheduler.after(BEAT_EVERY, lambda: process.begin(HEARTBEAT, give_back), process)
 
     def die(self, process: Process) -> None:
         """Kill a process; a worker and the receiver live again after a while."""
@@ -126,6 +148,12 @@ class Fleet:
     def held(self, row: Row) -> bool:
         """Whether the lease on a row is live."""
         return row["leased_by"] is not None and self.free_at(row) > self.scheduler.now
+
+    def worked_on(self, table: str, row: Row) -> bool:
+        """Whether an activity works under the lease on a row."""
+        process = self.lives[row["leased_by"]]
+        lease = (table, row["id"])
+        return any(one.going and one.holds.get(lease) == row["fence"] for one in process.activities)
 
     def free_at(self, row: Row) -> float:
         """When somebody else may take a row, as far as can be told now."""
@@ -166,6 +194,7 @@ class Fleet:
                 send(follow_ups)
             send([FollowUp(task)])
         except Staged as error:
+            self._doubt(process)
             self.chance.trace(process.name, f"{task} ends: {error.message}")
 
     def due_now(self, task: Task) -> bool:

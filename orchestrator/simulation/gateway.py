@@ -12,10 +12,18 @@ from orchestrator.simulation.scheduler import Scheduler
 from orchestrator.simulation.tools import Chance
 
 TERMINAL = ("completed", "failed", "cancelled", "expired")
+CONTRADICTIONS = ("processing", "queued", *("completed",) * 3, *("failed",) * 3, "cancelled", "expired")
 TICK = 30.0  # seconds until the gateway notices by itself that a job has ended; a tenth of the real one
-ENDINGS = ("completed",) * 7 + ("failed", "failed", "cancelled", "expired")
+ENDINGS = ("completed",) * 6 + ("failed",) * 3 + ("cancelled", "expired")
 
-Answer = tuple[int, Any]  # status, and a JSON value or plain text
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the gateway answers: a JSON value or plain text. `retry_after` is in seconds."""
+
+    status: int
+    body: Any
+    retry_after: int | None = None
 
 
 @dataclass(slots=True)
@@ -35,8 +43,9 @@ class GatewayJob:
     tells_reason: bool
     mime_type: str
     missing: bool  # completed, and its content never comes
+    tells_session: bool  # to webhooks
     stored: str = "queued"
-    looks: int = 0
+    shown: set[str] = field(default_factory=set)  # every status that was ever shown live
 
 
 @dataclass(slots=True)
@@ -70,6 +79,7 @@ class PretendGateway:
             tells_reason=random.random() < 0.5,
             mime_type=random.choice(("video/mp4", "video/mp4", "video/webm")),
             missing=random.random() < 0.08,
+            tells_session=random.random() < 0.5,
         )
         self.jobs[job.id] = job
         if not session_id.startswith("stranger"):
@@ -89,51 +99,64 @@ class PretendGateway:
         """Whether the provider is done with it."""
         return self.scheduler.now >= job.ends_at
 
+    def made_for(self, session_id: str) -> list[GatewayJob]:
+        """The jobs that were made for one create attempt."""
+        return [job for job in self.jobs.values() if job.session_id == session_id]
+
     # what is asked of it
 
     def look(self, gateway_id: str) -> Answer:
         """GET: what the provider shows at this moment; an end that it shows is stored and announced."""
         job = self.jobs[gateway_id]
-        job.looks += 1
         if self.chance.happens(Fault.LOOK_502):
-            return 502, {"error": "upstream_error", "reason": "provider_fetch_failed", "request_id": "G-x"}
+            return Answer(
+                502, {"error": "upstream_error", "reason": "provider_fetch_failed", "request_id": "G-x"}
+            )
         status = self._live(job)
+        job.shown.add(status)
         over = status in TERMINAL and status == job.ending and self.ended(job)
         if over and job.stored not in TERMINAL and not self.chance.happens(Fault.NOT_FINALISED):
             self.finalise(job)
-        return 200, self._shown(job, status) | self._details(job, status)
+        return Answer(200, self._shown(job, status) | self._details(job, status))
 
     def listed(self) -> Answer:
         """The list: what is stored of the most recent jobs."""
         if self.chance.happens(Fault.LIST_502):
-            return 502, {"error": "upstream_error", "reason": "list_failed", "request_id": "G-x"}
+            return Answer(502, {"error": "upstream_error", "reason": "list_failed", "request_id": "G-x"})
         recent = list(self.jobs.values())[-self.list_reaches :]
-        return 200, {"data": [self._shown(job, job.stored) | {"outputs": []} for job in reversed(recent)]}
+        listed = [self._shown(job, job.stored) | {"outputs": []} for job in reversed(recent)]
+        return Answer(200, {"data": listed})
 
     def snapshot(self, gateway_id: str) -> Answer:
         """The first frame of a job's WebSocket: what is stored, and the session."""
         if self.chance.happens(Fault.LIST_502):
-            return 500, "Internal Server Error"
+            return Answer(500, "Internal Server Error")
         job = self.jobs[gateway_id]
-        return 200, self._shown(job, job.stored) | {"session_id": job.session_id}
+        return Answer(200, self._shown(job, job.stored) | {"session_id": job.session_id})
 
     def content(self, gateway_id: str, index: int) -> Answer:
         """The bytes of one output; an index that does not exist gets output 0."""
         job = self.jobs[gateway_id]
         if self.chance.happens(Fault.CONTENT_502):
-            return 502, {"error": "upstream_error", "reason": "provider_content_fetch_failed"}
+            return Answer(502, {"error": "upstream_error", "reason": "provider_content_fetch_failed"})
         if not self.ended(job):
-            return 409, {"error": "not_ready", "reason": "video_not_ready"}
+            return Answer(409, {"error": "not_ready", "reason": "video_not_ready"})
         if job.missing:
-            return 502, {"error": "upstream_error", "reason": "missing_video_uri"}
-        return 200, bytes_of(job, index)
+            return Answer(502, {"error": "upstream_error", "reason": "missing_video_uri"})
+        return Answer(200, bytes_of(job, index))
+
+    def answers_create(self, job: GatewayJob) -> Answer:
+        """What a create answers that is heard: also that the provider has ended the job already (1.1)."""
+        status = job.ending if self.ended(job) and self.chance.random.random() < 0.5 else "queued"
+        status = status if status in ("queued", "completed") else "failed"
+        job.shown.add(status)
+        return Answer(200, {"id": job.id, "requestId": job.id, "status": status, "progress": 0})
 
     def _live(self, job: GatewayJob) -> str:
+        """What the provider says now; it may contradict what is stored, a good end too (2.2)."""
         pick = self.chance.random.choice
-        if job.stored == "completed" and self.chance.happens(Fault.LIVE_REGRESSES):
-            return pick(("processing", "queued", "expired", "failed"))
         if job.stored in TERMINAL and self.chance.happens(Fault.LIVE_REGRESSES):
-            return "processing"
+            return pick([word for word in CONTRADICTIONS if word != job.stored])
         if not self.ended(job):
             return pick(TERMINAL[1:]) if self.chance.happens(Fault.CRIES_WOLF) else "processing"
         return job.ending

@@ -97,7 +97,7 @@ def _signed(event: _Event, now: float) -> tuple[dict[str, str], bytes]:
     data: dict[str, Any] = {
         "id": job.id,
         "status": job.stored,
-        "session_id": job.session_id,
+        "session_id": job.session_id if job.tells_session else None,
         "progress": 100 if job.stored == "completed" else 0,
         "provider": "google-ai-studio",
         "upstream_error": None,

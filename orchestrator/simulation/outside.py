@@ -4,45 +4,34 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from orchestrator.core import cadence
 from orchestrator.core.job import HandOffState, job_of_session
-from orchestrator.core.lifecycle import State
-from orchestrator.simulation.checking import SETTLED, Broken, Mirror, Row
-from orchestrator.simulation.gateway import TERMINAL, GatewayJob, bytes_of
-from orchestrator.simulation.invariants import Invariant
+from orchestrator.simulation.checking import Mirror
+from orchestrator.simulation.gateway import Answer, GatewayJob, bytes_of
+from orchestrator.simulation.invariants import Broken, Invariant, Row
 from orchestrator.simulation.scheduler import Activity
-
-ABOUT_NOW = 1e-6
 
 
 @dataclass(slots=True)
 class Outside:
-    """Judges effects as they happen. `poll_after` is the setting for absent guidance, in seconds."""
+    """Judges effects as they happen."""
 
     mirror: Mirror
-    poll_after: float
     paid: Counter[str] = field(default_factory=Counter)
 
     def asked(self, activity: Activity, what: str, about: str) -> Broken:
         """A question leaves for the gateway."""
-        job = self.mirror.jobs.get(self.mirror.by_gateway_id.get(about, ""))
-        if (
-            what != "look"
-            or job is None
-            or job["state"] != State.WAITING
-            or job["id"] not in self.mirror.looked
-        ):
-            return
-        # Whoever stalled between its claim and its question may ask late; somebody else has the lease then.
-        ours = activity.holds.get(("jobs", job["id"])) == job["fence"]
-        last = self.mirror.looked[job["id"]]
-        wait = cadence.floor(cadence.Guidance(last["poll_after"]), self.poll_after)
-        early = last["last_look_at"] + wait - self.mirror.now()
-        if ours and early > ABOUT_NOW:
-            yield Invariant.FLOOR, f"{activity.owner.name} looks at {job['id']} {early:.3f} s too early"
+        job = self.mirror.jobs.get(self.mirror.by_gateway_id.get(about) or job_of_session(about))
+        if job is not None:
+            yield from self.mirror.floor.asked(activity, what, job, self.mirror.now())
+
+    def heard(self, activity: Activity, what: str, about: str, answer: Answer) -> None:
+        """An answer of the gateway's reached somebody."""
+        if what in ("look", "create"):
+            activity.heard[about] = self.mirror.now(), answer
+        elif what == "list" and answer.status == 200:
+            self.mirror.listed_at = self.mirror.now()
 
     def made(self, made: GatewayJob) -> Broken:
         """The gateway made a job of ours."""
@@ -81,6 +70,13 @@ class Outside:
         if len(there) > 1:
             yield Invariant.ONE_EFFECT, f"one output is at {sink} as {there}"
 
+    def differs(self, sink: str, name: str, there: bytes, body: bytes) -> Broken:
+        """A name that is there was to appear anew; the first stays."""
+        outcome = json.loads(there)["outcome"] if name.endswith(".json") else None
+        # Overtaken while it was written, how a job ended may be told with a longer timeline.
+        if there != body and (outcome is None or json.loads(body)["outcome"] != outcome):
+            yield Invariant.ONE_EFFECT, f"{name} was brought to {sink} again, and was not the same"
+
     def _wanted(self, owed: Row | None, name: str, attempt: int) -> Broken:
         # An attempt that was under way when its caller cancelled may still come to its end.
         if owed is None or (owed["state"] == HandOffState.WITHDRAWN and attempt >= owed["fence"]):
@@ -100,45 +96,3 @@ class Outside:
         """A delivery was answered with 2xx."""
         if event_id not in self.mirror.events:
             yield Invariant.KEPT_BEFORE_ACK, f"{event_id} got a 2xx and is not in the inbox"
-
-    # at the end
-
-    def unfinished(self) -> Iterator[str]:
-        """What has not come to its end: jobs, and what is owed for them."""
-        for job in self.mirror.jobs.values():
-            if job["needs_person"]:
-                continue
-            if job["state"] not in SETTLED:
-                yield f"{job['id']} is {job['state']}, due {self._when(job['due_at'])}"
-            elif job["detail_tries"]:
-                yield f"{job['id']} waits for details, due {self._when(job['due_at'])}"
-        for owed in self.mirror.hand_offs.values():
-            if owed["state"] == HandOffState.OWED:
-                yield f"{owed['key']} is owed, due {self._when(owed['due_at'])}"
-
-    def missing(self) -> Iterator[str]:
-        """What ended without reaching its destinations."""
-        for job in self.mirror.jobs.values():
-            if (
-                job["cancel_requested_at"] is None
-                and job["state"] in TERMINAL
-                and job["won_by"] != "operator"
-            ):
-                for sink in json.loads(job["destinations"]):
-                    yield from self._lacks(job, sink)
-
-    def _lacks(self, job: Row, sink: str) -> Iterator[str]:
-        there = {name.rpartition(".")[0] for name in self.mirror.sinks[sink].content}
-        if job["state"] != State.COMPLETED:
-            if f"{job['id']}.{job['state']}" not in there:
-                yield f"{job['id']} {job['state']}, and {sink} was not told"
-            return
-        made = self.mirror.gateway.jobs[job["gateway_id"]]
-        for index in range(made.outputs):
-            dead = {f"{job['id']}.{why}-{index}" for why in ("output_missing", "output_unavailable")}
-            brought = f"{job['id']}-{index}" in there
-            if not brought and not (made.missing and dead & there):
-                yield f"output {index} of {job['id']} is not at {sink}"
-
-    def _when(self, moment: float | None) -> str:
-        return "never" if moment is None else f"in {moment - self.mirror.now():.1f} s"

@@ -28,7 +28,8 @@ class People:
     scenario: Scenario
     console: Callable[[], Process]
     gateway: PretendGateway
-    accepted: list[str] = field(default_factory=list)
+    accepted: list[str] = field(default_factory=list)  # jobs that callers were told of
+    cancelled: set[str] = field(default_factory=set)  # jobs that they were told are cancelled
     to_come: int = 0
     asked: set[str] = field(default_factory=set)
 
@@ -46,7 +47,7 @@ class People:
 
     def _submit(self) -> None:
         random = self.random
-        request = {"model": "google/veo-3.1-lite", "prompt": "p", "sample_count": random.choice((1, 1, 1, 2))}
+        request = {"model": "google/veo-3.1-lite", "prompt": "p", "sample_count": random.choice((1, 1, 2))}
         wanted = Submission(
             request,
             updates=random.choice((Updates.HYBRID, Updates.HYBRID, Updates.HYBRID, Updates.POLL)),
@@ -62,7 +63,7 @@ class People:
                 return  # the caller is told, and knows that it may have been kept all the same
             self.accepted += [job.id for job in jobs]
             console.send(follow_ups)
-            if random.random() < 0.15:
+            if random.random() < 0.3:
                 self.scheduler.after(60 * random.random() ** 2, lambda: self._cancel(jobs[0].id))
 
         console.begin("submit", act)
@@ -74,7 +75,8 @@ class People:
             try:
                 _, follow_ups = resolve.cancel(console.context, job_id)
             except Staged:
-                return
+                return  # the caller does not know
+            self.cancelled.add(job_id)
             console.send(follow_ups)
 
         console.begin("cancel", act)

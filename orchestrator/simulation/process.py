@@ -25,6 +25,7 @@ class Process:
     beats_since: float = 0.0  # the first heartbeat of an unbroken row, one every two seconds
     last_beat: float = 0.0
     joined: bool = False
+    doubts: int = 0  # heartbeats that are still to look for leases left behind
     activities: list[Activity] = field(default_factory=list)
     http: VirtualHttp = field(init=False)
     context: Context = field(init=False)

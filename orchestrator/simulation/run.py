@@ -46,7 +46,7 @@ class _Bugs(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """One line of the product's log."""
         if record.msg in (Event.LOOK_BROKE, Event.HAND_OFF_BROKE, Event.SWEEP_BROKE):
-            self._world.broke(f"{record.msg}: {getattr(record, 'facts', {})}")
+            self._world.witness.broke(f"{record.msg}: {getattr(record, 'facts', {})}")
 
 
 @contextmanager

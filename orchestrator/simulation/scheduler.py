@@ -41,6 +41,8 @@ class Activity(greenlet):
         self.name = name
         # Row (table, id) → the fence under which this activity leased it.
         self.holds: dict[tuple[str, Any], int] = {}
+        # Gateway id or session → when an answer about it came, and the answer.
+        self.heard: dict[str, tuple[float, Any]] = {}
         self._act = act
         self._broke = scheduler.broke
 
@@ -60,10 +62,13 @@ class Activity(greenlet):
 
 @dataclass(slots=True)
 class Scheduler:
-    """Makes what is planned happen in order of time; for one moment, in order of planning."""
+    """Makes what is planned happen in order of time; for one moment, in order of planning.
+
+    `broke` is told of an activity that ended in an exception.
+    """
 
     now: float
-    broke: Callable[[Activity, Exception], None]
+    broke: Callable[[Activity, Exception], None] = field(init=False)
     steps: int = 0
     main: greenlet = field(default_factory=getcurrent)
     _heap: list[tuple[float, int, Planned]] = field(default_factory=list)

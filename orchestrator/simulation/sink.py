@@ -15,12 +15,16 @@ from orchestrator.sinks import Delivered
 
 @dataclass(slots=True)
 class PretendSink:
-    """One destination. `published` is told of each name that appears, with its content and the attempt."""
+    """One destination. `published` is told of each name that appears, with its content and the attempt.
+
+    `again` is told of each that was there already, with what is there and what was brought.
+    """
 
     name: str
     scheduler: Scheduler
     chance: Chance
     published: Callable[[str, str, bytes, int], None]
+    again: Callable[[str, str, bytes, bytes], None]
     content: dict[str, bytes] = field(default_factory=dict)
 
     def find(self, name: str) -> Delivered | None:
@@ -72,9 +76,12 @@ class PretendStaging:
     def publish(self) -> Delivered:
         """Show it under its name; the first stays."""
         self.sink.pass_time()
-        if self.name not in self.sink.content:
+        there = self.sink.content.get(self.name)
+        if there is None:
             self.sink.content[self.name] = self.body
             self.sink.published(self.sink.name, self.name, self.body, self.attempt)
+        else:
+            self.sink.again(self.sink.name, self.name, there, self.body)
         if self.sink.chance.happens(Fault.SINK_HALF):
             raise DestinationError("the destination gave no answer (simulated)")
         return self.sink.delivered(self.name, self.sink.content[self.name])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from orchestrator.simulation.chance import START, Fault, Scenario
 
@@ -43,3 +44,20 @@ class Chance:
     def healed(self) -> bool:
         """Whether nothing goes wrong any more."""
         return self.clock() >= START + self.scenario.heals_at
+
+
+_NAMED = {
+    "jobs": ("id", "state", "due_at", "leased_by", "fence", "suspicion"),
+    "hand_offs": ("key", "state", "due_at", "leased_by", "fence"),
+    "observations": ("job_id", "seq", "source", "seen", "verdict", "inbox_id"),
+    "inbox": ("event_key", "state", "deliveries"),
+    "outputs": ("job_id", "index"),
+}
+
+
+def told(table: str, row: Mapping[str, Any]) -> str:
+    """A committed row in a few words."""
+    said = [row[name] - START if name == "due_at" and row[name] else row[name] for name in _NAMED[table]]
+    return f"{table}: " + " ".join(
+        "-" if one is None else f"{one:.3f}" if isinstance(one, float) else str(one) for one in said
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -17,20 +16,24 @@ from orchestrator.fault_points import FaultPoint
 from orchestrator.settings import Settings, UncertainPolicy
 from orchestrator.simulation.broker import Broker
 from orchestrator.simulation.chance import START, draw
-from orchestrator.simulation.checking import Mirror, Row
+from orchestrator.simulation.checking import Mirror
 from orchestrator.simulation.client import CREATE_WITHIN, LOOK_WITHIN, PretendClient
 from orchestrator.simulation.database import SimulatedStore, Staged
+from orchestrator.simulation.ending import Ending
 from orchestrator.simulation.fleet import Fleet
-from orchestrator.simulation.gateway import GatewayJob, PretendGateway
+from orchestrator.simulation.gateway import PretendGateway
 from orchestrator.simulation.hooks import SECRET, Hooks
-from orchestrator.simulation.invariants import Invariant, Violation
-from orchestrator.simulation.loop import VirtualHttp, asker
+from orchestrator.simulation.invariants import Invariant, Row, Violation
+from orchestrator.simulation.leases import Leases
+from orchestrator.simulation.loop import VirtualHttp
 from orchestrator.simulation.outside import Outside
 from orchestrator.simulation.people import People
 from orchestrator.simulation.process import Process
 from orchestrator.simulation.scheduler import Activity, Scheduler, whoever
 from orchestrator.simulation.sink import PretendSink
 from orchestrator.simulation.tools import Chance, Trace
+from orchestrator.simulation.witness import Witness
+from orchestrator.store import jobs
 from orchestrator.store.schema import DEFAULT
 from orchestrator.tasks.sending import Sender
 
@@ -59,23 +62,27 @@ class World:
         self.seed = seed
         random = Random(seed)
         self.scenario = draw(random)
-        self.scheduler = Scheduler(START, self._broke)
+        self.scheduler = Scheduler(START)
         self.trace = Trace(self.clock, [] if traced else None)
         self.chance = Chance(random, self.scenario, self.clock, self.trace)
-        self.violation: Violation | None = None
-        self.transactions = 0
         self.store = store
-        self.hooks = Hooks(self.scheduler, self.chance, self._deliver_hook, self._acknowledged)
+        seen = self.witness = Witness(self.scheduler, self.trace, store)
+        self.scheduler.broke = seen.ended
+        self.hooks = Hooks(self.scheduler, self.chance, self._deliver_hook, seen.acknowledged)
         self.gateway = PretendGateway(
-            self.scheduler, self.chance, self.scenario.list_reaches, self.hooks.announce, self._made
+            self.scheduler, self.chance, self.scenario.list_reaches, self.hooks.announce, seen.made
         )
-        self.sinks = {name: PretendSink(name, self.scheduler, self.chance, self._published) for name in SINKS}
+        self.sinks = {
+            name: PretendSink(name, self.scheduler, self.chance, seen.published, seen.again) for name in SINKS
+        }
         self.fleet = Fleet(self.scheduler, self.chance, self._equip)
-        self.mirror = Mirror(self.clock, self.fleet.held, self.gateway, self.sinks)
-        self.settings = self._settings()
-        self.outside = Outside(self.mirror, self.settings.poll_after_seconds)
-        self.broker = Broker(self.scheduler, self.chance, self.fleet.deliver, self._sending)
         self.people = People(self.scheduler, random, self.scenario, self.fleet.console, self.gateway)
+        leases = Leases(self.fleet.held, self.fleet.worked_on)
+        self.mirror = Mirror(self.clock, leases, self.gateway, self.sinks, self.people.cancelled)
+        seen.outside = Outside(self.mirror)
+        self.ending = Ending(self.mirror)
+        self.settings = self._settings()
+        self.broker = Broker(self.scheduler, self.chance, self.fleet.deliver, seen.sending)
         self._ids = 0
         self._beats: dict[str, float] = {}
 
@@ -92,19 +99,21 @@ class World:
         self.people.begin()
         self._plan_strangers()
         latest = START + self.scenario.heals_at + ENDS_WITHIN
-        while self.violation is None and self.scheduler.step():
+        while self.witness.violation is None and self.scheduler.step():
             if self.scheduler.steps % 16 == 0 and self._over():
                 break
             if self.clock() > latest or self.scheduler.steps > MOST_STEPS:
-                self._report([(Invariant.ENDS, "; ".join(self.outside.unfinished()) or "it never rests")])
-        self._report((Invariant.ENDS, what) for what in self.outside.missing())
+                never = "; ".join(self.ending.unfinished()) or "it never rests"
+                self.witness.report([(Invariant.ENDS, never)])
+        if self.witness.violation is None:
+            self.witness.report(self.ending.broken(self.people.accepted, self._existing()))
         self._let_go()
         return Outcome(
             self.seed,
             self.scheduler.steps,
-            self.transactions,
+            self.witness.transactions,
             self.clock() - START,
-            self.violation,
+            self.witness.violation,
             self.trace.lines,
         )
 
@@ -124,7 +133,7 @@ class World:
             webhook_endpoint_id=ENDPOINT if scenario.hooks else None,
             webhook_secrets=(SecretStr(SECRET),),
             deadline_seconds=scenario.deadline,
-            uncertain_wait_seconds=60.0,
+            uncertain_wait_seconds=scenario.uncertain_wait,
             uncertain_policy=UncertainPolicy.RESUBMIT if scenario.resubmits else UncertainPolicy.PERSON,
             create_timeout_seconds=CREATE_WITHIN,
             look_timeout_seconds=LOOK_WITHIN,
@@ -133,13 +142,14 @@ class World:
 
     def _equip(self, process: Process) -> None:
         """What `wiring.build` does, with pretend things."""
-        process.http = VirtualHttp(self.scheduler, process, lambda: self._asking(process))
+        process.http = VirtualHttp(self.scheduler, process, lambda: self._waits(process))
         client = PretendClient(
             self.gateway,
             self.scheduler,
             self.chance,
             self.scenario.hooks,
-            lambda what, about: self._asked(process, what, about),
+            lambda what, about: self.witness.asked(process, what, about),
+            self.witness.heard,
         )
         process.context = Context(
             settings=self.settings,
@@ -156,6 +166,10 @@ class World:
             rejections=Quota(self.clock),
         )
         process.send = Sender(cast("Any", self.broker), self.clock)
+
+    def _waits(self, process: Process) -> None:
+        self.witness.waits(process)
+        self.fleet.asking(process)
 
     def _new_id(self) -> str:
         self._ids += 1
@@ -200,65 +214,24 @@ class World:
 
         web.begin("receive", take)
 
-    # what is watched
-
     def _committed(self, activity: Activity | None, changed: list[tuple[str, int, Row]]) -> None:
-        self.transactions += 1
-        beaten = [row for table, _, row in changed if table == "workers"]
-        self.fleet.take_beats(beaten)
-        changed = [one for one in changed if one[0] != "workers"]
-        if self.trace.lines is not None:
-            for table, _, row in changed:
-                self.trace(activity.owner.name if activity else "-", _told(table, row))
-        self._report(self.mirror.take(activity, changed))
+        self.fleet.take_beats(row for table, _, row in changed if table == "workers")
+        self.witness.committed(activity, [one for one in changed if one[0] != "workers"])
         for table, _, row in changed:
             if table == "jobs" and row["needs_person"]:
                 self.people.ask(row["id"])
 
-    def _made(self, job: GatewayJob) -> None:
-        self.trace("gateway", f"makes {job.id} for {job.session_id}: {job.ending}, {job.outputs} outputs")
-        self._report(self.outside.made(job))
-
-    def _acknowledged(self, event_id: str) -> None:
-        self._report(self.outside.acknowledged(event_id))
-
-    def _published(self, sink: str, name: str, body: bytes, attempt: int) -> None:
-        self.trace(sink, f"has {name}, by attempt {attempt}")
-        self._report(self.outside.published(sink, name, body, attempt))
-
-    def _asked(self, process: Process, what: str, about: str) -> None:
-        self.trace(process.name, f"asks: {what} {about}")
-        self._report(self.outside.asked(asker.get(), what, about))
-
-    def _asking(self, process: Process) -> None:
-        if self.store.open:
-            self._report([(Invariant.SENT_AFTER_COMMIT, f"{process.name} asks in a transaction")])
-        self.fleet.asking(process)
-
-    def _sending(self, task: Task) -> None:
-        self.trace("message", task)
-        if self.store.open:
-            self._report([(Invariant.SENT_AFTER_COMMIT, f"{task} was sent in a transaction")])
-
-    def broke(self, what: str) -> None:
-        """A use-case met something that nobody foresaw."""
-        self._report([(Invariant.NOTHING_BROKE, what)])
-
-    def _broke(self, activity: Activity, error: Exception) -> None:
-        self.broke(f"{activity.name} of {activity.owner.name} ended in {type(error).__name__}: {error}")
-
-    def _report(self, broken: Iterable[tuple[Invariant, str]]) -> None:
-        for invariant, what in broken:
-            found = Violation(invariant, self.clock() - START, self.scheduler.steps, what)
-            self.trace("BROKEN", str(found))
-            self.violation = self.violation or found
-
     # the end
+
+    def _existing(self) -> set[str]:
+        """The jobs that are in the database, whatever was told of them."""
+        with self.store.read() as tx:
+            return jobs.existing(tx, self.people.accepted)
 
     def _over(self) -> bool:
         """Whether nothing more will happen that matters."""
         waiting = self.people.to_come or self.people.asked or self.hooks.under_way
-        return not waiting and not self._busy() and not any(self.outside.unfinished())
+        return not waiting and not self._busy() and not any(self.ending.unfinished())
 
     def _busy(self) -> bool:
         living = (process for process in self.fleet.lives.values() if process.alive)
@@ -270,18 +243,3 @@ class World:
             process.alive = False
             process.http.stop()
             process.bury()
-
-
-def _told(table: str, row: Row) -> str:
-    """A committed row in a few words."""
-    names = {
-        "jobs": ("id", "state", "due_at", "leased_by", "fence", "suspicion"),
-        "hand_offs": ("key", "state", "due_at", "leased_by", "fence"),
-        "observations": ("job_id", "seq", "source", "seen", "verdict", "inbox_id"),
-        "inbox": ("event_key", "state", "deliveries"),
-        "outputs": ("job_id", "index"),
-    }[table]
-    said = [row[name] - START if name == "due_at" and row[name] else row[name] for name in names]
-    return f"{table}: " + " ".join(
-        "-" if one is None else f"{one:.3f}" if isinstance(one, float) else str(one) for one in said
-    )

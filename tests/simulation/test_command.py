@@ -5,7 +5,7 @@ import json
 from typer.testing import CliRunner
 
 from orchestrator.cli.program import app
-from tests.simulation.planted import follow_up_sent_before_commit
+from tests.simulation.planted.webhooks import follow_up_sent_before_commit
 
 
 def simulate(*arguments: str) -> tuple[int, str]:

@@ -1,0 +1,22 @@
+"""What a planted bug is."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from orchestrator.simulation.invariants import Invariant
+
+Plant = Callable[[], AbstractContextManager[object]]
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A bug put into the product on purpose, and the promises of which it must break one first."""
+
+    name: str
+    plant: Plant
+    breaks: frozenset[Invariant]
+
+
+def bug(name: str, plant: Plant, *breaks: Invariant) -> Bug:
+    return Bug(name, plant, frozenset(breaks))
