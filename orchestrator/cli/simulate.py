@@ -11,7 +11,10 @@ from orchestrator.cli.options import AsJson
 
 
 def simulate(
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 1000,
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many seeds; 1000 unless --seconds is given.", show_default=False),
+    ] = None,
     first: Annotated[int, typer.Option(min=0, help="The first of them.")] = 1,
     seed: Annotated[int | None, typer.Option(min=0, help="Only this one.", show_default=False)] = None,
     trace: Annotated[
@@ -29,19 +32,20 @@ def simulate(
     """Try the core in virtual time: real use-cases and SQL, everything else made up from a seed.
 
     Messages, webhooks, answers and processes are lost, late, doubled or dead; after every step it is checked
-    that no job is lost, none is paid twice, and so on. Exit code 1 if something broke; what is printed then
-    replays it exactly. Needs nothing, touches nothing.
+    that no job is lost, none is paid twice, and so on. Exit code 1 if something broke, or if no seed came to
+    its end; what is printed replays a seed exactly. Needs nothing, touches nothing.
     """
-    from orchestrator.cli.simulate_page import print_report, print_trace, run_seeds
+    from orchestrator.cli.simulate_page import WITHOUT_LIMIT, print_report, print_trace, run_seeds
 
     if trace and seed is None:
         raise typer.BadParameter("name the seed to be traced with --seed", param_hint="--trace")
     if trace and seed is not None:
         broken = print_trace(seed, as_json=as_json)
     else:
-        chosen = range(first, first + seeds) if seed is None else range(seed, seed + 1)
+        many = seeds or (WITHOUT_LIMIT if seconds else 1000)
+        chosen = range(first, first + many) if seed is None else range(seed, seed + 1)
         report = run_seeds(chosen, processes=jobs, seconds=seconds, quiet=as_json)
         print_report(report, as_json=as_json)
-        broken = bool(report.broken)
+        broken = not report.ok
     if broken:
         raise typer.Exit(Exit.OTHERWISE)

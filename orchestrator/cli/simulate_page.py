@@ -18,6 +18,7 @@ from orchestrator.simulation.world import Outcome
 
 SHOWN = 10
 SAY_EVERY = 10.0  # seconds between two lines where no screen is
+WITHOUT_LIMIT = 10**9  # seeds: more than any time is enough for
 
 
 @dataclass(slots=True)
@@ -43,6 +44,11 @@ class Report:
             self.broken.append(outcome)
 
     @property
+    def ok(self) -> bool:
+        """Whether seeds came to their ends and none broke anything."""
+        return self.seeds > 0 and not self.broken
+
+    @property
     def per_minute(self) -> float:
         """Seeds."""
         return 60.0 * self.seeds / self.seconds if self.seconds else 0.0
@@ -52,12 +58,12 @@ def run_seeds(seeds: range, *, processes: int, seconds: float | None, quiet: boo
     """Run them, for so long at most, and show how it goes unless `quiet`."""
     report, began = Report(len(seeds)), wiring.monotonic()
     processes = min(processes or _cores(), len(seeds))
-    with closing(simulate_many(seeds, processes=processes)) as outcomes, _shown(report, quiet=quiet) as show:
+    left = None if seconds is None else lambda: began + seconds - wiring.monotonic()
+    outcomes = simulate_many(seeds, processes=processes, left=left)
+    with closing(outcomes), _shown(report, quiet=quiet) as show:
         for outcome in outcomes:
             report.add(outcome, wiring.monotonic() - began)
             show()
-            if seconds is not None and report.seconds >= seconds:
-                break
     return report
 
 
@@ -75,7 +81,9 @@ def print_report(report: Report, *, as_json: bool) -> None:
         f"{report.virtual / 3600:.1f} hours of virtual time in {report.seconds:.1f} s: "
         f"{report.per_minute:.0f} seeds a minute"
     )
-    if report.broken:
+    if not report.seeds:
+        out.print("no seed came to its end in that time", style="bold red")
+    elif report.broken:
         out.print(f"{len(report.broken)} of them broke something", style="bold red")
     else:
         out.print("nothing broke", style="bold green")
@@ -95,7 +103,7 @@ def print_trace(seed: int, *, as_json: bool) -> bool:
 
 def _document(report: Report) -> dict[str, Any]:
     return {
-        "ok": not report.broken,
+        "ok": report.ok,
         "seeds": report.seeds,
         "steps": report.steps,
         "transactions": report.transactions,
@@ -128,7 +136,8 @@ def _shown(report: Report, *, quiet: bool) -> Iterator[Any]:
     else:
         columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[said]}"), TimeElapsedColumn())
         with Progress(*columns, console=console()) as progress:
-            bar = progress.add_task("seeds", total=report.wanted, said="")
+            known = report.wanted if report.wanted < WITHOUT_LIMIT else None
+            bar = progress.add_task("seeds", total=known, said="")
             yield lambda: progress.update(bar, completed=report.seeds, said=_said(report))
 
 
@@ -138,10 +147,7 @@ def _lines(report: Report) -> Any:
     def show() -> None:
         if report.seconds - last[0] >= SAY_EVERY:
             last[0] = report.seconds
-            print(
-                f"{report.seconds:6.1f} s  {report.seeds} of {report.wanted} seeds, {_said(report)}",
-                flush=True,
-            )
+            print(f"{report.seconds:6.1f} s  {report.seeds} seeds, {_said(report)}", flush=True)
 
     return show
 

@@ -1,10 +1,15 @@
 """`orchestrator simulate`: what it prints, and how a seed that broke something is seen again."""
 
 import json
+from collections.abc import Iterator
 
+import pytest
 from typer.testing import CliRunner
 
+from orchestrator.cli import simulate_page
 from orchestrator.cli.program import app
+from orchestrator.cli.simulate_page import Report
+from orchestrator.simulation.world import Outcome
 from tests.simulation.planted.webhooks import follow_up_sent_before_commit
 
 
@@ -45,6 +50,29 @@ def test_time_can_be_limited() -> None:
     code, printed = simulate("--seeds", "100000", "--seconds", "1", "--jobs", "1", "--json")
     assert code == 0
     assert json.loads(printed)["seeds"] < 1000
+
+
+def test_only_time_limits_it_where_no_number_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted: list[int] = []
+
+    def run_seeds(seeds: range, **_: object) -> Report:
+        wanted.append(len(seeds))
+        return Report(len(seeds), seeds=1)
+
+    monkeypatch.setattr(simulate_page, "run_seeds", run_seeds)
+    for arguments in ([], ["--seconds", "60"], ["--seconds", "60", "--seeds", "5"]):
+        simulate(*arguments)
+    assert wanted == [1000, simulate_page.WITHOUT_LIMIT, 5]
+
+
+def test_a_run_that_finished_no_seed_is_no_good_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(*_: object, **__: object) -> Iterator[Outcome]:
+        yield from ()
+
+    monkeypatch.setattr(simulate_page, "simulate_many", nothing)
+    code, printed = simulate("--seconds", "1")
+    assert code == 1
+    assert "no seed came to its end" in printed
 
 
 def test_a_trace_is_of_one_seed() -> None:

@@ -1,12 +1,14 @@
 """Thousands of worlds are run by `make soak`; these are the first of them."""
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
 
 import pytest
 
+from orchestrator.errors import OrchestratorError
 from orchestrator.simulation.chance import Fault
 from orchestrator.simulation.run import simulate, simulate_many
 from orchestrator.simulation.world import Outcome
@@ -49,6 +51,15 @@ def test_a_seed_does_not_care_what_ran_before_or_beside_it() -> None:
     alone = {seed: simulate(seed) for seed in (7, 8, 9, 10)}
     beside = {one.seed: one for one in simulate_many([10, 9, 8, 7], processes=2)}
     assert alone == beside
+
+
+def test_a_process_that_dies_ends_the_run() -> None:
+    outcomes = simulate_many(range(1, 10_000), processes=2)
+    next(outcomes)
+    for process in multiprocessing.active_children():
+        process.kill()
+    with pytest.raises(OrchestratorError, match="a process that ran seeds died"):
+        list(outcomes)
 
 
 def test_a_seed_gives_the_same_in_every_process() -> None:
