@@ -55,8 +55,8 @@ def test_jobs_are_followed_until_everything_is_handed_off(run: Run, up: Orchestr
 
 
 def test_a_job_that_ends_badly_makes_the_watch_end_with_1(run: Run, up: Orchestrator) -> None:
-    submit(run, duration=0.2, outcome="failed", error_message="Too wet.")
-    said = run("watch", "--all")
+    job = submit(run, duration=0.2, outcome="failed", error_message="Too wet.")
+    said = run("watch", job)
     assert said.code == Exit.OTHERWISE
     assert "failed: Too wet.; outcome handed off" in said.out
 
@@ -81,6 +81,17 @@ def test_ctrl_c_ends_the_watching_and_not_the_job(
     assert not watching.complained()
     sandbox.trigger(str(up.database.job(job).gateway_id), "video.completed")
     up.database.wait([job])
+
+
+def test_all_that_is_open_is_watched_to_its_end(
+    run: Run, up: Orchestrator, sandbox: Sandbox, folder: Path
+) -> None:
+    job = submit(run, duration=600)
+    watching = Child(program("watch", "--all"), folder, "watch", os.environ)
+    watching.until_said("waiting")
+    sandbox.trigger(str(up.database.job(job).gateway_id), "video.failed")
+    assert watching.wait() == Exit.OTHERWISE
+    assert f"{job}  failed" in watching.said()
 
 
 def test_nothing_open_is_said_and_all_right(run: Run, up: Orchestrator) -> None:
