@@ -74,7 +74,7 @@ class PretendGateway:
             outputs=samples if random.random() < 0.8 else 1,
             asked_outputs=samples,
             wants_hooks=wants_hooks,
-            poll_after=random.choice((20.0, 20.0, 20.0, None, 7.0, 40.0)),
+            poll_after=random.choice((20.0, 20.0, None, 7.0, 40.0, 40.0)),
             lists_outputs=random.random() < 0.7,
             tells_reason=random.random() < 0.5,
             mime_type=random.choice(("video/mp4", "video/mp4", "video/webm")),

@@ -20,6 +20,11 @@ class Outside:
     mirror: Mirror
     paid: Counter[str] = field(default_factory=Counter)
 
+    def accepted(self, job_id: str) -> Broken:
+        """A caller was told that a job is kept."""
+        if job_id not in self.mirror.jobs:
+            yield Invariant.NOTHING_LOST, f"{job_id} was accepted and never stored"
+
     def asked(self, activity: Activity, what: str, about: str) -> Broken:
         """A question leaves for the gateway."""
         job = self.mirror.jobs.get(self.mirror.by_gateway_id.get(about) or job_of_session(about))

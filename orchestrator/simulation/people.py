@@ -21,13 +21,17 @@ AGAIN_AFTER = 30.0
 
 @dataclass(slots=True)
 class People:
-    """What people do. `console` is a process that lives for one command."""
+    """What people do. `console` is a process that lives for one command.
+
+    `told` is called for each job whose caller hears that it was accepted.
+    """
 
     scheduler: Scheduler
     random: Random
     scenario: Scenario
     console: Callable[[], Process]
     gateway: PretendGateway
+    told: Callable[[str], None]
     accepted: list[str] = field(default_factory=list)  # jobs that callers were told of
     cancelled: set[str] = field(default_factory=set)  # jobs that they were told are cancelled
     to_come: int = 0
@@ -61,7 +65,9 @@ class People:
                 jobs, follow_ups = submit(console.context, [wanted])
             except Staged:
                 return  # the caller is told, and knows that it may have been kept all the same
-            self.accepted += [job.id for job in jobs]
+            for job in jobs:
+                self.accepted.append(job.id)
+                self.told(job.id)
             console.send(follow_ups)
             if random.random() < 0.3:
                 self.scheduler.after(60 * random.random() ** 2, lambda: self._cancel(jobs[0].id))

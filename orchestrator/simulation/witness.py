@@ -36,6 +36,10 @@ class Witness:
                 self.trace(activity.owner.name if activity else "-", told(table, row))
         self.report(self.outside.mirror.take(activity, changed))
 
+    def accepted(self, job_id: str) -> None:
+        """A caller was told that a job is kept."""
+        self.report(self.outside.accepted(job_id))
+
     def made(self, job: GatewayJob) -> None:
         """The gateway made a job of ours."""
         self.trace("gateway", f"makes {job.id} for {job.session_id}: {job.ending}, {job.outputs} outputs")

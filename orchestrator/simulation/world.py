@@ -76,7 +76,9 @@ class World:
             name: PretendSink(name, self.scheduler, self.chance, seen.published, seen.again) for name in SINKS
         }
         self.fleet = Fleet(self.scheduler, self.chance, self._equip)
-        self.people = People(self.scheduler, random, self.scenario, self.fleet.console, self.gateway)
+        self.people = People(
+            self.scheduler, random, self.scenario, self.fleet.console, self.gateway, seen.accepted
+        )
         leases = Leases(self.fleet.held, self.fleet.worked_on)
         self.mirror = Mirror(self.clock, leases, self.gateway, self.sinks, self.people.cancelled)
         seen.outside = Outside(self.mirror)

@@ -35,7 +35,8 @@ def owed_anew() -> AbstractContextManager[object]:
 
     def effect_of(job: Job, seen: Observation, **given: Any) -> Effect:
         effect = real(job, seen, **given)
-        if job.state is not State.COMPLETED or seen.seen is not Seen.COMPLETED or job.detail_tries:
+        wanted = not (job.detail_tries or job.cancel_requested_at)
+        if job.state is not State.COMPLETED or seen.seen is not Seen.COMPLETED or not wanted:
             return effect
         again = effects.owed_outputs(job, (OutputSeen(0),), given["now"])
         return replace(effect, owed=tuple(replace(one, key=f"{one.key}/{job.next_seq}") for one in again))
