@@ -6,8 +6,8 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 export PYTHON
 
-# One more worker than cores: many tests wait for processes. loadgroup keeps tests of one xdist_group together.
-WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
+# Two more workers than cores: many tests wait for processes. loadgroup keeps tests of one xdist_group together.
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 2 )))
 PYTEST := $(BIN)/python -m pytest -p tests.counts_by_layer -n $(WORKERS) --dist loadgroup
 MINUTES ?= 30
 

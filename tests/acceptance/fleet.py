@@ -1,5 +1,7 @@
 """A scaled deployment: web, workers and beat as processes of their own, on PostgreSQL and Redis."""
 
+import os
+import signal
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -95,9 +97,12 @@ class Fleet:
             run.kill()
 
     def stop(self, *roles: str) -> None:
-        """End all processes of these roles in order."""
-        for run in [run for role in roles for run in self.of(role)]:
-            assert run.terminate() == 0, run.complained()
+        """Ask all processes of these roles to end, and wait until they have."""
+        leaving = [run for role in roles for run in self.of(role)]
+        for run in leaving:
+            os.kill(run.pid, signal.SIGTERM)
+        for run in leaving:
+            assert run.wait() == 0, run.complained()
             assert "stopped" in [line["event"] for line in run.events()], run.complained()
 
     def dies_at(self, run: Child, point: str) -> None:

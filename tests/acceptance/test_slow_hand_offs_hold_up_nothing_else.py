@@ -1,7 +1,5 @@
 """Work of one kind takes every thread there is for it; work of other kinds goes on as if nothing were."""
 
-import pytest
-
 from orchestrator.core.job import HandOffState, Updates
 from orchestrator.core.lifecycle import State
 from tests.acceptance.conftest import Deploy
@@ -13,14 +11,14 @@ from tests.acceptance.sandbox import Sandbox
 from tests.acceptance.waiting import until
 
 
-@pytest.fixture
-def fleet(deploy: Deploy, sandbox: Sandbox) -> Fleet:
+def test_nothing_else_waits_for_slow_hand_offs_nor_for_slow_creates(deploy: Deploy, sandbox: Sandbox) -> None:
     fleet = deploy(sandbox, hand_off_threads=2, create_threads=2)
     fleet.start_all(workers=1)
-    return fleet
+    _creates_and_looks_go_on_while_all_hand_offs_are_slow(fleet, sandbox)
+    _looks_and_hand_offs_go_on_while_all_creates_are_slow(fleet, sandbox)
 
 
-def test_creates_and_looks_go_on_while_all_hand_offs_are_slow(fleet: Fleet, sandbox: Sandbox) -> None:
+def _creates_and_looks_go_on_while_all_hand_offs_are_slow(fleet: Fleet, sandbox: Sandbox) -> None:
     sandbox.faults(hold="content")
     jobs = fleet.database.submit(wanted(duration=0), wanted(duration=0))
     until("every thread for hand-offs is busy", lambda: sandbox.contents() == 2)
@@ -34,7 +32,7 @@ def test_creates_and_looks_go_on_while_all_hand_offs_are_slow(fleet: Fleet, sand
     recovered("hand-offs that take every thread", fleet, sandbox, [*jobs, *more], since=began)
 
 
-def test_looks_and_hand_offs_go_on_while_all_creates_are_slow(fleet: Fleet, sandbox: Sandbox) -> None:
+def _looks_and_hand_offs_go_on_while_all_creates_are_slow(fleet: Fleet, sandbox: Sandbox) -> None:
     jobs = fleet.database.submit(*lasting(6, Updates.POLL))
     until("all are created", lambda: all(job.gateway_id for job in fleet.database.jobs()))
     sandbox.faults(hold="creates")

@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
@@ -134,7 +135,7 @@ def test_our_consumer_goes_on_however_often_its_connections_are_cut(
     stream: Stream, own_redis: RedisServer
 ) -> None:
     with own_redis.client() as client:
-        for _ in range(25):
+        for _ in range(10):
             client.client_kill_filter(_type="normal", skipme=True)
             assert stream.flows(), stream.workers.dead() or "it waits for ever"
 
@@ -171,8 +172,9 @@ def test_a_publish_does_not_wait_for_a_redis_that_hangs(own_redis: RedisServer) 
     app = make_app(own_redis.url, publishes=True)
     app.send_task(Task.LOOK)
     own_redis.pause()
-    assert _fails_to_send(app) < GIVES_UP_WITHIN
-    assert _fails_to_send(make_app(own_redis.url, publishes=True)) < GIVES_UP_WITHIN
+    without_connection = make_app(own_redis.url, publishes=True)
+    with ThreadPoolExecutor(2) as publishers:
+        assert max(publishers.map(_fails_to_send, (app, without_connection))) < GIVES_UP_WITHIN
 
 
 def test_a_publish_does_not_wait_for_a_machine_that_takes_no_connection() -> None:
