@@ -55,9 +55,24 @@ def endpoint(fast: Sandbox, receiver: Receiver) -> dict[str, Any]:
 @pytest.fixture
 def job(fast: Sandbox, endpoint: dict[str, Any]) -> Start:
     """Makes jobs that tell the receiver; they end after a fifth of a real second unless said otherwise."""
+    return _starter(fast, endpoint)
 
+
+@pytest.fixture
+def slow_endpoint(sandbox: Sandbox, receiver: Receiver) -> dict[str, Any]:
+    """The receiver at the sandbox in real time."""
+    return sandbox.endpoint(receiver.url)
+
+
+@pytest.fixture
+def slow_job(sandbox: Sandbox, slow_endpoint: dict[str, Any]) -> Start:
+    """The same in real time: no tick comes while a test looks."""
+    return _starter(sandbox, slow_endpoint)
+
+
+def _starter(sandbox: Sandbox, endpoint: dict[str, Any]) -> Start:
     def start(events: list[str] | None = None, model: str = "google/veo", **switches: Any) -> str:
         webhook = {"endpoint_id": endpoint["id"]} | ({"events": events} if events else {})
-        return fast.create({"webhook": webhook, "model": model}, **{"duration": 120, **switches})
+        return sandbox.create({"webhook": webhook, "model": model}, **{"duration": 120, **switches})
 
     return start

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import math
 import socket
 import subprocess
 import sys
@@ -147,6 +148,21 @@ def signature_holds(hook: Hook, secret: str, family: str = "x-phaseo") -> bool:
     return hook.headers[f"{family}-signature"] == right
 
 
+def next_tick(at: float, speed: float) -> float:
+    """The first cron tick at or after a wall time, of a sandbox that is so many times as fast."""
+    period = 300.0 / speed
+    return math.ceil(at / period) * period
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Who is hung up on in the middle of an answer is no news: a receiver that stops does so."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
 class Receiver:
     """A webhook receiver on loopback: remembers what came, answers what it is told to (200 otherwise)."""
 
@@ -156,8 +172,7 @@ class Receiver:
         self.connections: list[socket.socket] = []
         self.hold = threading.Event()
         self.hold.set()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
