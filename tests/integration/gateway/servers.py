@@ -10,11 +10,14 @@ from pydantic import SecretStr
 from orchestrator.gateway.account import Account
 from orchestrator.gateway.client import Gateway, connect
 from orchestrator.gateway.connection import Timeouts
+from tests.patience import LONG
 
 KEY = "phaseo_v1_sk_abcdef_never_to_be_seen"
 ENDPOINT = "7f9c2ba4-e88f-4f9a-8d0e-0c1b2a3d4e5f"
-QUICK = Timeouts(connect=2, read=2, total_create=0.4, total_look=0.4, content_chunk=0.4, snapshot=0.4)
-PATIENT = Timeouts(connect=5, read=5, total_create=5, total_look=5, content_chunk=5, snapshot=5)
+QUICK = Timeouts(connect=LONG, read=LONG, total_create=1, total_look=1, content_chunk=1, snapshot=1)
+PATIENT = Timeouts(
+    connect=LONG, read=LONG, total_create=LONG, total_look=LONG, content_chunk=LONG, snapshot=LONG
+)
 
 
 @dataclass
