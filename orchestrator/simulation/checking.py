@@ -96,6 +96,11 @@ class Mirror:
             if owed is known or owed["output_index"] is None:
                 yield Task.HAND_OFF, max(owed["due_at"], free_at(owed))
 
+    def leased_by(self, worker: str) -> bool:
+        """Whether any row is leased to this worker."""
+        rows = (*self.jobs.values(), *self.hand_offs.values())
+        return any(row["leased_by"] == worker for row in rows)
+
     def unmatched(self) -> Iterator[Row]:
         """Webhooks that wait for a job which is known."""
         return (

@@ -101,11 +101,13 @@ class Fleet:
 
     def _give_back_later(self, process: Process) -> None:
         def give_back() -> None:
+            process.doubts -= 1
             try:
-                process.context.held.give_back(process.context)
+                # What would find nothing is mostly left out: it costs time.
+                if self.mirror.leased_by(process.context.worker) or self.chance.random.random() < 0.1:
+                    process.context.held.give_back(process.context)
             except Staged:
                 process.doubts = DOUBTS
-            process.doubts -= 1
             if process.doubts:
                 self._give_back_later(process)
 
@@ -182,7 +184,7 @@ class Fleet:
         try:
             if task is Task.SWEEP:
                 send(sweep(context))
-                if self.chance.random.random() < 0.1:  # it is done once a minute anyway
+                if self.chance.random.random() < 0.05:  # it is done once a minute anyway
                     keep_house(context)
                 return
             for _ in range(AT_A_TIME):

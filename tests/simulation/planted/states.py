@@ -87,7 +87,7 @@ def late_not_kept() -> AbstractContextManager[object]:
 
 
 BUGS = (
-    bug("lock and guard removed", lock_and_guard_removed, Invariant.ONE_WINNER, Invariant.TRUE_TO_GATEWAY),
+    bug("lock and guard removed", lock_and_guard_removed, Invariant.ONE_WINNER),
     bug("the same, with numbers as read", numbers_as_read, Invariant.NOTHING_BROKE),
     bug(
         "a live failure reopens a completed job",
