@@ -202,7 +202,9 @@ class Mirror:
 
     def _hand_off_moved(self, activity: Activity | None, old: Row, new: Row) -> Broken:
         key, was, now = new["key"], old["state"], new["state"]
-        if was in (HandOffState.DONE, HandOffState.WITHDRAWN):
+        # What was adopted after its deadline may time out once more.
+        again = (was, now, new["outcome"]) == (HandOffState.WITHDRAWN, HandOffState.OWED, State.TIMED_OUT)
+        if was in (HandOffState.DONE, HandOffState.WITHDRAWN) and not again:
             yield Invariant.ONE_EFFECT, f"{key} was {was} and became {now}"
         ended = was == HandOffState.OWED and now != HandOffState.WITHDRAWN
         if ended and not holds(activity, "hand_offs", new):

@@ -12,7 +12,7 @@ from orchestrator.engine.submit import Submission, submit
 from orchestrator.errors import RequestError
 from orchestrator.simulation.chance import Scenario
 from orchestrator.simulation.database import Staged
-from orchestrator.simulation.gateway import PretendGateway
+from orchestrator.simulation.gateway import GatewayJob, PretendGateway
 from orchestrator.simulation.process import Process
 from orchestrator.simulation.scheduler import Scheduler
 
@@ -35,6 +35,7 @@ class People:
     accepted: list[str] = field(default_factory=list)  # jobs that callers were told of
     cancelled: set[str] = field(default_factory=set)  # jobs that they were told are cancelled
     to_come: int = 0
+    _reconsidered: set[str] = field(default_factory=set)
     asked: set[str] = field(default_factory=set)
 
     def begin(self) -> None:
@@ -48,6 +49,31 @@ class People:
         if job_id not in self.asked:
             self.asked.add(job_id)
             self.scheduler.after(self.scenario.operator_after, lambda: self._decide(job_id))
+
+    def reconsider(self, job_id: str) -> None:
+        """A job ended without an end of the gateway's: now and then an operator finds its job there."""
+        if job_id in self._reconsidered or self.random.random() < 0.6:
+            return
+        self._reconsidered.add(job_id)
+        mine = self._made_for(job_id)
+        if mine:
+            self.to_come += 1
+            self.scheduler.after(60 * self.random.random(), lambda: self._adopt(job_id, mine[-1].id))
+
+    def _adopt(self, job_id: str, gateway_id: str) -> None:
+        console = self.console()
+
+        def act() -> None:
+            self.to_come -= 1
+            try:
+                console.send(resolve.adopt(console.context, job_id, gateway_id))
+            except (RequestError, Staged):
+                return
+
+        console.begin("operator", act)
+
+    def _made_for(self, job_id: str) -> list[GatewayJob]:
+        return [job for job in self.gateway.jobs.values() if job_of_session(job.session_id) == job_id]
 
     def _submit(self) -> None:
         random = self.random
@@ -89,7 +115,7 @@ class People:
 
     def _decide(self, job_id: str) -> None:
         console, random = self.console(), self.random
-        mine = [job for job in self.gateway.jobs.values() if job_of_session(job.session_id) == job_id]
+        mine = self._made_for(job_id)
 
         def act() -> None:
             self.asked.discard(job_id)

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from pydantic import SecretStr
 
+from orchestrator.core.lifecycle import State
 from orchestrator.engine.context import Context, Quota
 from orchestrator.engine.follow_up import Task
 from orchestrator.engine.receive import Fate, receive
@@ -222,6 +223,8 @@ class World:
         for table, _, row in changed:
             if table == "jobs" and row["needs_person"]:
                 self.people.ask(row["id"])
+            if table == "jobs" and row["state"] in (State.TIMED_OUT, State.REJECTED):
+                self.people.reconsider(row["id"])
 
     # the end
 

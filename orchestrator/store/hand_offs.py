@@ -34,15 +34,20 @@ HAND_OFFS = Waiting(
 
 
 def owe(tx: Transaction, owed: Sequence[Owed]) -> int:
-    """Keep what is owed; a key that is already owed stays as it is. Returns how many were new."""
+    """Keep what is owed; a key that is already owed stays as it is. Returns how many were new.
+
+    One that was withdrawn is owed again: a job that was adopted after its deadline can time out once more.
+    """
     made = 0
     for one in owed:
         tenant = select(jobs.c.tenant_id).where(jobs.c.id == one.job_id).scalar_subquery()
         statement = tx.insert(hand_offs).values(
             **asdict(one), tenant_id=tenant, state=HandOffState.OWED, attempts=0, fence=0, created_at=tx.now
         )
-        new = statement.on_conflict_do_nothing(index_elements=["key"]).returning(hand_offs.c.id)
-        made += len(tx.execute(new).all())
+        anew = {"state": HandOffState.OWED, "due_at": one.due_at, "created_at": tx.now, "attempts": 0}
+        gone = hand_offs.c.state == HandOffState.WITHDRAWN
+        new = statement.on_conflict_do_update(index_elements=["key"], set_=anew, where=gone)
+        made += len(tx.execute(new.returning(hand_offs.c.id)).all())
     return made
 
 

@@ -203,6 +203,22 @@ def test_a_timed_out_job_that_is_adopted_gets_as_long_as_it_had(engine: Engine, 
     assert engine.states(job_id) == [HandOffState.WITHDRAWN], "that it timed out is no longer true"
 
 
+def test_a_timed_out_job_that_is_adopted_and_times_out_again_is_told_of(
+    engine: Engine, sandbox: Sandbox
+) -> None:
+    job_id = engine.created(create_error="cut", deadline_seconds=30)
+    engine.later(30)
+    engine.look()
+    adopt(engine.context, job_id, sandbox.create(outcome="never"))
+    assert engine.states(job_id) == [HandOffState.WITHDRAWN]
+    while engine.job(job_id).state is State.WAITING:
+        engine.look_when_due(job_id)
+    assert engine.job(job_id).state is State.TIMED_OUT
+    assert engine.states(job_id) == [HandOffState.OWED]
+    engine.hand_off_all()
+    assert f"{job_id}.timed_out.json" in engine.files()
+
+
 # late ends
 
 
