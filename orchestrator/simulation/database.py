@@ -13,9 +13,6 @@ from orchestrator.simulation.tools import Chance
 from orchestrator.simulation.versions import Overtaken, Versions
 from orchestrator.store.database import Transaction
 from orchestrator.store.in_memory import InMemoryStore
-from orchestrator.store.schema import metadata
-
-EMPTIED = [table for table in reversed(metadata.sorted_tables) if table.name not in ("tenants", "accounts")]
 
 Committed = Callable[[Activity | None, list[tuple[str, int, dict[str, Any]]]], None]
 
@@ -45,16 +42,6 @@ class SimulatedStore(InMemoryStore):
         self._beats = beats
         self._committed = committed
         self._versions = Versions(self._moment, lambda: chance.happens(Fault.OLDER_READ))
-
-    def start_afresh(self) -> None:
-        """Forget every row, but those that the migrations made.
-
-        Row by row: SQLite 3.40 crashes now and then where json_each was used before a `deserialize`.
-        """
-        with InMemoryStore.write(self) as tx:
-            for table in EMPTIED:
-                tx.execute(table.delete())
-        self.changed()
 
     def _moment(self) -> float:
         return self._clock_of_seed()
