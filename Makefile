@@ -10,6 +10,7 @@ export PYTHON
 WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 2 )))
 PYTEST := $(BIN)/python -m pytest -p tests.counts_by_layer -n $(WORKERS) --dist loadgroup
 MINUTES ?= 30
+FIRST ?= $(shell date +%s)
 
 .PHONY: help setup setup-runtime demo test test-fast soak check format lock clean
 
@@ -31,9 +32,9 @@ test: setup ## run every test; one skipped fails it (ARGS="…" goes to pytest, 
 test-fast: setup ## run the unit tests and the house rules: what most changes need
 	@$(PYTEST) $(ARGS) tests/unit tests/house_rules
 
-soak: setup ## chaos on a scaled fleet (MINUTES=30, ARGS="--seed 7"), new seeds of the simulation, the long stories
+soak: setup ## chaos on a scaled fleet (MINUTES=30, ARGS="--seed 7"), seeds of the simulation (FIRST=1), long stories
 	@$(BIN)/python -m tests.soak --minutes $(MINUTES) $(ARGS)
-	@$(BIN)/orchestrator simulate --first $$(date +%s) --seconds $$(awk 'BEGIN { print 20 * $(MINUTES) }')
+	@$(BIN)/orchestrator simulate --first $(FIRST) --seconds $$(awk 'BEGIN { print 20 * $(MINUTES) }')
 	@$(PYTEST) --no-skips --soak $(MINUTES) $$(grep -rlE 'soak: float|mark.soak' tests/acceptance --include='test_*.py')
 
 check: setup ## formatting, lint, types, layers and installed versions
