@@ -1,10 +1,9 @@
 """Two hundred jobs are in flight, every countdown in the memory of one process, and it is killed."""
 
-from orchestrator.core.job import Updates
 from orchestrator.core.lifecycle import State
 from orchestrator.engine.sweep import HORIZON
 from tests.acceptance.conftest import Begin
-from tests.acceptance.database import wanted
+from tests.acceptance.load import finish, lasting
 from tests.acceptance.sandbox import Sandbox
 from tests.acceptance.truth import assert_delivered_once
 from tests.acceptance.waiting import until
@@ -18,18 +17,11 @@ def test_all_are_handed_off_and_none_twice(begin: Begin, sandbox: Sandbox) -> No
     orchestrator.start(poll_after_seconds=GUIDANCE)
     database = orchestrator.database
     sandbox.faults(hooks_stopped=True)
-    both = list(Updates)
-    jobs = database.submit(
-        *(
-            wanted(updates=both[number % 2], outcome="never", poll_after_seconds=GUIDANCE)
-            for number in range(MANY)
-        )
-    )
+    jobs = database.submit(*lasting(MANY, poll_after_seconds=GUIDANCE))
     until("all are in flight", lambda: {job.state for job in database.jobs()} == {State.WAITING}, 120)
     orchestrator.kill()
     assert not orchestrator.handed_off()
-    for job in database.jobs():
-        sandbox.trigger(str(job.gateway_id), "video.completed")
+    finish(orchestrator, sandbox, jobs)
     database.let_pass(GUIDANCE - 4)  # some are due by now, the others within a few seconds
 
     orchestrator.start()

@@ -14,10 +14,11 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
+from orchestrator.core.job import Updates
 from tests.acceptance.conftest import Deploy
 from tests.acceptance.database import wanted
 from tests.acceptance.fleet import Fleet
-from tests.acceptance.load import submit_in_flight
+from tests.acceptance.load import finish, lasting, submit_in_flight
 from tests.acceptance.recovery import recovered
 from tests.acceptance.sandbox import Sandbox
 from tests.acceptance.waiting import until
@@ -60,11 +61,9 @@ def test_all_waits_for_room_and_nothing_is_lost(
     fleet.start_all(workers=2)
     (first,) = fleet.database.submit(wanted(duration=0.1))
     fleet.database.wait([first])
-    jobs = submit_in_flight(fleet, [wanted(outcome="never")] * MANY)
+    jobs = submit_in_flight(fleet, lasting(MANY, Updates.HYBRID))
     _fill(own_postgres, url, first)
-    for job in fleet.database.jobs():
-        if job.id != first:
-            sandbox.trigger(str(job.gateway_id), "video.completed")
+    finish(fleet, sandbox, jobs)
     until("webhooks are refused", lambda: _refused(sandbox), 120)
     until("the log says why", lambda: _told(fleet, "worker") and _told(fleet, "web"), 120)
     assert fleet.database.unfinished(jobs), "there was room for all"

@@ -7,12 +7,11 @@ import time
 from collections.abc import Iterable
 
 from orchestrator.celery_app import REDIS
-from orchestrator.core.job import Job, Updates
+from orchestrator.core.job import Job
 from orchestrator.core.lifecycle import State
 from orchestrator.engine.sweep import HORIZON
 from tests.acceptance.conftest import Deploy
-from tests.acceptance.database import wanted
-from tests.acceptance.load import unacknowledged
+from tests.acceptance.load import finish, lasting, unacknowledged
 from tests.acceptance.recovery import recovered
 from tests.acceptance.sandbox import Sandbox
 from tests.acceptance.waiting import until
@@ -30,20 +29,13 @@ def test_all_are_handed_off_after_the_restart_and_none_twice(
     fleet.start_all(workers=2)
     database = fleet.database
     sandbox.faults(hooks_stopped=True)
-    both = list(Updates)
-    jobs = database.submit(
-        *(
-            wanted(updates=both[number % 2], outcome="never", poll_after_seconds=GUIDANCE)
-            for number in range(MANY)
-        )
-    )
+    jobs = database.submit(*lasting(MANY, poll_after_seconds=GUIDANCE))
     until("all are in flight", lambda: {job.state for job in database.jobs()} == {State.WAITING}, 120)
     until("their countdowns are held", lambda: unacknowledged(own_redis) > 1)
     fleet.kill("worker", "web")
     assert unacknowledged(own_redis), "the dead had taken no countdown"
     assert not fleet.handed_off()
-    for job in database.jobs():
-        sandbox.trigger(str(job.gateway_id), "video.completed")
+    finish(fleet, sandbox, jobs)
     database.let_pass(_last_look(database.jobs()) - SOON - time.time())
 
     restarted = time.time()
