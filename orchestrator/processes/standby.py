@@ -18,7 +18,7 @@ from orchestrator.tasks.work import perform
 from orchestrator.telemetry import Event, log
 
 LOOK_EVERY = 1.0
-SWEEP_MISSED = 3.0  # seconds without a sweep by anybody; beat asks for one every second
+BEAT_MISSED = 3.0  # seconds without a message of beat's at any worker; there is one every second
 
 
 class LocalHands:
@@ -63,10 +63,13 @@ class LocalHands:
 
 
 def standby(context: Context, send: Sender, hands: LocalHands) -> Timer:
-    """Sweeps when nobody did for some seconds, and while the broker is away; does what is found by itself."""
+    """Sweeps while beat is not heard or the broker is away, and does what is found by itself.
+
+    Every worker does: were it enough that another one swept, that one would be left with all the work.
+    """
 
     def stand_in() -> None:
-        if not send.broker_away and not _sweep_is_missing(context):
+        if not send.broker_away and not _beat_is_missing(context):
             return
         found = sweep(context)
         send([*found, FollowUp(Task.SWEEP)])  # also where nothing is due: a broker that is back is noticed
@@ -76,7 +79,7 @@ def standby(context: Context, send: Sender, hands: LocalHands) -> Timer:
     return Timer("standby", LOOK_EVERY, stand_in)
 
 
-def _sweep_is_missing(context: Context) -> bool:
+def _beat_is_missing(context: Context) -> bool:
     with context.store.read() as tx:
-        swept_at = workers.last_pulse(tx, Pulse.SWEEP)
-        return swept_at is None or tx.now > swept_at + SWEEP_MISSED
+        heard_at = workers.last_pulse(tx, Pulse.BEAT)
+        return heard_at is None or tx.now > heard_at + BEAT_MISSED

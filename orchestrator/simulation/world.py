@@ -38,7 +38,8 @@ from orchestrator.store import jobs
 from orchestrator.store.schema import DEFAULT
 from orchestrator.tasks.sending import Sender
 
-ENDS_WITHIN = 7200.0  # seconds after everything has healed
+# Seconds after everything has healed: longer than the longest pause between two attempts at a hand-off.
+ENDS_WITHIN = 18_000.0
 MOST_STEPS = 50_000
 ENDPOINT = "7f9c2ba4-e88f-4f9a-8d0e-0c1b2a3d4e5f"
 SINKS = ("bucket", "folder")
