@@ -12,8 +12,10 @@ OrchestratorError              message, hint (what to do), retry
 │   └── NoAnswer               sent, and cut or timed out: what it did is unknown
 ├── ContentError               an output could not be fetched whole
 │   ├── ContentMissing         the gateway says that there is nothing to fetch
-│   └── ContentDuplicate       a further output that is byte for byte an earlier one
+│   ├── ContentDuplicate       a further output that is byte for byte an earlier one
+│   └── ContentDamaged         the archive has something else than what was put there, or nothing
 ├── DestinationError           a destination could not take what is owed to it
+│   └── DestinationGone        it wants nothing any more: it is disabled until a person enables it
 ├── Stopping                   this process is stopping: another one goes on with the work
 └── LeaseLost                  somebody else has the work by now: stop, and leave it to them
 
@@ -139,6 +141,10 @@ class ContentDuplicate(ContentError):
     default_retry = NEVER
 
 
+class ContentDamaged(ContentError):
+    """The archive has something else than what was put there, or nothing: it is fetched anew."""
+
+
 class LeaseLost(OrchestratorError):
     """Somebody else has the work by now: stop, and leave it to them."""
 
@@ -150,6 +156,27 @@ class Stopping(OrchestratorError):
 
 
 class DestinationError(OrchestratorError):
-    """A destination could not take what is owed to it."""
+    """A destination could not take what is owed to it.
+
+    `status` is that of its answer, where it speaks HTTP, and `preview` the beginning of that answer, safe to
+    print: no control characters, nothing that we sent.
+    """
 
     default_retry = LATER
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        retry: Retry | None = None,
+        status: int | None = None,
+        preview: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, retry=retry)
+        self.status = status
+        self.preview = preview
+
+
+class DestinationGone(DestinationError):
+    """The destination said that it wants nothing any more, as a webhook does by 410."""

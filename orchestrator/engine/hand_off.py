@@ -23,7 +23,7 @@ from orchestrator.errors import (
     Stopping,
 )
 from orchestrator.fault_points import FaultPoint, reach
-from orchestrator.sinks import Delivered, Sink
+from orchestrator.sinks import Delivered, Parcel, Sink
 from orchestrator.store import hand_offs, jobs, observations, outputs
 from orchestrator.store.database import Transaction
 from orchestrator.telemetry import Event, log
@@ -91,7 +91,9 @@ def _deliver(
     if there is not None:
         return there, {"bytes": there.bytes, "sha256": there.sha256}
     earlier = {one.sha256 for one in siblings if one.index < output.index and one.sha256}
-    fetched = fetch(context, claimed, job, output, lambda mime: sink.stage(_name(stem, mime), claimed.fence))
+    fetched = fetch(
+        context, claimed, job, output, lambda mime: sink.stage(Parcel(_name(stem, mime)), claimed.fence)
+    )
     return _publish(fetched, earlier, output)
 
 
@@ -111,20 +113,20 @@ def _from_earlier_attempt(sink: Sink, claimed: HandOff, stem: str) -> Delivered 
     if claimed.fence == 1:
         return None
     names = (f"{stem}.{suffix}" for suffix in (*_SUFFIXES.values(), "bin"))
-    found: Iterator[Delivered | None] = (sink.find(name) for name in names)
+    found: Iterator[Delivered | None] = (sink.find(Parcel(name)) for name in names)
     return next((one for one in found if one is not None), None)
 
 
 def _deliver_outcome(context: Context, sink: Sink, claimed: HandOff, job: Job) -> Delivered:
     name = f"{job.id}.{claimed.outcome}.json"
-    there = sink.find(name) if claimed.fence > 1 else None
+    there = sink.find(Parcel(name)) if claimed.fence > 1 else None
     if there is not None:
         return there
     with context.store.read() as tx:
         timeline = observations.of_job(tx, job.id)
         others = hand_offs.of_job(tx, job.id)
     body = json.dumps(document(job, claimed, others, timeline), indent=2, ensure_ascii=False)
-    staging = sink.stage(name, claimed.fence)
+    staging = sink.stage(Parcel(name), claimed.fence)
     staging.write(body.encode())
     reach(FaultPoint.HAND_OFF_STAGED)
     return staging.publish()

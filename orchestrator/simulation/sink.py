@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from orchestrator.errors import DestinationError
 from orchestrator.simulation.chance import Fault
 from orchestrator.simulation.scheduler import Crash, Scheduler, running
 from orchestrator.simulation.tools import Chance
-from orchestrator.sinks import Delivered
+from orchestrator.sinks import Delivered, Parcel
 
 
 @dataclass(slots=True)
@@ -26,20 +27,24 @@ class PretendSink:
     published: Callable[[str, str, bytes, int], None]
     again: Callable[[str, str, bytes, bytes], None]
     content: dict[str, bytes] = field(default_factory=dict)
+    takes_files: ClassVar[bool] = True
 
-    def find(self, name: str) -> Delivered | None:
+    def find(self, parcel: Parcel) -> Delivered | None:
         """What is there under this name."""
         self.pass_time()
-        body = self.content.get(name)
-        return None if body is None else self.delivered(name, body)
+        body = self.content.get(parcel.name)
+        return None if body is None else self.delivered(parcel.name, body)
 
-    def stage(self, name: str, attempt: int) -> PretendStaging:
+    def stage(self, parcel: Parcel, attempt: int) -> PretendStaging:
         """Begin an attempt."""
         self.pass_time()
-        return PretendStaging(self, name, attempt)
+        return PretendStaging(self, parcel.name, attempt)
 
     def check(self) -> None:
         """It could be used now."""
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def delivered(self, name: str, body: bytes) -> Delivered:
         """What is told of something that is there."""

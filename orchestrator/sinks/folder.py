@@ -11,9 +11,12 @@ import os
 import re
 from contextlib import suppress
 from pathlib import Path
+from typing import ClassVar, Self
+
+from pydantic import Field, field_validator
 
 from orchestrator.errors import NEVER, DestinationError
-from orchestrator.sinks.base import Delivered
+from orchestrator.sinks.base import Delivered, Parcel, SinkOptions, Tools
 from orchestrator.sinks.directory import (
     attempts_left,
     closing,
@@ -36,12 +39,31 @@ SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")  # a part's name st
 class FolderSink:
     """A folder as destination; processes may share it. Give an absolute path: locations are told with it."""
 
+    takes_files: ClassVar[bool] = True
+
+    class Options(SinkOptions):
+        """A folder of this machine, or one that it has mounted."""
+
+        path: Path = Field(description="Absolute path of the folder; it is made if it is absent.")
+
+        @field_validator("path")
+        @classmethod
+        def _absolute(cls, value: Path) -> Path:
+            if not value.is_absolute():
+                raise ValueError("is not an absolute path: processes may be started elsewhere")
+            return value
+
+    @classmethod
+    def build(cls, options: Options, tools: Tools) -> Self:
+        """The folder that the options name."""
+        return cls(options.path)
+
     def __init__(self, folder: str | Path) -> None:
         self._folder = Path(folder)
 
-    def find(self, name: str) -> Delivered | None:
+    def find(self, parcel: Parcel) -> Delivered | None:
         """What is there under this name, read again; what killed attempts at it left is removed."""
-        path = self._path(name)
+        name, path = parcel.name, self._path(parcel.name)
         with translated("read", path):
             try:
                 directory = open_directory(self._folder)
@@ -53,9 +75,9 @@ class FolderSink:
                     remove(directory, [part_name(name, left) for left in attempts_left(directory, name)])
                 return found
 
-    def stage(self, name: str, attempt: int) -> FolderStaging:
+    def stage(self, parcel: Parcel, attempt: int) -> FolderStaging:
         """Begin an attempt. A folder that has vanished is made again if the one above it is still there."""
-        path = self._path(name)
+        name, path = parcel.name, self._path(parcel.name)
         part = part_name(name, attempt)
         with translated("write", self._folder / part):
             directory = self._open_or_make()
@@ -74,6 +96,9 @@ class FolderSink:
                 make_directory(folder)
             with closing(open_directory(self._folder)) as directory:
                 probe(directory)
+
+    def close(self) -> None:
+        """Nothing is held between attempts."""
 
     def _path(self, name: str) -> Path:
         if not SAFE_NAME.fullmatch(name):

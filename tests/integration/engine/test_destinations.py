@@ -15,6 +15,7 @@ from orchestrator.engine.alarms import Alarm, AlarmName
 from orchestrator.engine.context import THREADS_FOR_OTHERS
 from orchestrator.engine.follow_up import Task
 from orchestrator.errors import NEVER, DestinationError
+from orchestrator.sinks import Parcel
 from orchestrator.sinks.folder import FolderSink, FolderStaging
 from orchestrator.store import destinations
 from tests.acceptance.waiting import until
@@ -31,11 +32,11 @@ class Away(FolderSink):
     away = True
     asked = 0
 
-    def stage(self, name: str, fence: int) -> FolderStaging:
+    def stage(self, parcel: Parcel, attempt: int) -> FolderStaging:
         self.asked += 1
         if self.away:
             raise DestinationError("nobody is there")
-        return super().stage(name, fence)
+        return super().stage(parcel, attempt)
 
 
 class Hanging(FolderSink):
@@ -45,10 +46,10 @@ class Hanging(FolderSink):
         super().__init__(folder)
         self.entered, self.let_go = threading.Semaphore(0), threading.Event()
 
-    def stage(self, name: str, fence: int) -> FolderStaging:
+    def stage(self, parcel: Parcel, attempt: int) -> FolderStaging:
         self.entered.release()
         assert self.let_go.wait(LONG)
-        return super().stage(name, fence)
+        return super().stage(parcel, attempt)
 
 
 @pytest.fixture
@@ -165,7 +166,7 @@ def test_content_that_cannot_be_had_says_nothing_against_the_destination(engine:
 
 
 class Picky(FolderSink):
-    def stage(self, name: str, fence: int) -> Never:
+    def stage(self, parcel: Parcel, attempt: int) -> Never:
         raise DestinationError("this one never", retry=NEVER)
 
 

@@ -20,6 +20,7 @@ from orchestrator.engine.replay import replay_hand_off
 from orchestrator.engine.resolve import cancel
 from orchestrator.errors import NotAllowed
 from orchestrator.fault_points import FaultPoint
+from orchestrator.sinks import Parcel
 from orchestrator.sinks.folder import FolderSink, FolderStaging
 from orchestrator.store import hand_offs, outputs, workers
 from tests.integration.engine.harness import Engine, NewEngine
@@ -392,7 +393,7 @@ def test_a_destination_that_is_configured_no_more_waits_for_it(engine: Engine) -
 class Broken(FolderSink):
     """A destination with a mistake in it."""
 
-    def stage(self, name: str, fence: int) -> Never:
+    def stage(self, parcel: Parcel, attempt: int) -> Never:
         raise ValueError("Bearer sk-secret and the caller's prompt")
 
 

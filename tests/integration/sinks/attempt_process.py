@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from orchestrator.errors import DestinationError
+from orchestrator.sinks import Parcel
 from orchestrator.sinks.folder import FolderSink
 
 MIB = 1 << 20
@@ -32,7 +33,7 @@ def one_that_dies(folder: str, name: str, attempt: str, death: str, *links: str)
     """Publish 'attempt N' under the name, killed at the named point; with `no-links` links are refused."""
     if links:
         os.link = _refuse_link
-    staging = FolderSink(folder).stage(name, int(attempt))
+    staging = FolderSink(folder).stage(Parcel(name), int(attempt))
     if death == "after stage":
         die()
     staging.write(f"attempt {attempt}".encode())
@@ -76,7 +77,7 @@ def race(folder: str, attempt: str, rounds: str, *links: str) -> None:
 
 
 def _told(sink: FolderSink, name: str, attempt: int) -> str | None:
-    staging = sink.stage(name, attempt)
+    staging = sink.stage(Parcel(name), attempt)
     try:
         staging.write(f"{name} by {attempt}".encode())
         return staging.publish().sha256
@@ -94,17 +95,17 @@ def fill(folder: str, chunks: str, limit: str) -> None:
 def measure(folder: str, chunks: str) -> None:
     """Write and find so many MiB; print by how many KiB the process grew."""
     sink = FolderSink(folder)
-    sink.stage("warm", 1).publish()
-    sink.find("warm")
+    sink.stage(Parcel("warm"), 1).publish()
+    sink.find(Parcel("warm"))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     _write_mib(folder, int(chunks))
-    assert sink.find("big") is not None
+    assert sink.find(Parcel("big")) is not None
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
 def _write_mib(folder: str, chunks: int) -> None:
     chunk = bytes(MIB)
-    staging = FolderSink(folder).stage("big", 1)
+    staging = FolderSink(folder).stage(Parcel("big"), 1)
     for _ in range(chunks):
         staging.write(chunk)
     staging.publish()
@@ -123,7 +124,7 @@ def check_and_stage(folder: str, uid: str) -> None:
         os.setresuid(int(uid), int(uid), int(uid))
     sink = FolderSink(folder)
     _print_error(sink.check)
-    _print_error(lambda: sink.stage("a", 1).publish())
+    _print_error(lambda: sink.stage(Parcel("a"), 1).publish())
 
 
 def _print_error(do: Callable[[], object]) -> None:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.errors import NEVER, DestinationError
-from orchestrator.sinks import Delivered, Sink, Staging
+from orchestrator.sinks import Delivered, Parcel, Sink, Staging
 
 ReadBack = Callable[[str], bytes | None]
 
@@ -52,8 +52,13 @@ def fresh_name() -> str:
     return f"example-{next(_numbers)}.mp4"
 
 
+def parcel(name: str) -> Parcel:
+    """A thing of this name, about which nothing else is known."""
+    return Parcel(name)
+
+
 def deliver(sink: Sink, name: str, attempt: int, *chunks: bytes) -> Delivered:
-    staging = sink.stage(name, attempt)
+    staging = sink.stage(parcel(name), attempt)
     for chunk in chunks:
         staging.write(chunk)
     return staging.publish()
@@ -68,24 +73,24 @@ class SinkConformance:
     def test_a_new_destination_can_be_checked_and_has_nothing(self, sink: Sink, read_back: ReadBack) -> None:
         sink.check()
         sink.check()
-        assert sink.find(NAME) is None
+        assert sink.find(parcel(NAME)) is None
         assert read_back(NAME) is None
 
     def test_nothing_is_seen_before_it_is_published(self, sink: Sink, read_back: ReadBack) -> None:
-        staging = sink.stage(NAME, 1)
+        staging = sink.stage(parcel(NAME), 1)
         staging.write(b"half")
-        assert sink.find(NAME) is None
+        assert sink.find(parcel(NAME)) is None
         assert read_back(NAME) is None
         staging.discard()
 
     def test_what_is_published_is_found_as_it_was_told(self, sink: Sink, read_back: ReadBack) -> None:
         told = deliver(sink, NAME, 1, b"one, ", b"", b"two")
         assert_is(told, b"one, two")
-        assert sink.find(NAME) == told
+        assert sink.find(parcel(NAME)) == told
         assert read_back(NAME) == b"one, two"
 
     def test_the_hash_is_known_before_it_is_published(self, sink: Sink, read_back: ReadBack) -> None:
-        staging = sink.stage(NAME, 1)
+        staging = sink.stage(parcel(NAME), 1)
         staging.write(b"one, ")
         staging.write(b"two")
         assert staging.sha256() == hashlib.sha256(b"one, two").hexdigest()
@@ -97,7 +102,7 @@ class SinkConformance:
         assert read_back(NAME) == b""
 
     def test_publishing_twice_tells_the_same(self, sink: Sink) -> None:
-        staging = sink.stage(NAME, 1)
+        staging = sink.stage(parcel(NAME), 1)
         staging.write(b"once")
         assert staging.publish() == staging.publish()
 
@@ -108,25 +113,25 @@ class SinkConformance:
 
     def test_names_do_not_disturb_each_other(self, sink: Sink, read_back: ReadBack) -> None:
         names = ["a", "a.1", "a.1.part", "a.part", "b"]
-        stagings = {name: sink.stage(name, 1) for name in names}
+        stagings = {name: sink.stage(parcel(name), 1) for name in names}
         for name, staging in stagings.items():
             staging.write(name.encode())
-            sink.stage(name, 0).discard()
+            sink.stage(parcel(name), 0).discard()
         for staging in stagings.values():
             staging.publish()
         assert [read_back(name) for name in names] == [name.encode() for name in names]
 
     def test_discarding_leaves_nothing_and_may_be_done_again(self, sink: Sink, read_back: ReadBack) -> None:
-        staging = sink.stage(NAME, 1)
+        staging = sink.stage(parcel(NAME), 1)
         staging.write(b"unwanted")
         staging.discard()
         staging.discard()
-        assert sink.find(NAME) is None
+        assert sink.find(parcel(NAME)) is None
         assert_is(deliver(sink, NAME, 2, b"wanted"), b"wanted")
         assert read_back(NAME) == b"wanted"
 
     def test_discarding_after_publishing_takes_nothing_back(self, sink: Sink, read_back: ReadBack) -> None:
-        staging = sink.stage(NAME, 1)
+        staging = sink.stage(parcel(NAME), 1)
         staging.write(b"stays")
         staging.publish()
         staging.discard()
@@ -136,7 +141,7 @@ class SinkConformance:
     def test_an_attempt_that_is_over_cannot_be_used(
         self, sink: Sink, read_back: ReadBack, use: Callable[[Staging], object]
     ) -> None:
-        staging = sink.stage(NAME, 1)
+        staging = sink.stage(parcel(NAME), 1)
         staging.discard()
         with pytest.raises(DestinationError, match="attempt is over"):
             use(staging)
@@ -145,7 +150,7 @@ class SinkConformance:
     def test_an_older_attempt_that_lives_on_cannot_damage_a_newer_one(
         self, sink: Sink, read_back: ReadBack
     ) -> None:
-        older, newer = sink.stage(NAME, 1), sink.stage(NAME, 2)
+        older, newer = sink.stage(parcel(NAME), 1), sink.stage(parcel(NAME), 2)
         newer.write(b"newer, ")
         older.write(b"older")
         older.discard()
@@ -155,7 +160,7 @@ class SinkConformance:
 
     @pytest.mark.parametrize("name", BAD_NAMES, ids=lambda name: ascii(name)[:24])
     def test_a_name_that_could_mean_another_place_is_refused(self, sink: Sink, name: str) -> None:
-        for use in (lambda: sink.find(name), lambda: sink.stage(name, 1)):
+        for use in (lambda: sink.find(parcel(name)), lambda: sink.stage(parcel(name), 1)):
             with pytest.raises(DestinationError) as refused:
                 use()
             assert refused.value.retry == NEVER
@@ -201,7 +206,7 @@ class _Attempts:
 
     def take(self, attempt: int, step: str) -> None:
         if step == "find":
-            self._expect(self._sink.find(self.name))
+            self._expect(self._sink.find(parcel(self.name)))
         elif (step == "stage") is (attempt not in self._stagings):
             getattr(self, f"_{step}")(attempt)
 
@@ -210,7 +215,7 @@ class _Attempts:
             staging.discard()
 
     def _stage(self, attempt: int) -> None:
-        self._stagings[attempt] = self._sink.stage(self.name, attempt)
+        self._stagings[attempt] = self._sink.stage(parcel(self.name), attempt)
         self._written[attempt] = b""
 
     def _write(self, attempt: int) -> None:

@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 
 from orchestrator.errors import DestinationError
 from orchestrator.sinks.folder import FolderSink
-from tests.integration.sinks.conformance import NAME, ReadBack, SinkConformance, deliver, fresh_name, several
+from tests.integration.sinks.conformance import (
+    NAME,
+    ReadBack,
+    SinkConformance,
+    deliver,
+    fresh_name,
+    parcel,
+    several,
+)
 
 
 def files(folder: Path) -> list[str]:
@@ -54,7 +62,7 @@ class TestFolder(SinkConformance):
 
 
 def test_an_unfinished_file_lies_beside_its_place(folder_sink: FolderSink, folder: Path) -> None:
-    staging = folder_sink.stage(NAME, 7)
+    staging = folder_sink.stage(parcel(NAME), 7)
     staging.write(b"half")
     assert files(folder) == [f".{NAME}.7.part"]
     assert staging.publish().location == str(folder / NAME)
@@ -68,7 +76,7 @@ def test_what_dead_attempts_left_is_removed_and_nothing_else(
     stay = [f".{NAME}.10001.part", f".{NAME}.x.part", ".other.3.part", f"{NAME}.3.part", f".{NAME}.3.4.part"]
     for name in [*stay, f".{NAME}.0.part", f".{NAME}.3.part", f".{NAME}.8.part"]:
         (folder / name).touch()
-    folder_sink.stage(NAME, attempt).discard()
+    folder_sink.stage(parcel(NAME), attempt).discard()
     assert files(folder) == sorted(stay)
 
 
@@ -76,13 +84,13 @@ def test_finding_a_file_removes_what_attempts_at_it_left(folder_sink: FolderSink
     deliver(folder_sink, NAME, 1, b"whole")
     for name in (f".{NAME}.2.part", ".other.2.part"):
         (folder / name).touch()
-    folder_sink.find(NAME)
+    folder_sink.find(parcel(NAME))
     assert files(folder) == sorted([NAME, ".other.2.part"])
 
 
 def test_an_overtaken_attempt_says_so(folder_sink: FolderSink, folder: Path) -> None:
-    older = folder_sink.stage(NAME, 1)
-    newer = folder_sink.stage(NAME, 2)
+    older = folder_sink.stage(parcel(NAME), 1)
+    newer = folder_sink.stage(parcel(NAME), 2)
     with pytest.raises(DestinationError, match="temporary file is gone") as raised:
         older.publish()
     assert "newer attempt" in raised.value.hint
@@ -92,9 +100,9 @@ def test_an_overtaken_attempt_says_so(folder_sink: FolderSink, folder: Path) -> 
 
 
 def test_an_attempt_number_is_used_once(folder_sink: FolderSink, folder: Path) -> None:
-    first = folder_sink.stage(NAME, 1)
+    first = folder_sink.stage(parcel(NAME), 1)
     with pytest.raises(DestinationError, match=r"job_01-0\.mp4\.1\.part.*EEXIST"):
-        folder_sink.stage(NAME, 1)
+        folder_sink.stage(parcel(NAME), 1)
     first.write(b"undisturbed")
     first.publish()
     assert (folder / NAME).read_bytes() == b"undisturbed"
@@ -125,7 +133,7 @@ def test_what_is_no_file_of_ours_is_neither_followed_nor_replaced(
 ) -> None:
     place(folder / NAME)
     with pytest.raises(DestinationError, match="in the way"):
-        folder_sink.find(NAME)
+        folder_sink.find(parcel(NAME))
     with pytest.raises(DestinationError, match="in the way"):
         deliver(folder_sink, NAME, 1, b"x")
     assert files(folder) == [NAME]
@@ -160,7 +168,7 @@ def test_what_is_found_is_made_durable_before_it_is_told(
     (folder / NAME).write_bytes(b"published by an attempt that was killed before it could sync the folder")
     synced: list[bool] = []
     monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.path.samestat(os.fstat(fd), folder.stat())))
-    folder_sink.find(NAME)
+    folder_sink.find(parcel(NAME))
     assert synced == [True]
 
 
@@ -168,7 +176,7 @@ def test_what_is_found_is_made_durable_before_it_is_told(
 def test_without_hard_links_attempts_publish_one_after_the_other(
     folder_sink: FolderSink, folder: Path
 ) -> None:
-    staging = folder_sink.stage(NAME, 1)
+    staging = folder_sink.stage(parcel(NAME), 1)
     with ThreadPoolExecutor(1) as pool:
         directory = os.open(folder, os.O_RDONLY)
         try:
@@ -179,7 +187,7 @@ def test_without_hard_links_attempts_publish_one_after_the_other(
             assert not (folder / NAME).exists()
         finally:
             os.close(directory)
-        assert publishing.result() == folder_sink.find(NAME)
+        assert publishing.result() == folder_sink.find(parcel(NAME))
 
 
 @several
@@ -195,7 +203,7 @@ def test_no_name_reaches_beyond_the_folder(folder_sink: FolderSink, folder: Path
 
 def test_a_folder_that_vanished_is_made_again(folder_sink: FolderSink, folder: Path) -> None:
     folder.rmdir()
-    assert folder_sink.find(NAME) is None
+    assert folder_sink.find(parcel(NAME)) is None
     deliver(folder_sink, NAME, 1, b"x")
     assert files(folder) == [NAME]
 
@@ -203,13 +211,13 @@ def test_a_folder_that_vanished_is_made_again(folder_sink: FolderSink, folder: P
 def test_a_folder_that_vanished_with_its_disk_is_not_made_again(tmp_path: Path) -> None:
     folder = tmp_path / "disk" / "results"
     with pytest.raises(DestinationError, match="the folder is not there") as raised:
-        FolderSink(folder).stage(NAME, 1)
+        FolderSink(folder).stage(parcel(NAME), 1)
     assert "orchestrator check" in raised.value.hint
     assert not folder.parent.exists()
 
 
 def test_a_folder_that_vanishes_under_an_attempt_is_an_error(folder_sink: FolderSink, folder: Path) -> None:
-    staging = folder_sink.stage(NAME, 1)
+    staging = folder_sink.stage(parcel(NAME), 1)
     (folder / f".{NAME}.1.part").unlink()
     folder.rmdir()
     staging.write(b"x")

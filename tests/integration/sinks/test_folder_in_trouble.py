@@ -16,7 +16,7 @@ import pytest
 
 from orchestrator.errors import DestinationError
 from orchestrator.sinks.folder import FolderSink
-from tests.integration.sinks.conformance import NAME, deliver
+from tests.integration.sinks.conformance import NAME, deliver, parcel
 from tests.integration.sinks.conftest import PROGRAM, ROOT, Attempt
 from tests.patience import LONG
 
@@ -107,7 +107,7 @@ def test_a_folder_without_the_right_to_write_is_named(foreign_folder: Path, atte
 def test_a_file_in_the_folders_place_is_named(tmp_path: Path, below: str) -> None:
     (tmp_path / "file").touch()
     sink = FolderSink(tmp_path / "file" / below)
-    for use in (sink.check, lambda: sink.stage(NAME, 1), lambda: sink.find(NAME)):
+    for use in (sink.check, lambda: sink.stage(parcel(NAME), 1), lambda: sink.find(parcel(NAME))):
         with pytest.raises(DestinationError, match=r"no folder is in the way \(ENOTDIR\)"):
             use()
 
@@ -120,7 +120,7 @@ def test_trouble_while_publishing_is_told_in_words_and_leaves_nothing(
     def fail(*_: Any, **__: Any) -> None:
         raise OSError(code, os.strerror(code))
 
-    staging = folder_sink.stage(NAME, 1)
+    staging = folder_sink.stage(parcel(NAME), 1)
     staging.write(b"x")
     monkeypatch.setattr(os, call, fail)
     with pytest.raises(DestinationError) as raised:
@@ -136,7 +136,7 @@ def test_trouble_while_publishing_is_told_in_words_and_leaves_nothing(
 def test_a_folder_whose_sync_fails_after_the_file_is_shown_is_found_next_time(
     folder_sink: FolderSink, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, staging = os.fsync, folder_sink.stage(NAME, 1)
+    real, staging = os.fsync, folder_sink.stage(parcel(NAME), 1)
 
     def fail_on_folders(descriptor: int) -> None:
         if os.path.samestat(os.fstat(descriptor), folder.stat()):
@@ -147,7 +147,7 @@ def test_a_folder_whose_sync_fails_after_the_file_is_shown_is_found_next_time(
     with pytest.raises(DestinationError, match="EIO"):
         staging.publish()
     monkeypatch.setattr(os, "fsync", real)
-    assert folder_sink.find(NAME) is not None
+    assert folder_sink.find(parcel(NAME)) is not None
     assert [path.name for path in folder.iterdir()] == [NAME]
 
 
@@ -162,7 +162,7 @@ def test_a_file_system_that_cannot_sync_folders_will_do(
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", files_only)
-    assert deliver(folder_sink, NAME, 1, b"x") == folder_sink.find(NAME)
+    assert deliver(folder_sink, NAME, 1, b"x") == folder_sink.find(parcel(NAME))
 
 
 def test_a_long_stream_does_not_grow_the_process(folder: Path, attempt: Attempt) -> None:

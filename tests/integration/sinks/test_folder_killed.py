@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.sinks.folder import FolderSink
 from tests.integration.sinks.attempt_process import DEATHS
-from tests.integration.sinks.conformance import NAME, assert_is, deliver
+from tests.integration.sinks.conformance import NAME, assert_is, deliver, parcel
 from tests.integration.sinks.conftest import Attempt
 
 PUBLISHED = {"before unlink", "before folder sync", "after publish"}
@@ -27,7 +27,7 @@ def test_a_kill_leaves_no_file_or_a_whole_one(
     visible = [path.read_bytes() for path in folder.iterdir() if not path.name.startswith(".")]
     assert visible == ([b"attempt 3"] if death in PUBLISHED else [])
 
-    found = folder_sink.find(NAME)
+    found = folder_sink.find(parcel(NAME))
     if found is None:
         found = deliver(folder_sink, NAME, 4, b"attempt 4")
     assert_is(found, b"attempt 3" if death in PUBLISHED else b"attempt 4")

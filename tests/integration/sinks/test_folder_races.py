@@ -12,7 +12,7 @@ import pytest
 from orchestrator.errors import DestinationError
 from orchestrator.sinks import Delivered
 from orchestrator.sinks.folder import FolderSink
-from tests.integration.sinks.conformance import NAME
+from tests.integration.sinks.conformance import NAME, parcel
 from tests.integration.sinks.conftest import PROGRAM, ROOT
 from tests.patience import LONG
 
@@ -26,7 +26,7 @@ def whole(number: int) -> bytes:
 
 def attempt_at(sink: FolderSink, name: str, number: int, start: threading.Barrier) -> Delivered | None:
     start.wait()
-    staging = sink.stage(name, number)
+    staging = sink.stage(parcel(name), number)
     try:
         for at in range(0, 50_000, 10_000):
             staging.write(whole(number)[at : at + 10_000])
@@ -62,7 +62,7 @@ def test_racing_threads_are_told_of_one_file(folder_sink: FolderSink, folder: Pa
     assert told[-1] is not None, "the newest attempt is never overtaken"
     assert content in {whole(number) for number in range(RACERS)}
     assert seen <= {content}
-    folder_sink.find(NAME)
+    folder_sink.find(parcel(NAME))
     assert [path.name for path in folder.iterdir()] == [NAME]
 
 
@@ -90,5 +90,5 @@ def test_racing_processes_are_told_of_one_file(
         assert content in {f"{name} by 1".encode(), f"{name} by 2".encode()}
         assert told[1][name] == hashlib.sha256(content).hexdigest()
         assert told[0][name] in {None, told[1][name]}
-        folder_sink.find(name)
+        folder_sink.find(parcel(name))
     assert sorted(path.name for path in folder.iterdir()) == sorted(told[0])
