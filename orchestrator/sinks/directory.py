@@ -1,10 +1,11 @@
-"""What the file system is asked to do for the folder sink; a folder is given as an open descriptor."""
+"""What the file system is asked to do for folders of results; a folder is given as an open descriptor."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
 import hashlib
+import math
 import os
 import re
 import stat
@@ -15,6 +16,7 @@ from pathlib import Path
 from orchestrator.sinks.base import Delivered
 
 PROBE = ".check.probe"
+PART = re.compile(r"\..+\.[0-9]+\.part")
 FEW = 64  # so many unlinks cost less than listing a big folder
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
 NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
@@ -52,6 +54,23 @@ def make_directory(folder: Path) -> None:
         sync_directory(above)
 
 
+def make_directories(folder: Path) -> None:
+    """Make the folder, and those above it that are absent."""
+    absent = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(absent):
+        make_directory(one)
+
+
+def open_or_make(folder: Path) -> int:
+    """A descriptor of the folder, which is made if it alone is absent; close it."""
+    try:
+        return open_directory(folder)
+    except FileNotFoundError:
+        # Only this one: if those above are gone too, a disk was unmounted; its place is not to be filled.
+        make_directory(folder)
+        return open_directory(folder)
+
+
 def probe(directory: int) -> None:
     """Write and remove a small file. Two checks at once share it, so either may find it gone."""
     with closing(os.open(PROBE, NEW_FILE, 0o666, dir_fd=directory)) as file:
@@ -80,6 +99,20 @@ def attempts_left(directory: int, name: str) -> list[int]:
     shape = re.compile(re.escape(f".{name}.") + r"([0-9]+)\.part")
     with os.scandir(directory) as entries:
         return [int(found[1]) for entry in entries if (found := shape.fullmatch(entry.name))]
+
+
+def parts_before(directory: int, moment: float) -> list[str]:
+    """The parts of whatever attempts that were last written before that epoch second."""
+    with os.scandir(directory) as entries:
+        found = [entry for entry in entries if PART.fullmatch(entry.name)]
+        return [one.name for one in found if _last_written(one) < moment]
+
+
+def _last_written(entry: os.DirEntry[str]) -> float:
+    try:
+        return entry.stat(follow_symlinks=False).st_mtime
+    except FileNotFoundError:
+        return math.inf  # its attempt has just ended
 
 
 def remove(directory: int, names: Iterable[str]) -> None:

@@ -6,34 +6,29 @@ temporary name, and syncs the folder. Killed at any point, `NAME` is absent or w
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
-from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar, Self
 
 from pydantic import Field, field_validator
 
-from orchestrator.errors import NEVER, DestinationError
 from orchestrator.sinks.base import Delivered, Parcel, SinkOptions, Tools
 from orchestrator.sinks.directory import (
     attempts_left,
     closing,
-    create_part,
-    make_directory,
+    make_directories,
     open_directory,
+    open_or_make,
     part_name,
     probe,
     read_back,
     remove,
     show,
     sync_directory,
-    write_all,
 )
-from orchestrator.sinks.os_errors import destination_error, translated
-
-SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")  # a part's name stays within 255 bytes
+from orchestrator.sinks.names import require_safe
+from orchestrator.sinks.os_errors import translated
+from orchestrator.sinks.unfinished import Unfinished
 
 
 class FolderSink:
@@ -77,23 +72,14 @@ class FolderSink:
 
     def stage(self, parcel: Parcel, attempt: int) -> FolderStaging:
         """Begin an attempt. A folder that has vanished is made again if the one above it is still there."""
-        name, path = parcel.name, self._path(parcel.name)
-        part = part_name(name, attempt)
-        with translated("write", self._folder / part):
-            directory = self._open_or_make()
-            try:
-                file = create_part(directory, name, attempt)
-            except OSError:
-                os.close(directory)
-                raise
-        return FolderStaging(path, part, directory, file)
+        path = self._path(parcel.name)
+        with translated("write", self._folder / part_name(parcel.name, attempt)):
+            return FolderStaging(path, open_or_make(self._folder), attempt)
 
     def check(self) -> None:
         """Make the folder if it is absent, with those above it; write a file there and remove it."""
         with translated("write into the folder", self._folder):
-            absent = [folder for folder in (self._folder, *self._folder.parents) if not folder.exists()]
-            for folder in reversed(absent):
-                make_directory(folder)
+            make_directories(self._folder)
             with closing(open_directory(self._folder)) as directory:
                 probe(directory)
 
@@ -101,70 +87,23 @@ class FolderSink:
         """Nothing is held between attempts."""
 
     def _path(self, name: str) -> Path:
-        if not SAFE_NAME.fullmatch(name):
-            raise DestinationError(
-                f"{name!r} cannot be the name of a file in {self._folder}",
-                hint="a name is up to 200 letters, digits, `_`, `-` and `.`, the first of them no `-` or `.`",
-                retry=NEVER,
-            )
+        require_safe(name, f"a file in {self._folder}")
         return self._folder / name
 
-    def _open_or_make(self) -> int:
-        try:
-            return open_directory(self._folder)
-        except FileNotFoundError:
-            # Only this one: if those above are gone too, a disk was unmounted; its place is not to be filled.
-            make_directory(self._folder)
-            return open_directory(self._folder)
 
+class FolderStaging(Unfinished):
+    """One attempt at one file of the folder."""
 
-class FolderStaging:
-    """One attempt at one file; it holds the folder open, so renaming the folder does not tear it apart."""
-
-    def __init__(self, path: Path, part: str, directory: int, file: int) -> None:
-        self._path = path
-        self._part = part
-        self._directory = directory
-        self._file = file
-        self._open = True
-        self._bytes = 0
-        self._sha256 = hashlib.sha256()
+    def __init__(self, path: Path, directory: int, attempt: int) -> None:
+        super().__init__(path, directory, path.name, attempt)
         self._delivered: Delivered | None = None
-
-    def write(self, chunk: bytes) -> None:
-        """Add bytes; if that fails nothing of the attempt stays."""
-        self._require_open()
-        try:
-            write_all(self._file, chunk)
-        except OSError as error:
-            self.discard()
-            raise destination_error(error, "write", self._path) from error
-        self._sha256.update(chunk)
-        self._bytes += len(chunk)
-
-    def sha256(self) -> str:
-        """The hash of what was written so far."""
-        return self._sha256.hexdigest()
 
     def publish(self) -> Delivered:
         """Show the file under its name, once it is safe on the disk; the first to do so stays."""
         if self._delivered is None:
-            self._require_open()
-            try:
-                with translated("publish", self._path):
-                    self._delivered = self._publish()
-            finally:
-                self.discard()
+            with self._last_step("publish"):
+                self._delivered = self._publish()
         return self._delivered
-
-    def discard(self) -> None:
-        """Remove the temporary file, if it is still there, and close."""
-        if self._open:
-            self._open = False
-            self._remove_part()
-            for descriptor in (self._file, self._directory):
-                with suppress(OSError):  # synced before if it was published, and of no use if not
-                    os.close(descriptor)
 
     def _publish(self) -> Delivered:
         os.fsync(self._file)
@@ -174,16 +113,5 @@ class FolderStaging:
             return Delivered(str(self._path), self._bytes, self.sha256())
         first = read_back(self._directory, self._path)
         if first is None:
-            raise DestinationError(
-                f"cannot publish {self._path}: its temporary file is gone",
-                hint="a newer attempt has taken over, or somebody removed the folder; it is tried again",
-            )
+            raise self._gone("publish")
         return first
-
-    def _remove_part(self) -> None:
-        with suppress(OSError):  # what cannot be removed now, the next attempt or the next `find` removes
-            os.unlink(self._part, dir_fd=self._directory)
-
-    def _require_open(self) -> None:
-        if not self._open:
-            raise DestinationError(f"cannot write {self._path}: this attempt is over", hint="begin a new one")
