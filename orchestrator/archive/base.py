@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -53,16 +53,24 @@ class Archive(Protocol):
         """What is there under this hash, by its size alone: it is not read."""
         ...
 
-    def read(self, sha256: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    def read(self, sha256: str, start: int = 0, end: int | None = None) -> Generator[bytes, None, None]:
         """The bytes from `start` up to, not including, `end`, in pieces of at most a MiB.
 
         Read from beginning to end it is hashed on the way: after the last piece ContentDamaged is raised if
-        it is not what was kept. Raises ContentDamaged at once where it is gone.
+        it is not what was kept. Raises ContentDamaged at once where it is gone, or ends before `start` or
+        `end`. Whoever stops reading early closes it.
         """
         ...
 
     def remove(self, sha256: str) -> None:
         """Forget it; nothing happens where it is not there."""
+
+    def tidy(self, before: float) -> int:
+        """Remove what attempts left unfinished and nobody touched since that epoch second; tells how many.
+
+        For those whose name never comes again. An attempt that still runs would be over, and says so.
+        """
+        ...
 
     def check(self) -> None:
         """Keep a probe, read it back and remove it. Raises DestinationError, naming why and what to do."""
