@@ -37,9 +37,22 @@ def test_no_sql_is_written_outside_the_store() -> None:
 
 
 def test_only_the_gateways_client_speaks_http_to_it() -> None:
-    apart = ("orchestrator/sandbox/", "orchestrator/demo/", "orchestrator/cli/")  # the sandbox and its users
+    # The sandbox and its users, and destinations: what may be called there is in `sinks/network.py`.
+    apart = ("orchestrator/sandbox/", "orchestrator/demo/", "orchestrator/cli/", "orchestrator/sinks/")
     spoken = importers("httpx", "aiohttp", "websockets", outside="gateway")
     assert not {file for file in spoken if not file.startswith(apart)}
+
+
+def test_only_one_place_makes_the_client_that_calls_destinations() -> None:
+    spoken = {file for file, module in imports_of("orchestrator/sinks") if is_within(module, "httpx_aiohttp")}
+    assert spoken == {"orchestrator/sinks/network.py"}
+    for file in files(CODE / "sinks"):
+        made = {"AsyncClient(", "ClientSession(", "TCPConnector("} & {
+            f"{node.func.attr}("
+            for node in ast.walk(ast.parse(file.read_text()))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        }
+        assert not made or file.name == "network.py"
 
 
 def test_only_the_doors_and_what_starts_them_know_celery() -> None:

@@ -1,6 +1,7 @@
 """Servers that behave as badly as servers do: each connection is served by one small script."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -75,7 +76,9 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(script: Script) -> AsyncIterator[Server]:
+async def serving(
+    script: Script, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Server]:
     """Serve every connection with this script, until the end of the block."""
     found = Server()
     tasks: set[asyncio.Task[None]] = set()
@@ -92,7 +95,7 @@ async def serving(script: Script) -> AsyncIterator[Server]:
         finally:
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, host, 0, ssl=tls)
     found.port = server.sockets[0].getsockname()[1]
     try:
         yield found

@@ -2,6 +2,9 @@
 
 It gives two fixtures: `sink`, an empty destination, and `read_back(name)`, what a reader of the destination
 gets under a name (None if nothing), found without the sink.
+
+A sink that nobody can ask what it has, whose reader is the one to know what came twice, subclasses
+`UnaskedConformance`, which is the part of it that does not need `find`.
 """
 
 import hashlib
@@ -69,7 +72,17 @@ def assert_is(delivered: Delivered | None, content: bytes) -> None:
     assert (delivered.bytes, delivered.sha256) == (len(content), hashlib.sha256(content).hexdigest())
 
 
-class SinkConformance:
+class UnaskedConformance:
+    """Also of sinks that cannot find what they published."""
+
+    def thing(self, text: str) -> bytes:
+        """What to write to deliver this text."""
+        return text.encode()
+
+    def received(self, thing: bytes) -> bytes:
+        """What a reader gets when this was written."""
+        return thing
+
     def test_a_new_destination_can_be_checked_and_has_nothing(self, sink: Sink, read_back: ReadBack) -> None:
         sink.check()
         sink.check()
@@ -83,43 +96,40 @@ class SinkConformance:
         assert read_back(NAME) is None
         staging.discard()
 
-    def test_what_is_published_is_found_as_it_was_told(self, sink: Sink, read_back: ReadBack) -> None:
-        told = deliver(sink, NAME, 1, b"one, ", b"", b"two")
-        assert_is(told, b"one, two")
-        assert sink.find(parcel(NAME)) == told
-        assert read_back(NAME) == b"one, two"
+    def test_what_is_published_is_read_as_it_was_told(self, sink: Sink, read_back: ReadBack) -> None:
+        thing = self.thing("one, two")
+        told = deliver(sink, NAME, 1, thing[:5], b"", thing[5:])
+        assert_is(told, self.received(thing))
+        assert read_back(NAME) == self.received(thing)
 
     def test_the_hash_is_known_before_it_is_published(self, sink: Sink, read_back: ReadBack) -> None:
+        thing = self.thing("one, two")
         staging = sink.stage(parcel(NAME), 1)
-        staging.write(b"one, ")
-        staging.write(b"two")
-        assert staging.sha256() == hashlib.sha256(b"one, two").hexdigest()
+        staging.write(thing[:5])
+        staging.write(thing[5:])
+        assert staging.sha256() == hashlib.sha256(self.received(thing)).hexdigest()
         assert read_back(NAME) is None
         assert staging.publish().sha256 == staging.sha256()
 
-    def test_a_thing_may_be_empty(self, sink: Sink, read_back: ReadBack) -> None:
-        assert_is(deliver(sink, NAME, 1), b"")
-        assert read_back(NAME) == b""
-
     def test_publishing_twice_tells_the_same(self, sink: Sink) -> None:
         staging = sink.stage(parcel(NAME), 1)
-        staging.write(b"once")
+        staging.write(self.thing("once"))
         assert staging.publish() == staging.publish()
 
-    def test_the_first_to_publish_stays(self, sink: Sink, read_back: ReadBack) -> None:
-        first = deliver(sink, NAME, 1, b"first")
-        assert deliver(sink, NAME, 2, b"another content") == first
-        assert read_back(NAME) == b"first"
+    def test_a_reader_keeps_the_first_to_publish(self, sink: Sink, read_back: ReadBack) -> None:
+        deliver(sink, NAME, 1, self.thing("first"))
+        deliver(sink, NAME, 2, self.thing("another content"))
+        assert read_back(NAME) == self.received(self.thing("first"))
 
     def test_names_do_not_disturb_each_other(self, sink: Sink, read_back: ReadBack) -> None:
         names = ["a", "a.1", "a.1.part", "a.part", "b"]
         stagings = {name: sink.stage(parcel(name), 1) for name in names}
         for name, staging in stagings.items():
-            staging.write(name.encode())
+            staging.write(self.thing(name))
             sink.stage(parcel(name), 0).discard()
         for staging in stagings.values():
             staging.publish()
-        assert [read_back(name) for name in names] == [name.encode() for name in names]
+        assert [read_back(name) for name in names] == [self.received(self.thing(name)) for name in names]
 
     def test_discarding_leaves_nothing_and_may_be_done_again(self, sink: Sink, read_back: ReadBack) -> None:
         staging = sink.stage(parcel(NAME), 1)
@@ -127,15 +137,15 @@ class SinkConformance:
         staging.discard()
         staging.discard()
         assert sink.find(parcel(NAME)) is None
-        assert_is(deliver(sink, NAME, 2, b"wanted"), b"wanted")
-        assert read_back(NAME) == b"wanted"
+        assert_is(deliver(sink, NAME, 2, self.thing("wanted")), self.received(self.thing("wanted")))
+        assert read_back(NAME) == self.received(self.thing("wanted"))
 
     def test_discarding_after_publishing_takes_nothing_back(self, sink: Sink, read_back: ReadBack) -> None:
         staging = sink.stage(parcel(NAME), 1)
-        staging.write(b"stays")
+        staging.write(self.thing("stays"))
         staging.publish()
         staging.discard()
-        assert read_back(NAME) == b"stays"
+        assert read_back(NAME) == self.received(self.thing("stays"))
 
     @pytest.mark.parametrize("use", [lambda staging: staging.write(b"x"), lambda staging: staging.publish()])
     def test_an_attempt_that_is_over_cannot_be_used(
@@ -150,13 +160,14 @@ class SinkConformance:
     def test_an_older_attempt_that_lives_on_cannot_damage_a_newer_one(
         self, sink: Sink, read_back: ReadBack
     ) -> None:
+        thing = self.thing("newer, whole")
         older, newer = sink.stage(parcel(NAME), 1), sink.stage(parcel(NAME), 2)
-        newer.write(b"newer, ")
+        newer.write(thing[:7])
         older.write(b"older")
         older.discard()
-        newer.write(b"whole")
-        assert_is(newer.publish(), b"newer, whole")
-        assert read_back(NAME) == b"newer, whole"
+        newer.write(thing[7:])
+        assert_is(newer.publish(), self.received(thing))
+        assert read_back(NAME) == self.received(thing)
 
     @pytest.mark.parametrize("name", BAD_NAMES, ids=lambda name: ascii(name)[:24])
     def test_a_name_that_could_mean_another_place_is_refused(self, sink: Sink, name: str) -> None:
@@ -165,6 +176,23 @@ class SinkConformance:
                 use()
             assert refused.value.retry == NEVER
             assert refused.value.hint
+
+
+class SinkConformance(UnaskedConformance):
+    def test_what_is_published_is_found_as_it_was_told(self, sink: Sink, read_back: ReadBack) -> None:
+        told = deliver(sink, NAME, 1, b"one, ", b"", b"two")
+        assert_is(told, b"one, two")
+        assert sink.find(parcel(NAME)) == told
+        assert read_back(NAME) == b"one, two"
+
+    def test_a_thing_may_be_empty(self, sink: Sink, read_back: ReadBack) -> None:
+        assert_is(deliver(sink, NAME, 1), b"")
+        assert read_back(NAME) == b""
+
+    def test_the_first_to_publish_stays(self, sink: Sink, read_back: ReadBack) -> None:
+        first = deliver(sink, NAME, 1, b"first")
+        assert deliver(sink, NAME, 2, b"another content") == first
+        assert read_back(NAME) == b"first"
 
     @several
     @given(chunks=st.lists(st.binary(max_size=300), max_size=12))
