@@ -77,7 +77,7 @@ def _no_answer(where: str, error: Exception, seconds: float) -> DestinationError
 
 def _root(error: BaseException) -> BaseException:
     """What happened below what httpx and aiohttp made of it: they show a cut connection as a timeout."""
-    below = error.__cause__ or error
+    below = error.__cause__ if isinstance(error, httpx.HTTPError) and error.__cause__ else error
     if isinstance(below, aiohttp.ClientConnectorCertificateError):
         return below.certificate_error
     return below.os_error if isinstance(below, aiohttp.ClientConnectorError) else below

@@ -94,7 +94,7 @@ def guarded_client(
     def session() -> aiohttp.ClientSession:  # on the event loop, as aiohttp wants it
         connector = aiohttp.TCPConnector(
             resolver=_JudgingResolver(resolver or aiohttp.ThreadedResolver(), allow),
-            socket_factory=lambda info: _judged_socket(info, allow),
+            socket_factory=lambda info: judged_socket(info, allow),
             use_dns_cache=False,
             ssl=context,
             force_close=True,
@@ -140,7 +140,8 @@ class _JudgingResolver(AbstractResolver):
         await self._asked.close()
 
 
-def _judged_socket(info: aiohttp.AddrInfoType, allow: Sequence[Network]) -> socket.socket:
+def judged_socket(info: aiohttp.AddrInfoType, allow: Sequence[Network]) -> socket.socket:
+    """A socket for this address. Raises AddressRefused, for which no connection is tried."""
     family, kind, protocol, _, address = info
     why = refuse_address(str(address[0]), allow)
     if why is not None:

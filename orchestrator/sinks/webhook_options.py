@@ -71,7 +71,7 @@ class WebhookOptions(SinkOptions):
         return check_url(self.url, self.allow, allow_http=self.allow_http)
 
     def hidden(self) -> frozenset[str]:
-        """What is not shown of an answer that repeats it: secrets, values of headers, the query of the URL."""
+        """What is not shown of an answer that repeats it: secrets, header values, the query of the URL."""
         secrets = [secret.get_secret_value().removeprefix(SECRET_PREFIX) for secret in self.secrets]
         values = [value.get_secret_value() for value in self.headers.values()]
         words = [word for value in values for word in value.split()]

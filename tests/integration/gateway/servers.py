@@ -77,7 +77,7 @@ class Server:
 
 @asynccontextmanager
 async def serving(
-    script: Script, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+    script: Script, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Server]:
     """Serve every connection with this script, until the end of the block."""
     found = Server()
@@ -95,7 +95,7 @@ async def serving(
         finally:
             writer.close()
 
-    server = await asyncio.start_server(serve, host, 0, ssl=tls)
+    server = await asyncio.start_server(serve, host, port, ssl=tls)
     found.port = server.sockets[0].getsockname()[1]
     try:
         yield found
