@@ -38,6 +38,7 @@ class Event(StrEnum):
     HAND_OFF_DEAD = "hand_off_dead"  # no attempt follows
     DESTINATION_AWAY = "destination_away"  # it cannot be used when a worker starts: what is owed to it waits
     DESTINATION_SHUT = "destination_shut"  # it failed too often in a row: what is owed to it waits
+    DESTINATION_DISABLED = "destination_disabled"  # it wants nothing any more, until a person enables it
     DESTINATION_OPEN = "destination_open"  # something arrived there again
     SWEPT = "swept"  # what the settings keep no longer was removed
     SEND_FAILED = "send_failed"  # a message could not be sent; the sweep makes up for it

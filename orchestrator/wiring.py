@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 from ulid import ULID
 
 from orchestrator import fault_points, telemetry
+from orchestrator.archive import Archive
+from orchestrator.archive.folder import FolderArchive
+from orchestrator.engine.catalogue import Catalogue
 from orchestrator.engine.context import Context, Quota
 from orchestrator.engine.http_loop import HttpLoop
 from orchestrator.errors import SettingError
@@ -75,7 +78,9 @@ def build(settings: Settings, store: Store, *, asks_gateway: bool = True) -> Con
         http=HttpLoop(),
         gateways={DEFAULT: gateway(settings)} if asks_gateway else {},
         webhook_secrets={DEFAULT: settings.webhook_secrets},
-        sinks=sinks(settings),
+        destinations=Catalogue.of(sinks(settings)),
+        archive=archive(settings),
+        link=lambda job_id, index: f"{job_id}/{index}",
         worker=f"worker_{new_id()}",
         random=random.random,
         new_id=new_id,
@@ -101,6 +106,11 @@ def gateway(settings: Settings) -> Gateway:
 def sinks(settings: Settings) -> dict[str, Sink]:
     """The destinations by name."""
     return {"folder": FolderSink(settings.output_dir.absolute())}
+
+
+def archive(settings: Settings) -> Archive:
+    """Where outputs are kept."""
+    return FolderArchive(settings.data_dir.absolute() / "archive")
 
 
 def account(settings: Settings) -> Account:

@@ -22,6 +22,7 @@ from orchestrator.core.job import (
     session_of,
 )
 from orchestrator.core.lifecycle import SETTLED, Seen, State, Step, Verdict, step
+from orchestrator.core.routes import ARCHIVE, Outcome
 
 DETAIL_TRIES = 3  # looks spent on a settled job to learn its outputs or its reason
 DETAIL_PATIENCE = 120.0  # seconds that an outcome without a reason waits for it at most
@@ -83,19 +84,27 @@ def _after(job: Job, changes: dict[str, Any]) -> Job:
     return replace(job, **changes)
 
 
-def owed_outputs(job: Job, outputs: tuple[OutputSeen, ...], due_at: float) -> Iterator[Owed]:
-    """The bytes of each output, owed to each destination."""
-    for destination in job.destinations:
-        for output in outputs:
-            key = f"{job.id}/{output.index}/{destination}"
-            yield Owed(key, job.id, HandOffKind.OUTPUT, destination, due_at, output_index=output.index)
+def owed_outputs(job: Job, outputs: tuple[OutputSeen, ...], now: float) -> Iterator[Owed]:
+    """Each output, owed to the archive now, and to the destinations once the archive has it."""
+    for output in outputs:
+        yield _owed_output(job, HandOffKind.ARCHIVE, ARCHIVE, output.index, now)
+    for route in job.destinations:
+        if route.wants(Outcome.COMPLETED) and not route.link:
+            for output in outputs:
+                yield _owed_output(job, HandOffKind.OUTPUT, route.destination, output.index, None)
+    yield from owed_outcome(job, Outcome.COMPLETED, None)
 
 
-def owed_outcome(job: Job, outcome: str, due_at: float) -> Iterator[Owed]:
-    """How the job ended, owed to each destination."""
-    for destination in job.destinations:
-        key = f"{job.id}/{outcome}/{destination}"
-        yield Owed(key, job.id, HandOffKind.OUTCOME, destination, due_at, outcome=outcome)
+def owed_outcome(job: Job, outcome: str, due_at: float | None) -> Iterator[Owed]:
+    """How the job ended, owed to each destination that wants to know; files speak for themselves."""
+    for route in job.destinations:
+        if route.wants(outcome) and (route.link or outcome != Outcome.COMPLETED):
+            key = f"{job.id}/{outcome}/{route.destination}"
+            yield Owed(key, job.id, HandOffKind.OUTCOME, route.destination, due_at, outcome=outcome)
+
+
+def _owed_output(job: Job, kind: HandOffKind, place: str, index: int, due_at: float | None) -> Owed:
+    return Owed(f"{job.id}/{index}/{place}", job.id, kind, place, due_at, output_index=index)
 
 
 def _step(job: Job, seen: Observation) -> Step:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from orchestrator.core.lifecycle import Seen, State
+from orchestrator.core.routes import Route
 
 
 def session_of(job_id: str, attempt: int) -> str:
@@ -117,7 +118,7 @@ class Job:
     state_since: float
     deadline_at: float
     updates: Updates = Updates.HYBRID
-    destinations: tuple[str, ...] = ()
+    destinations: tuple[Route, ...] = ()
     reference: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     attempts: int = 0
@@ -163,14 +164,15 @@ class Job:
 class HandOffKind(StrEnum):
     """What is handed off."""
 
-    OUTPUT = "output"  # the bytes of one output
-    OUTCOME = "outcome"  # how a job ended, when it did not end in outputs
+    ARCHIVE = "archive"  # one output, brought from the gateway into the archive
+    OUTPUT = "output"  # the bytes of one output, from the archive
+    OUTCOME = "outcome"  # how a job ended, as a document
 
 
 class HandOffState(StrEnum):
     """Where a hand-off stands."""
 
-    OWED = "owed"  # to be done, at `due_at`
+    OWED = "owed"  # to be done, at `due_at`; without one, once the archive has what it is about
     DONE = "done"  # the destination has it
     DEAD = "dead"  # given up after the whole schedule; can be replayed
     MISSING = "missing"  # there is no such output; the job's outcome says so
@@ -179,13 +181,16 @@ class HandOffState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """A hand-off about to be owed: its key, which never changes, and when it may first be tried."""
+    """A hand-off about to be owed: its key, which never changes, and when it may first be tried.
+
+    `due_at` is None for what waits for the archive.
+    """
 
     key: str
     job_id: str
     kind: HandOffKind
     destination: str
-    due_at: float
+    due_at: float | None
     output_index: int | None = None
     outcome: str | None = None
 
@@ -194,7 +199,8 @@ class Owed:
 class HandOff:
     """One output, or one job's outcome, owed to one destination. Field names are column names.
 
-    `key` never changes, over retries and crashes: destinations use it as the name of the thing.
+    `key` never changes, over retries and crashes: what a destination sees is named after it and `generation`,
+    which grows when it is to be delivered as something new.
     """
 
     id: int
@@ -203,6 +209,7 @@ class HandOff:
     job_id: str
     kind: HandOffKind
     destination: str
+    lane: str
     state: HandOffState
     created_at: float
     output_index: int | None = None
@@ -212,7 +219,10 @@ class HandOff:
     leased_by: str | None = None
     lease_until: float | None = None
     fence: int = 0
+    generation: int = 0
     last_error: str | None = None
+    last_status: int | None = None
+    last_preview: str | None = None
     location: str | None = None
     bytes: int | None = None
     sha256: str | None = None
@@ -221,7 +231,10 @@ class HandOff:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One file of a completed job; `bytes` and `sha256` are ours, counted while it was fetched."""
+    """One file of a completed job; `bytes` and `sha256` are ours, counted while it was fetched.
+
+    The archive has it under its hash from `archived_at` on, until it is purged.
+    """
 
     job_id: str
     index: int
@@ -230,3 +243,5 @@ class Output:
     bytes: int | None = None
     sha256: str | None = None
     missing: bool = False
+    archived_at: float | None = None
+    purged_at: float | None = None

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from orchestrator.store import destinations, hand_offs, jobs, workers
 from orchestrator.store.database import Transaction
+from orchestrator.store.destinations import Failing
 from orchestrator.store.workers import Pulse
 from orchestrator.telemetry import Event, log
 
@@ -25,6 +26,7 @@ class AlarmName(StrEnum):
     NO_BEAT = "no_beat"  # no message of beat's arrives: it or the broker is away, and workers sweep instead
     BEHIND = "behind"  # due work waits too long: too few workers, or one of their queues is not served
     DESTINATION_SHUT = "destination_shut"  # a destination fails: what is owed to it waits
+    DESTINATION_DISABLED = "destination_disabled"  # it said that it wants nothing any more: a person decides
     CLOCK_OFF = "clock_off"  # this process's clock is wrong: signatures and countdowns are judged by it
 
 
@@ -42,16 +44,24 @@ class Alarm:
 
 def read(tx: Transaction, *, wall_clock: float, beat_expected: bool) -> list[Alarm]:
     """Everything that is wrong now. Silence from the very start is no alarm: nothing ran yet."""
-    shut = {name: one for name, one in destinations.failing(tx).items() if one.shut_until is not None}
-    found = [*_late_pulse(tx, beat_expected=beat_expected), *_behind(tx, shut)]
-    for name, one in shut.items():
-        failed = f"{name} failed {one.failures} times in a row: {one.reason}"
-        found.append(Alarm(AlarmName.DESTINATION_SHUT, failed, name))
+    left_out = [one for one in destinations.failing(tx).values() if one.shut_until or one.disabled_at]
+    found = [*_late_pulse(tx, beat_expected=beat_expected), *_behind(tx, {one.name for one in left_out})]
+    found += [_left_out(one) for one in left_out]
     off = wall_clock - tx.now
     if abs(off) > CLOCK_MAY_DIFFER:
         way = "ahead of" if off > 0 else "behind"
         found.append(Alarm(AlarmName.CLOCK_OFF, f"this clock is {abs(off):.0f} s {way} the database's"))
     return found
+
+
+def _left_out(one: Failing) -> Alarm:
+    if one.disabled_at is not None:
+        mend = f"`orchestrator destinations enable {one.name}` delivers again"
+        return Alarm(
+            AlarmName.DESTINATION_DISABLED, f"{one.name} wants nothing: {one.reason}; {mend}", one.name
+        )
+    failed = f"{one.name} failed {one.failures} times in a row: {one.reason}"
+    return Alarm(AlarmName.DESTINATION_SHUT, failed, one.name)
 
 
 def _late_pulse(tx: Transaction, *, beat_expected: bool) -> list[Alarm]:

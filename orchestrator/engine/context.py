@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -11,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
+from orchestrator.archive import Archive
 from orchestrator.core.breaker import Breakers
 from orchestrator.core.effects import Policy
+from orchestrator.engine.catalogue import Catalogue
 from orchestrator.engine.held import Held
 from orchestrator.engine.http_loop import HttpLoop
 from orchestrator.settings import Settings
-from orchestrator.sinks import Sink
 from orchestrator.store.database import Store
 from orchestrator.store.due import Turns
 from orchestrator.store.tenants import Spent
@@ -54,10 +54,11 @@ class Places:
     _taken: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def full(self, most: int) -> set[str]:
-        """Destinations with so many under way."""
+    def full(self, most: Callable[[str], int]) -> set[str]:
+        """Destinations with as many under way as may be there."""
         with self._lock:
-            return {name for name, count in self._taken.items() if count >= most}
+            taken = dict(self._taken)
+        return {name for name, count in taken.items() if count >= most(name)}
 
     def take(self, name: str, most: int) -> bool:
         """Begin one more, unless so many are under way."""
@@ -86,7 +87,10 @@ class Context:
     http: HttpLoop
     gateways: Mapping[str, Gateway]
     webhook_secrets: Mapping[str, tuple[SecretStr, ...]]
-    sinks: Mapping[str, Sink]
+    destinations: Catalogue
+    archive: Archive
+    # Where a reader gets an output from, by job and index.
+    link: Callable[[str, int], str]
     worker: str
     random: Callable[[], float]
     new_id: Callable[[], str]
@@ -102,12 +106,11 @@ class Context:
     # Sessions of gateway jobs that are none of ours, so that each is opened once only.
     foreign: dict[str, str | None] = field(default_factory=dict)
 
-    @property
-    def most_to_one_destination(self) -> int:
+    def most_at_once(self, destination: str) -> int:
         """Hand-offs under way there at once: one that hangs leaves some threads to the others."""
-        if len(self.sinks) < 2:
-            return sys.maxsize
-        return max(1, self.settings.hand_off_threads - THREADS_FOR_OTHERS)
+        there = self.destinations.get(destination)
+        most = max(1, self.settings.hand_off_threads - THREADS_FOR_OTHERS)
+        return most if there is None or there.at_once is None else min(there.at_once, most)
 
     @property
     def policy(self) -> Policy:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from orchestrator.core.job import HandOff
+from orchestrator.core.routes import ARCHIVE
 from orchestrator.engine.context import Context
-from orchestrator.errors import DestinationError, OrchestratorError
+from orchestrator.errors import DestinationError, DestinationGone, OrchestratorError
 from orchestrator.store import destinations, hand_offs
 from orchestrator.store.database import Transaction
 from orchestrator.telemetry import Event, log
@@ -23,20 +24,19 @@ class Claim:
 
     def take(self, tx: Transaction, *, lease: float) -> HandOff | None:
         """Claim what is due longest, to a destination that is neither shut nor has enough under way."""
-        most = self._context.most_to_one_destination
-        without = destinations.left_out(tx) | self._context.places.full(most)
-        while not nowhere_to_go(self._context, without):
+        without = destinations.left_out(tx) | self._context.places.full(self._context.most_at_once)
+        while True:
             claimed = hand_offs.claim_due(
                 tx, worker=self._context.worker, lease=lease, turns=self._context.turns, without=without
             )
-            if claimed is None or self._may_go(tx, claimed, most):
+            if claimed is None or self._may_go(tx, claimed):
                 return claimed
             # Another thread was faster; that this one was claimed at all is taken back.
             hand_offs.finish_if_ours(tx, claimed, {"attempts": claimed.attempts - 1})
             without.add(claimed.destination)
-        return None
 
-    def _may_go(self, tx: Transaction, claimed: HandOff, most: int) -> bool:
+    def _may_go(self, tx: Transaction, claimed: HandOff) -> bool:
+        most = self._context.most_at_once(claimed.destination)
         if not self._context.places.take(claimed.destination, most):
             return False
         self._place = claimed.destination
@@ -51,11 +51,6 @@ class Claim:
         if self._place is not None:
             self._context.places.give_back(self._place)
             self._place = None
-
-
-def nowhere_to_go(context: Context, without: Collection[str]) -> bool:
-    """Whether every destination is left out: looking for a hand-off would read past all that is owed."""
-    return bool(context.sinks) and context.sinks.keys() <= set(without)
 
 
 @contextmanager
@@ -73,8 +68,11 @@ def failed(tx: Transaction, claimed: HandOff, error: OrchestratorError) -> None:
     # What can never be delivered says nothing about the next one.
     if not isinstance(error, DestinationError) or not error.retry.again:
         return
-    if destinations.failed(tx, claimed.destination, claimed.key, error.message):
-        facts = {"destination": claimed.destination, "error": error.message, "hint": error.hint}
+    facts = {"destination": claimed.destination, "error": error.message, "hint": error.hint}
+    if isinstance(error, DestinationGone):
+        if destinations.disable(tx, claimed.destination, error.message):
+            tx.after_commit.append(lambda: log(Event.DESTINATION_DISABLED, level=logging.ERROR, **facts))
+    elif destinations.failed(tx, claimed.destination, claimed.key, error.message):
         tx.after_commit.append(lambda: log(Event.DESTINATION_SHUT, level=logging.ERROR, **facts))
 
 
@@ -83,3 +81,12 @@ def worked(tx: Transaction, claimed: HandOff) -> None:
     if destinations.worked(tx, claimed.destination):
         opened = claimed.destination
         tx.after_commit.append(lambda: log(Event.DESTINATION_OPEN, level=logging.WARNING, destination=opened))
+
+
+def probes(context: Context) -> dict[str, Callable[[], None]]:
+    """What a process that starts asks the places that files are brought to, by name.
+
+    Those that take messages are left alone: a probe would be one more message there, at every start.
+    """
+    files = {name: one.sink.check for name, one in context.destinations.items() if one.sink.takes_files}
+    return {ARCHIVE: context.archive.check} | files

@@ -5,46 +5,41 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from orchestrator.core.job import HandOff, Job, Output
+from orchestrator.archive import Keeping
+from orchestrator.core.job import Job, Output
 from orchestrator.core.mp4 import BoxWalk, Mp4Error
 from orchestrator.engine.context import Context
-from orchestrator.errors import NEVER, ContentError, LeaseLost
+from orchestrator.engine.lease import Lease
+from orchestrator.errors import NEVER, ContentError
 from orchestrator.gateway.content import Content
-from orchestrator.sinks import Staging
-from orchestrator.store import hand_offs
-
-LEASE = 120.0  # seconds; renewed while bytes flow, however slowly
-RENEW_EVERY = 30.0  # seconds; whatever is waited for in between takes a minute at most
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A whole output, staged and not yet shown to anybody."""
+    """A whole output, not yet kept under its hash."""
 
-    staging: Staging
+    keeping: Keeping
     mime_type: str
     bytes: int
 
 
-def fetch(
-    context: Context, claimed: HandOff, job: Job, output: Output, stage: Callable[[str], Staging]
-) -> Fetched:
-    """Stream an output into a staging. Raises ContentError or DestinationError and leaves nothing behind."""
+def fetch(context: Context, lease: Lease, job: Job, output: Output, begin: Callable[[], Keeping]) -> Fetched:
+    """Stream an output to the archive. Raises ContentError or DestinationError and leaves nothing behind."""
     assert job.gateway_id is not None  # only a job that the gateway has can complete
-    gateway, lease = context.gateways[job.account_id], _Lease(context, claimed)
+    gateway = context.gateways[job.account_id]
     with context.http.enter(gateway.content(job.gateway_id, output.index)) as content:
         lease.keep()
-        staging = stage(content.mime_type)
+        keeping = begin()
         try:
-            count = _copy(context, lease, content, staging)
+            count = _copy(context, lease, content, keeping)
             _check_count(count, content, output)
         except BaseException:
-            staging.discard()
+            keeping.discard()
             raise
-    return Fetched(staging, content.mime_type, count)
+    return Fetched(keeping, content.mime_type, count)
 
 
-def _copy(context: Context, lease: _Lease, content: Content, staging: Staging) -> int:
+def _copy(context: Context, lease: Lease, content: Content, keeping: Keeping) -> int:
     walk = BoxWalk() if content.mime_type == "video/mp4" else None
     count = 0
     try:
@@ -58,7 +53,7 @@ def _copy(context: Context, lease: _Lease, content: Content, staging: Staging) -
                 )
             if walk is not None:
                 walk.feed(chunk)
-            staging.write(chunk)
+            keeping.write(chunk)
             lease.keep()
         if walk is not None and count:
             walk.finish()
@@ -74,22 +69,3 @@ def _check_count(count: int, content: Content, output: Output) -> None:
     for said, who in ((content.length, "Content-Length"), (output.announced_bytes, "the job's asset")):
         if said is not None and count != said:
             raise ContentError(f"{count} bytes came, {who} says {said}", hint="it is fetched again")
-
-
-class _Lease:
-    """The lease of one attempt, renewed as time passes."""
-
-    def __init__(self, context: Context, claimed: HandOff) -> None:
-        self._context = context
-        self._claimed = claimed
-        self._renewed_at = context.clock()
-
-    def keep(self) -> None:
-        """Renew it if it is time. Raises LeaseLost when it went to another attempt."""
-        now = self._context.clock()
-        if now - self._renewed_at < RENEW_EVERY:
-            return
-        with self._context.store.write(durable=False) as tx:
-            if not hand_offs.renew_if_ours(tx, self._claimed, lease=LEASE):
-                raise LeaseLost("the lease went to another attempt", hint="that one goes on")
-        self._renewed_at = now

@@ -1,42 +1,39 @@
-"""Bringing one thing to its destination: at least once, under a name that makes it once in effect."""
+"""One attempt at one hand-off: at least once, under a name that makes it once in effect."""
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 from orchestrator.core import cadence
 from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Job, Output
-from orchestrator.engine import destinations
+from orchestrator.engine import archiving, destinations
 from orchestrator.engine.context import Context
-from orchestrator.engine.fetching import LEASE, Fetched, fetch
+from orchestrator.engine.delivering import deliver
 from orchestrator.engine.follow_up import FollowUp, Task
-from orchestrator.engine.outcome import OUTPUT_MISSING, OUTPUT_UNAVAILABLE, document
+from orchestrator.engine.lease import LEASE
 from orchestrator.errors import (
+    ContentDamaged,
     ContentDuplicate,
-    ContentError,
     ContentMissing,
     DestinationError,
+    LeaseLost,
     OrchestratorError,
     Stopping,
+    StoreError,
 )
 from orchestrator.fault_points import FaultPoint, reach
-from orchestrator.sinks import Delivered, Parcel, Sink
-from orchestrator.store import hand_offs, jobs, observations, outputs
+from orchestrator.sinks import Delivered
+from orchestrator.store import attempts, hand_offs, jobs, outputs
+from orchestrator.store.attempts import Result
 from orchestrator.store.database import Transaction
 from orchestrator.telemetry import Event, log
 
 LONGEST_PAUSE = 10_800.0
-
-_SUFFIXES = {
-    "video/mp4": "mp4",
-    "video/webm": "webm",
-    "video/quicktime": "mov",
-    "image/png": "png",
-    "image/jpeg": "jpg",
-    "image/webp": "webp",
+_ENDS = {Result.DEAD: HandOffState.DEAD, Result.MISSING: HandOffState.MISSING}
+_POINTS = {
+    True: (FaultPoint.ARCHIVE_CLAIMED, FaultPoint.ARCHIVE_KEPT, FaultPoint.ARCHIVE_COMMITTED),
+    False: (FaultPoint.HAND_OFF_CLAIMED, FaultPoint.HAND_OFF_PUBLISHED, FaultPoint.HAND_OFF_COMMITTED),
 }
 
 
@@ -55,11 +52,18 @@ def hand_off(context: Context) -> list[FollowUp] | None:
 
 
 def _hand_off(context: Context, claimed: HandOff, job: Job, siblings: list[Output]) -> list[FollowUp]:
-    reach(FaultPoint.HAND_OFF_CLAIMED)
+    claimed_it, published, committed = _POINTS[claimed.kind is HandOffKind.ARCHIVE]
+    reach(claimed_it)
     try:
-        delivered, facts = _deliver(context, claimed, job, siblings)
+        delivered, facts = _attempt(context, claimed, job, siblings)
+        reach(published)
+        follow_ups = _done(context, claimed, delivered, facts)
     except Stopping:
         return _given_back(context, claimed)
+    except LeaseLost:
+        return []  # to an attempt that goes on
+    except StoreError:
+        raise
     except OrchestratorError as error:
         return _failed(context, claimed, error)
     except Exception as error:  # noqa: BLE001 - a bug of ours must use up attempts too, not repeat for ever
@@ -68,72 +72,16 @@ def _hand_off(context: Context, claimed: HandOff, job: Job, siblings: list[Outpu
             f"the attempt broke ({type(error).__name__})", hint="this is a bug: report it"
         )
         return _failed(context, claimed, broke)
-    reach(FaultPoint.HAND_OFF_PUBLISHED)
-    follow_ups = _done(context, claimed, delivered, facts)
-    reach(FaultPoint.HAND_OFF_COMMITTED)
+    reach(committed)
     return follow_ups
 
 
-def _deliver(
+def _attempt(
     context: Context, claimed: HandOff, job: Job, siblings: list[Output]
 ) -> tuple[Delivered, dict[str, Any]]:
-    sink = context.sinks.get(claimed.destination)
-    if sink is None:
-        raise DestinationError(
-            f"there is no destination {claimed.destination!r} any more",
-            hint="configure it again, or replay the hand-off once it exists",
-        )
-    if claimed.kind is HandOffKind.OUTCOME:
-        return _deliver_outcome(context, sink, claimed, job), {}
-    output = next(one for one in siblings if one.index == claimed.output_index)
-    stem = f"{job.id}-{output.index}"
-    there = _from_earlier_attempt(sink, claimed, stem)
-    if there is not None:
-        return there, {"bytes": there.bytes, "sha256": there.sha256}
-    earlier = {one.sha256 for one in siblings if one.index < output.index and one.sha256}
-    fetched = fetch(
-        context, claimed, job, output, lambda mime: sink.stage(Parcel(_name(stem, mime)), claimed.fence)
-    )
-    return _publish(fetched, earlier, output)
-
-
-def _publish(fetched: Fetched, earlier: set[str], output: Output) -> tuple[Delivered, dict[str, Any]]:
-    if fetched.staging.sha256() in earlier:
-        fetched.staging.discard()
-        # Asked for an index that does not exist, several providers send output 0 (contract 1.4).
-        raise ContentDuplicate(f"output {output.index} is byte for byte an earlier one: it does not exist")
-    reach(FaultPoint.HAND_OFF_STAGED)
-    delivered = fetched.staging.publish()
-    facts = {"bytes": delivered.bytes, "sha256": delivered.sha256, "mime_type": fetched.mime_type}
-    return delivered, facts
-
-
-def _from_earlier_attempt(sink: Sink, claimed: HandOff, stem: str) -> Delivered | None:
-    """What an attempt published that did not live to say so."""
-    if claimed.fence == 1:
-        return None
-    names = (f"{stem}.{suffix}" for suffix in (*_SUFFIXES.values(), "bin"))
-    found: Iterator[Delivered | None] = (sink.find(Parcel(name)) for name in names)
-    return next((one for one in found if one is not None), None)
-
-
-def _deliver_outcome(context: Context, sink: Sink, claimed: HandOff, job: Job) -> Delivered:
-    name = f"{job.id}.{claimed.outcome}.json"
-    there = sink.find(Parcel(name)) if claimed.fence > 1 else None
-    if there is not None:
-        return there
-    with context.store.read() as tx:
-        timeline = observations.of_job(tx, job.id)
-        others = hand_offs.of_job(tx, job.id)
-    body = json.dumps(document(job, claimed, others, timeline), indent=2, ensure_ascii=False)
-    staging = sink.stage(Parcel(name), claimed.fence)
-    staging.write(body.encode())
-    reach(FaultPoint.HAND_OFF_STAGED)
-    return staging.publish()
-
-
-def _name(stem: str, mime_type: str) -> str:
-    return f"{stem}.{_SUFFIXES.get(mime_type, 'bin')}"
+    if claimed.kind is HandOffKind.ARCHIVE:
+        return archiving.archive_output(context, claimed, job, siblings)
+    return deliver(context, claimed, job, siblings), {}
 
 
 def _done(context: Context, claimed: HandOff, delivered: Delivered, facts: dict[str, Any]) -> list[FollowUp]:
@@ -143,21 +91,22 @@ def _done(context: Context, claimed: HandOff, delivered: Delivered, facts: dict[
             "due_at": None,
             "done_at": tx.now,
             "last_error": None,
+            "last_status": delivered.status,
+            "last_preview": None,
             "location": delivered.location,
             "bytes": delivered.bytes,
             "sha256": delivered.sha256,
         }
         if not hand_offs.finish_if_ours(tx, claimed, changes):
             return []  # a newer attempt has it, and found what we published
-        if claimed.output_index is not None:
-            outputs.note(tx, claimed.job_id, claimed.output_index, facts | {"missing": False})
+        attempts.add(tx, claimed, Result.DONE, began_at=_began(claimed), status=delivered.status)
         tx.after_commit.append(
             lambda: log(
                 Event.HANDED_OFF, job=claimed.job_id, destination=claimed.destination, key=claimed.key
             )
         )
         destinations.worked(tx, claimed)
-        return _unblocked(tx, claimed)
+        return archiving.kept(tx, claimed, facts) if claimed.kind is HandOffKind.ARCHIVE else []
 
 
 def _given_back(context: Context, claimed: HandOff) -> list[FollowUp]:
@@ -168,53 +117,54 @@ def _given_back(context: Context, claimed: HandOff) -> list[FollowUp]:
 
 
 def _failed(context: Context, claimed: HandOff, error: OrchestratorError) -> list[FollowUp]:
-    dead = claimed.attempts >= context.settings.hand_off_attempts or not error.retry.again
-    first = context.settings.hand_off_first_retry_seconds
-    pause = max(
-        cadence.retry_in(claimed.attempts, first=first, ceiling=LONGEST_PAUSE, jitter=context.random()),
-        error.retry.after,
-    )
+    pause = _pause(context, claimed, error)
     with context.store.write() as tx:
-        gone = isinstance(error, ContentDuplicate) or (
-            isinstance(error, ContentMissing)
-            and tx.now >= claimed.created_at + context.settings.content_patience_seconds
-        )
-        changes: dict[str, Any] = {"last_error": _sentence(error), "due_at": None}
-        if gone:
-            changes["state"] = HandOffState.MISSING
-        elif dead:
-            changes["state"] = HandOffState.DEAD
-        else:
-            changes["due_at"] = tx.now + pause
+        result = _result(context, tx, claimed, error)
+        waits = result is Result.FAILED and isinstance(error, ContentDamaged)
+        due_at = None if result is not Result.FAILED or waits else tx.now + pause
+        answer = {"status": getattr(error, "status", None), "preview": getattr(error, "preview", None)}
+        changes = {
+            "state": _ENDS.get(result, HandOffState.OWED),
+            "due_at": due_at,
+            "last_error": _sentence(error),
+            "last_status": answer["status"],
+            "last_preview": answer["preview"],
+        }
         if not hand_offs.finish_if_ours(tx, claimed, changes):
             return []
+        attempts.add(tx, claimed, result, began_at=_began(claimed), error=_sentence(error), **answer)
         destinations.failed(tx, claimed, error)
-        _announce(tx, claimed, error, ended=gone or dead)
-        if not (gone or dead):
+        _announce(tx, claimed, error, ended=result is not Result.FAILED)
+        if waits:
+            archiving.fetch_again(context, tx, claimed)
+            return [FollowUp(Task.HAND_OFF)]
+        if result is Result.FAILED:
             return [FollowUp(Task.HAND_OFF, pause)]
-        return _tell(tx, claimed, error, gone=gone) + _unblocked(tx, claimed)
-
-
-def _tell(tx: Transaction, claimed: HandOff, error: OrchestratorError, *, gone: bool) -> list[FollowUp]:
-    """A completed job whose output cannot be had: an outcome of its own, handed off as such."""
-    if claimed.output_index is None or not isinstance(error, ContentError):
-        return []  # the destination's fault is no news to hand to it
-    if gone:
-        outputs.note(tx, claimed.job_id, claimed.output_index, {"missing": True})
-    outcome = f"{OUTPUT_MISSING if gone else OUTPUT_UNAVAILABLE}-{claimed.output_index}"
-    return [FollowUp(Task.HAND_OFF)] * hand_offs.owe_outcome(tx, claimed.job_id, outcome, claimed.destination)
-
-
-def _unblocked(tx: Transaction, claimed: HandOff) -> list[FollowUp]:
-    """Further outputs of the job wait for this one, to tell a copy from an output."""
-    if claimed.output_index is None:
+        if claimed.kind is HandOffKind.ARCHIVE:
+            return archiving.given_up(tx, claimed, error, gone=result is Result.MISSING)
         return []
-    waiting = [
-        other
-        for other in hand_offs.of_job(tx, claimed.job_id)
-        if other.state is HandOffState.OWED and other.destination == claimed.destination
-    ]
-    return [FollowUp(Task.HAND_OFF)] if waiting else []
+
+
+def _result(context: Context, tx: Transaction, claimed: HandOff, error: OrchestratorError) -> Result:
+    patience = context.settings.content_patience_seconds
+    if isinstance(error, ContentDuplicate):
+        return Result.MISSING
+    if isinstance(error, ContentMissing) and tx.now >= claimed.created_at + patience:
+        return Result.MISSING
+    spent = claimed.attempts >= context.settings.hand_off_attempts
+    return Result.DEAD if spent or not error.retry.again else Result.FAILED
+
+
+def _pause(context: Context, claimed: HandOff, error: OrchestratorError) -> float:
+    first = context.settings.hand_off_first_retry_seconds
+    jitter = context.random()
+    ours = cadence.retry_in(claimed.attempts, first=first, ceiling=LONGEST_PAUSE, jitter=jitter)
+    return max(ours, error.retry.after)
+
+
+def _began(claimed: HandOff) -> float:
+    assert claimed.lease_until is not None  # it was claimed
+    return claimed.lease_until - LEASE
 
 
 def _sentence(error: OrchestratorError) -> str:

@@ -56,7 +56,8 @@ def carry_out(tx: Transaction, job: Job, effect: Effect) -> list[FollowUp]:
         hand_offs.withdraw(tx, job.id)  # that it timed out is no longer true
     outputs.learn(tx, job.id, effect.outputs)
     hand_offs.owe(tx, effect.owed)
-    follow_ups = [FollowUp(Task.HAND_OFF, max(0.0, owed.due_at - tx.now)) for owed in effect.owed]
+    due = [owed.due_at for owed in effect.owed if owed.due_at is not None]
+    follow_ups = [FollowUp(Task.HAND_OFF, max(0.0, due_at - tx.now)) for due_at in due]
     if effect.hasten:
         follow_ups += [FollowUp(Task.HAND_OFF)] * hand_offs.hasten(tx, job.id)
     due_at = effect.changes.get("due_at")

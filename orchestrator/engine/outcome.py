@@ -1,31 +1,41 @@
-"""How a job ended when it did not end in outputs, as a document for whoever waits downstream."""
+"""How something ended, as a document for whoever waits downstream."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from orchestrator.core.job import Blame, HandOff, Job
+from orchestrator.core.job import Blame, HandOff, HandOffKind, Job, Output
+from orchestrator.core.routes import Outcome
 from orchestrator.store.observations import Recorded
 
-OUTPUT_MISSING = "output_missing"  # the gateway says, for long, that there is nothing
-OUTPUT_UNAVAILABLE = "output_unavailable"  # it could not be fetched in all attempts
 
+def document(
+    job: Job,
+    owed: HandOff,
+    siblings: Sequence[Output],
+    others: Sequence[HandOff],
+    *,
+    links: Mapping[int, str],
+    timeline: Sequence[Recorded] | None = None,
+) -> dict[str, Any]:
+    """What happened, whose doing it was, and the ids to ask the gateway about it with.
 
-def document(job: Job, owed: HandOff, others: list[HandOff], timeline: list[Recorded]) -> dict[str, Any]:
-    """The outcome: what happened, whose doing it was, and the ids to ask the gateway about it with.
-
-    `others` are all hand-offs of the job: one of them tells why an output is missing.
+    `siblings` are the job's outputs, `links` where those that the archive has can be read. `others` are all
+    hand-offs of the job: one of them tells why an output is missing. Without a timeline the document is a
+    short one, for a message.
     """
     what, output = _about_output(owed, others)
-    return {
+    told = {
         "job_id": job.id,
         "reference": job.reference,
         "metadata": job.metadata,
         "outcome": owed.outcome,
         "state": job.state,
-        "blame": job.blame if output is None else Blame.OUTPUT_MISSING,
+        "blame": _blame(job, what, output),
         "error": job.failure if output is None else {"message": output.last_error, "code": what},
+        "outputs": [_output(one, links) for one in siblings],
         "gateway_id": job.gateway_id,
         "gateway_request_id": job.request_id,
         "gateway_status": job.gateway_status,
@@ -33,28 +43,46 @@ def document(job: Job, owed: HandOff, others: list[HandOff], timeline: list[Reco
         "model": job.model or job.request.get("model"),
         "won_by": job.won_by,
         "settled_at": _iso(job.settled_at),
-        "timeline": [
-            {
-                "at": _iso(one.at),
-                "source": one.source,
-                "seen": one.seen,
-                "verdict": one.verdict,
-                "state": one.to_state,
-                "gateway_status": one.status,
-                "request_id": one.request_id,
-                "error": one.failure,
-            }
-            for one in timeline
-        ],
+    }
+    return told if timeline is None else told | {"timeline": [_entry(one) for one in timeline]}
+
+
+def _blame(job: Job, what: str, output: HandOff | None) -> Blame | None:
+    if output is not None:
+        return Blame.OUTPUT_MISSING
+    return Blame.UNCERTAIN_CREATE if what == Outcome.UNCERTAIN else job.blame
+
+
+def _output(output: Output, links: Mapping[int, str]) -> dict[str, Any]:
+    return {
+        "index": output.index,
+        "mime_type": output.mime_type,
+        "bytes": output.bytes,
+        "sha256": output.sha256,
+        "output_url": links.get(output.index),
     }
 
 
-def _about_output(owed: HandOff, others: list[HandOff]) -> tuple[str, HandOff | None]:
-    """What is said of an output, and that output's hand-off, if the outcome is about one."""
+def _entry(one: Recorded) -> dict[str, Any]:
+    return {
+        "at": _iso(one.at),
+        "source": one.source,
+        "seen": one.seen,
+        "verdict": one.verdict,
+        "state": one.to_state,
+        "gateway_status": one.status,
+        "request_id": one.request_id,
+        "error": one.failure,
+    }
+
+
+def _about_output(owed: HandOff, others: Sequence[HandOff]) -> tuple[str, HandOff | None]:
+    """What is said of an output, and that output's way to the archive, if the outcome is about one."""
     what, _, index = (owed.outcome or "").partition("-")
-    if what not in (OUTPUT_MISSING, OUTPUT_UNAVAILABLE):
+    if what not in (Outcome.OUTPUT_MISSING, Outcome.OUTPUT_UNAVAILABLE):
         return what, None
-    return what, next((one for one in others if str(one.output_index) == index), None)
+    archive = (one for one in others if one.kind is HandOffKind.ARCHIVE)
+    return what, next((one for one in archive if str(one.output_index) == index), None)
 
 
 def _iso(moment: float | None) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator.core.job import Job, Updates, session_of
 from orchestrator.core.lifecycle import State
+from orchestrator.core.routes import Route
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.errors import RequestError
@@ -34,13 +35,16 @@ def _check_text(one: Submission) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One job as its caller wants it. `request` is passed to the gateway as it is."""
+    """One job as its caller wants it. `request` is passed to the gateway as it is.
+
+    A destination that is only named gets what it is configured to get; None: those that are the default.
+    """
 
     request: dict[str, Any]
     reference: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     updates: Updates = Updates.HYBRID
-    destinations: tuple[str, ...] = ("folder",)
+    destinations: tuple[Route | str, ...] | None = None
     deadline_seconds: float | None = None
 
 
@@ -71,7 +75,7 @@ def _job(context: Context, one: Submission, now: float) -> Job:
         accepted_at=now,
         deadline_at=now + deadline,
         updates=one.updates,
-        destinations=one.destinations,
+        destinations=_routes(context, one),
         reference=one.reference,
         metadata=one.metadata,
         due_at=now,
@@ -92,7 +96,28 @@ def _check(context: Context, one: Submission) -> None:
         raise RequestError(f"a reference has 1 to {LONGEST_REFERENCE} characters")
     if one.deadline_seconds is not None and not one.deadline_seconds > 0:
         raise RequestError("a deadline is more than 0 seconds away")
-    unknown = [name for name in one.destinations if name not in context.sinks]
-    if unknown:
-        known = ", ".join(sorted(context.sinks))
-        raise RequestError(f"there is no destination {unknown[0]!r}", hint=f"destinations: {known}")
+    _routes(context, one)
+
+
+def _routes(context: Context, one: Submission) -> tuple[Route, ...]:
+    """Where this job's results go. Raises RequestError."""
+    if one.destinations is None:
+        return context.destinations.defaults
+    routes = tuple(_route(context, route) for route in one.destinations)
+    names = [route.destination for route in routes]
+    if len(set(names)) < len(names):
+        raise RequestError("a destination is named twice", hint="name each once, with all it is to get")
+    return routes
+
+
+def _route(context: Context, wanted: Route | str) -> Route:
+    name = wanted if isinstance(wanted, str) else wanted.destination
+    there = context.destinations.get(name)
+    if there is None:
+        known = ", ".join(sorted(context.destinations)) or "none"
+        raise RequestError(f"there is no destination {name!r}", hint=f"destinations: {known}")
+    if isinstance(wanted, str):
+        return there.route
+    if not wanted.link and not there.sink.takes_files:
+        raise RequestError(f"the destination {name!r} takes no files", hint="let it have links instead")
+    return wanted

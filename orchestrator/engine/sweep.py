@@ -8,7 +8,6 @@ from orchestrator.core.job import Observation, Source
 from orchestrator.core.lifecycle import Seen
 from orchestrator.engine.alone import alone
 from orchestrator.engine.context import Context
-from orchestrator.engine.destinations import nowhere_to_go
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.observe import observe
 from orchestrator.engine.receive import match
@@ -89,8 +88,7 @@ def due(context: Context, tx: Transaction, horizon: float = 0.0) -> list[FollowU
     creates = jobs.due_moments(tx, jobs.CREATES, until=until, limit=MOST)
     looks = jobs.due_moments(tx, jobs.LOOKS, until=until, limit=MOST)
     shut = destinations.left_out(tx)
-    reachable = not nowhere_to_go(context, shut)
-    owed = hand_offs.due_moments(tx, until=until, limit=MOST, without=shut) if reachable else []
+    owed = hand_offs.due_moments(tx, until=until, limit=MOST, without=shut)
     found = ((Task.CREATE, creates), (Task.LOOK, looks), (Task.HAND_OFF, owed))
     return [follow_up for task, moments in found for follow_up in _messages(task, moments, tx.now)]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from orchestrator.core.job import Job, Observation, Source, job_of_session
 from orchestrator.core.lifecycle import Seen, State
+from orchestrator.core.routes import Outcome
 from orchestrator.engine.alone import alone
 from orchestrator.engine.asking import SNAPSHOTS_AT_ONCE, SNAPSHOTS_WITHIN
 from orchestrator.engine.context import Context
@@ -20,7 +21,7 @@ from orchestrator.errors import GatewayError
 from orchestrator.gateway.client import Gateway
 from orchestrator.gateway.snapshot import Snapshot
 from orchestrator.settings import UncertainPolicy
-from orchestrator.store import jobs
+from orchestrator.store import hand_offs, jobs
 from orchestrator.store.database import Transaction
 from orchestrator.telemetry import Event, log
 
@@ -87,9 +88,11 @@ def _search_again(context: Context, tx: Transaction, job: Job, *, needs_person: 
     due_at = min(tx.now + every, job.deadline_at)
     jobs.release_if_ours(tx, job, {"needs_person": needs_person, "due_at": due_at})
     if needs_person and not job.needs_person:
+        hand_offs.owe_outcome(tx, job, Outcome.UNCERTAIN)
         tx.after_commit.append(
             lambda: log(Event.NEEDS_PERSON, job=job.id, level=logging.WARNING, session=job.session_id)
         )
+        return [FollowUp(Task.LOOK, due_at - tx.now), FollowUp(Task.HAND_OFF)]
     return [FollowUp(Task.LOOK, due_at - tx.now)]
 
 

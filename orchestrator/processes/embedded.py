@@ -12,6 +12,7 @@ from pathlib import Path
 from orchestrator import wiring
 from orchestrator.celery_app import EMBEDDED, make_app
 from orchestrator.engine.context import Context
+from orchestrator.engine.destinations import probes
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.errors import OrchestratorError, SettingError
 from orchestrator.processes import timers
@@ -59,8 +60,8 @@ def opened(settings: Settings) -> Iterator[Context]:
             migrate(store)
             context = wiring.build(settings, store)
             stack.callback(context.close)
-            for sink in context.sinks.values():
-                sink.check()
+            for check in probes(context).values():
+                check()
             yield context
 
 

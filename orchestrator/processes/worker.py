@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 from orchestrator import wiring
 from orchestrator.celery_app import make_app
 from orchestrator.engine.context import Context
+from orchestrator.engine.destinations import probes
 from orchestrator.engine.follow_up import Task
 from orchestrator.errors import DestinationError
 from orchestrator.processes import timers
@@ -23,7 +24,6 @@ from orchestrator.processes.scaled import (
 from orchestrator.processes.standby import LocalHands, standby
 from orchestrator.processes.workers import EmbeddedWorkers, joined, threads
 from orchestrator.settings import Settings
-from orchestrator.sinks import Sink
 from orchestrator.tasks.sending import Courier
 from orchestrator.tasks.work import register
 from orchestrator.telemetry import Event, log
@@ -48,8 +48,8 @@ def work(settings: Settings) -> None:
 def _try_destinations(context: Context) -> None:
     """Say in the log which cannot be used now: its hand-offs wait, and all other work flows."""
     trying = {
-        name: threading.Thread(target=_try, args=(name, sink), daemon=True)
-        for name, sink in context.sinks.items()
+        name: threading.Thread(target=_try, args=(name, check), daemon=True)
+        for name, check in probes(context).items()
     }
     for thread in trying.values():
         thread.start()
@@ -60,9 +60,9 @@ def _try_destinations(context: Context) -> None:
             _away(name, DestinationError(f"it does not answer within {TRY_WITHIN:.0f} s", hint=hint))
 
 
-def _try(name: str, sink: Sink) -> None:
+def _try(name: str, check: Callable[[], None]) -> None:
     try:
-        sink.check()
+        check()
     except DestinationError as error:
         _away(name, error)
 

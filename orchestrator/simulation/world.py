@@ -10,6 +10,7 @@ from typing import Any, cast
 from pydantic import SecretStr
 
 from orchestrator.core.lifecycle import State
+from orchestrator.engine.catalogue import Catalogue
 from orchestrator.engine.context import Context, Quota
 from orchestrator.engine.follow_up import Task
 from orchestrator.engine.receive import Fate, receive
@@ -161,7 +162,9 @@ class World:
             http=process.http,
             gateways=cast("Any", {DEFAULT: client}),
             webhook_secrets={DEFAULT: self.settings.webhook_secrets},
-            sinks=self.sinks,
+            destinations=Catalogue.of(self.sinks),
+            archive=cast("Any", None),
+            link=lambda job_id, index: f"{job_id}/{index}",
             worker=f"{process.name}.{self._new_id()}",
             random=self.chance.random.random,
             new_id=self._new_id,

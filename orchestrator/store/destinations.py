@@ -1,18 +1,19 @@
 """Destinations that fail: after some failures in a row nothing is taken there but one try now and then.
 
 The rows are shared by all workers: what one of them finds out spares the others, and one of them tries.
-A row is gone with the first thing that arrives.
+A row is gone with the first thing that arrives. One that wants nothing any more is disabled, and stays so
+until a person enables it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import delete, exists, or_, select, update
 
 from orchestrator.core.breaker import FAILURES_TO_OPEN, FIRST_PAUSE, LONGEST_PAUSE
 from orchestrator.store.database import Transaction
-from orchestrator.store.schema import HAND_OFFS_DUE, destinations, hand_offs
+from orchestrator.store.schema import HAND_OFFS_DUE, destinations, hand_offs, lanes
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Failing:
     shut_until: float | None
     trying: str | None
     reason: str
+    disabled_at: float | None = None
 
 
 def failing(tx: Transaction) -> dict[str, Failing]:
@@ -34,8 +36,8 @@ def failing(tx: Transaction) -> dict[str, Failing]:
 
 def left_out(tx: Transaction) -> set[str]:
     """Destinations that nothing is to be taken to at the moment."""
-    shut = select(destinations.c.name).where(destinations.c.shut_until > tx.now)
-    return {row.name for row in tx.execute(shut)}
+    out = or_(destinations.c.shut_until > tx.now, destinations.c.disabled_at.is_not(None))
+    return {row.name for row in tx.execute(select(destinations.c.name).where(out))}
 
 
 def shut(tx: Transaction, name: str) -> Failing | None:
@@ -75,12 +77,32 @@ def failed(tx: Transaction, name: str, key: str, reason: str) -> bool:
 
 def worked(tx: Transaction, name: str) -> bool:
     """Forget earlier failures. Returns whether it had been shut."""
-    gone = delete(destinations).where(destinations.c.name == name).returning(destinations.c.shut_until)
-    row = tx.execute(gone).first()
+    # What was under way when it was disabled may still have arrived.
+    guard = (destinations.c.name == name, destinations.c.disabled_at.is_(None))
+    row = tx.execute(delete(destinations).where(*guard).returning(destinations.c.shut_until)).first()
     return row is not None and row.shut_until is not None
 
 
 def forget(tx: Transaction, *, before: float) -> int:
     """Remove those that nobody tried since then and that nothing is owed to any more. Returns how many."""
-    owed = exists().where(hand_offs.c.destination == destinations.c.name, HAND_OFFS_DUE)
-    return tx.execute(delete(destinations).where(destinations.c.shut_until < before, ~owed)).rowcount
+    due = exists().where(hand_offs.c.lane == lanes.c.id, HAND_OFFS_DUE).correlate(lanes)
+    owed = exists().where(lanes.c.destination == destinations.c.name, due)
+    old = (destinations.c.shut_until < before, destinations.c.disabled_at.is_(None))
+    return tx.execute(delete(destinations).where(*old, ~owed)).rowcount
+
+
+def disable(tx: Transaction, name: str, reason: str) -> bool:
+    """Take nothing there until a person enables it. Returns whether that is new."""
+    first = {"name": name, "failures": 1, "pause": FIRST_PAUSE, "reason": reason, "disabled_at": tx.now}
+    statement = tx.insert(destinations).values(**first)
+    again = {"reason": reason, "disabled_at": tx.now}
+    new = statement.on_conflict_do_update(
+        index_elements=["name"], set_=again, where=destinations.c.disabled_at.is_(None)
+    )
+    return len(tx.execute(new.returning(destinations.c.name)).all()) == 1
+
+
+def enable(tx: Transaction, name: str) -> bool:
+    """Take there again what is owed, at once. False if it was neither disabled nor shut."""
+    out = or_(destinations.c.shut_until.is_not(None), destinations.c.disabled_at.is_not(None))
+    return tx.execute(delete(destinations).where(destinations.c.name == name, out)).rowcount == 1

@@ -6,31 +6,39 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, or_, select, update
 
-from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Owed
+from orchestrator.core.effects import owed_outcome
+from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Job, Owed
+from orchestrator.core.routes import Outcome, lane_of
 from orchestrator.store import due
 from orchestrator.store.database import Transaction
 from orchestrator.store.due import Turns, Waiting
-from orchestrator.store.schema import HAND_OFFS_DUE, hand_offs, jobs
+from orchestrator.store.schema import HAND_OFFS_DUE, hand_offs, jobs, lanes
 
-_NOT_THERE = hand_offs.c.destination.not_in(bindparam("without", expanding=True))
+_ELSEWHERE = lanes.c.destination.not_in(bindparam("without", expanding=True))
 # Order matters within a job: a further output is known to be a copy only once the first is hashed.
-# So none is taken while an earlier output of the job is still on its way.
+# So none is brought to the archive while an earlier output of the job is still on its way there.
 _EARLIER = hand_offs.alias()
-_BLOCKED = exists().where(
-    _EARLIER.c.job_id == hand_offs.c.job_id,
-    _EARLIER.c.destination == hand_offs.c.destination,
-    _EARLIER.c.output_index < hand_offs.c.output_index,
-    _EARLIER.c.state == HandOffState.OWED,
+_BLOCKED = and_(
+    hand_offs.c.kind == HandOffKind.ARCHIVE,
+    exists().where(
+        _EARLIER.c.job_id == hand_offs.c.job_id,
+        _EARLIER.c.kind == HandOffKind.ARCHIVE,
+        _EARLIER.c.output_index < hand_offs.c.output_index,
+        _EARLIER.c.state == HandOffState.OWED,
+    ),
 )
 HAND_OFFS = Waiting(
     "hand_off",
     hand_offs,
     HAND_OFFS_DUE,
-    only=and_(~_BLOCKED, _NOT_THERE),
+    lines=lanes,
+    only=~_BLOCKED,
+    served=_ELSEWHERE,
     values={"attempts": hand_offs.c.attempts + 1},
 )
+GIVEN_UP = (HandOffState.DEAD, HandOffState.MISSING)
 
 
 def owe(tx: Transaction, owed: Sequence[Owed]) -> int:
@@ -42,7 +50,14 @@ def owe(tx: Transaction, owed: Sequence[Owed]) -> int:
     for one in owed:
         tenant = select(jobs.c.tenant_id).where(jobs.c.id == one.job_id).scalar_subquery()
         statement = tx.insert(hand_offs).values(
-            **asdict(one), tenant_id=tenant, state=HandOffState.OWED, attempts=0, fence=0, created_at=tx.now
+            **asdict(one),
+            tenant_id=tenant,
+            lane=tenant + lane_of("", one.destination),
+            state=HandOffState.OWED,
+            attempts=0,
+            fence=0,
+            generation=0,
+            created_at=tx.now,
         )
         anew = {"state": HandOffState.OWED, "due_at": one.due_at, "created_at": tx.now, "attempts": 0}
         gone = hand_offs.c.state == HandOffState.WITHDRAWN
@@ -51,10 +66,59 @@ def owe(tx: Transaction, owed: Sequence[Owed]) -> int:
     return made
 
 
-def owe_outcome(tx: Transaction, job_id: str, outcome: str, destination: str) -> int:
-    """Owe how a job ended to one destination, now. Returns how many were new."""
-    key = f"{job_id}/{outcome}/{destination}"
-    return owe(tx, [Owed(key, job_id, HandOffKind.OUTCOME, destination, tx.now, outcome=outcome)])
+def owe_outcome(tx: Transaction, job: Job, outcome: str) -> int:
+    """Owe how something ended to every destination that wants to know, now. Returns how many were new."""
+    return owe(tx, list(owed_outcome(job, outcome, tx.now)))
+
+
+def release(tx: Transaction, job_id: str, output_index: int) -> int:
+    """The archive has an output: make what waited for it due. Returns how much that is.
+
+    Also what was given up because the archive could not get it.
+    """
+    waited = or_(
+        and_(hand_offs.c.state == HandOffState.OWED, hand_offs.c.due_at.is_(None)),
+        hand_offs.c.state == HandOffState.MISSING,
+    )
+    guard = and_(_of_output(job_id, output_index), waited)
+    return _due_again(tx, guard)
+
+
+def give_up(tx: Transaction, job_id: str, output_index: int, reason: str) -> int:
+    """The archive cannot get an output: nothing waits for it any more. Returns how much did."""
+    guard = and_(_of_output(job_id, output_index), hand_offs.c.state == HandOffState.OWED)
+    gone = {"state": HandOffState.MISSING, "due_at": None, "last_error": reason}
+    return tx.execute(update(hand_offs).where(guard).values(**gone)).rowcount
+
+
+def refetch(tx: Transaction, job_id: str, output_index: int) -> bool:
+    """Have an output brought to the archive again, unless that is under way."""
+    guard = and_(
+        hand_offs.c.job_id == job_id,
+        hand_offs.c.kind == HandOffKind.ARCHIVE,
+        hand_offs.c.output_index == output_index,
+        hand_offs.c.state != HandOffState.OWED,
+    )
+    return _due_again(tx, guard) == 1
+
+
+def announce_outputs(tx: Transaction, job_id: str) -> int:
+    """Once nothing is on its way to the archive, tell those that want links what is there.
+
+    Who was told before, when an output was lacking that is there now, is told anew. Returns how many are.
+    """
+    archive = [one for one in of_job(tx, job_id) if one.kind is HandOffKind.ARCHIVE]
+    if any(one.state is HandOffState.OWED for one in archive):
+        return 0
+    links = and_(hand_offs.c.job_id == job_id, hand_offs.c.outcome == Outcome.COMPLETED)
+    if not any(one.state is HandOffState.DONE for one in archive):
+        waits = and_(links, hand_offs.c.state == HandOffState.OWED)
+        tx.execute(update(hand_offs).where(waits).values(state=HandOffState.MISSING, due_at=None))
+        return 0
+    waited = and_(hand_offs.c.state == HandOffState.OWED, hand_offs.c.due_at.is_(None))
+    told = _due_again(tx, and_(links, or_(waited, hand_offs.c.state == HandOffState.MISSING)))
+    done = and_(links, hand_offs.c.state == HandOffState.DONE)
+    return told + _due_again(tx, done, generation=hand_offs.c.generation + 1)
 
 
 def get(tx: Transaction, hand_off_id: int) -> HandOff | None:
@@ -77,7 +141,7 @@ def claim_due(
     turns: Turns | None = None,
     without: Collection[str] = (),
 ) -> HandOff | None:
-    """Lease the longest due hand-off of the tenant whose turn it is, none to a destination in `without`."""
+    """Lease the longest due hand-off of the lane whose turn it is, none to a destination in `without`."""
     given = {"without": list(without)}
     rows = due.claim(tx, HAND_OFFS, turns or Turns(), worker=worker, limit=1, lease=lease, given=given)
     return _hand_off(rows[0]) if rows else None
@@ -97,17 +161,19 @@ def renew_if_ours(tx: Transaction, claimed: HandOff, *, lease: float) -> bool:
 
 
 def hasten(tx: Transaction, job_id: str) -> int:
-    """Make everything still owed for a job due now. Returns how much that is."""
-    guard = and_(hand_offs.c.job_id == job_id, hand_offs.c.state == HandOffState.OWED)
+    """Make what is still owed for a job and waits for its time only due now. Returns how much that is."""
+    guard = and_(hand_offs.c.job_id == job_id, HAND_OFFS_DUE)
     return tx.execute(update(hand_offs).where(guard).values(due_at=tx.now)).rowcount
 
 
-def revive(tx: Transaction, hand_off_id: int) -> bool:
-    """Make a hand-off that was given up owed again, with all its attempts before it; False if it was not."""
-    given_up = hand_offs.c.state.in_([HandOffState.DEAD, HandOffState.MISSING])
-    guard = and_(hand_offs.c.id == hand_off_id, given_up)
-    again = {"state": HandOffState.OWED, "due_at": tx.now, "created_at": tx.now, "attempts": 0}
-    return tx.execute(update(hand_offs).where(guard).values(**again)).rowcount == 1
+def revive(tx: Transaction, hand_off_id: int, *, as_new: bool = False) -> bool:
+    """Make a hand-off that was given up owed again, with all its attempts before it; False if it was not.
+
+    `as_new`: also one that was done, under a name that no receiver has seen.
+    """
+    ended = (*GIVEN_UP, HandOffState.DONE) if as_new else GIVEN_UP
+    guard = and_(hand_offs.c.id == hand_off_id, hand_offs.c.state.in_(ended))
+    return _due_again(tx, guard, **({"generation": hand_offs.c.generation + 1} if as_new else {})) == 1
 
 
 def withdraw(tx: Transaction, job_id: str) -> int:
@@ -125,6 +191,20 @@ def due_moments(tx: Transaction, *, until: float, limit: int, without: Collectio
 def due_since(tx: Transaction, *, without: Collection[str] = ()) -> float | None:
     """Since when the longest due hand-off waits for a worker, or None when none does."""
     return due.oldest(tx, HAND_OFFS, given={"without": list(without)})
+
+
+def _due_again(tx: Transaction, guard: ColumnElement[bool], **more: Any) -> int:
+    again = {"state": HandOffState.OWED, "due_at": tx.now, "created_at": tx.now, "attempts": 0}
+    return tx.execute(update(hand_offs).where(guard).values(**again, **more)).rowcount
+
+
+def _of_output(job_id: str, output_index: int) -> ColumnElement[bool]:
+    """The hand-offs of an output to destinations."""
+    return and_(
+        hand_offs.c.job_id == job_id,
+        hand_offs.c.kind == HandOffKind.OUTPUT,
+        hand_offs.c.output_index == output_index,
+    )
 
 
 def _held_by(claimed: HandOff) -> ColumnElement[bool]:

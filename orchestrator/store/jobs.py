@@ -26,8 +26,9 @@ from sqlalchemy import (
 
 from orchestrator.core.job import Blame, HandOffState, Job, Source, Updates, job_of_session
 from orchestrator.core.lifecycle import OPEN, Seen, State
+from orchestrator.core.routes import read_route
 from orchestrator.errors import NotFound
-from orchestrator.store import due
+from orchestrator.store import due, lanes
 from orchestrator.store.database import Transaction
 from orchestrator.store.due import Turns, Waiting, moment, unleased
 from orchestrator.store.given import given_rows
@@ -67,6 +68,7 @@ _PUT_OFF = (
 
 def add(tx: Transaction, new: Sequence[Job]) -> None:
     """Keep new jobs."""
+    lanes.open_for(tx, new)
     if new:
         tx.execute(insert(jobs), [_row(job) for job in new])
 
@@ -256,7 +258,7 @@ def _job(row: Row[Any]) -> Job:
     values = dict(row._mapping)
     values["state"] = State(values["state"])
     values["updates"] = Updates(values["updates"])
-    values["destinations"] = tuple(values["destinations"])
+    values["destinations"] = tuple(read_route(one) for one in values["destinations"])
     values["blame"] = values["blame"] and Blame(values["blame"])
     values["won_by"] = values["won_by"] and Source(values["won_by"])
     values["suspicion"] = values["suspicion"] and Seen(values["suspicion"])
@@ -264,7 +266,7 @@ def _job(row: Row[Any]) -> Job:
 
 
 def _row(job: Job) -> dict[str, Any]:
-    return asdict(job) | {"destinations": list(job.destinations)}
+    return asdict(job) | {"destinations": [route.as_json() for route in job.destinations]}
 
 
 def _plain(changes: Mapping[str, Any]) -> dict[str, Any]:

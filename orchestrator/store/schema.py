@@ -30,6 +30,8 @@ SPENT = text("(cost_usd IS NOT NULL OR state = 'completed')")
 _COST = ("tenant_id", "accepted_at", "cost_usd", "state")
 # Every deadline is later than that: said so that no planner takes this index for creates that are due.
 DEADLINES = text("state = 'accepted' AND deadline_at > 0")
+ARCHIVED = text("archived_at IS NOT NULL")
+DEAD_LETTERS = text("state IN ('dead', 'missing')")
 _UNMATCHED = text("state = 'waiting'")
 _LEASED = text("leased_by IS NOT NULL")  # what is being done at this moment
 # What is not kept, being known already, uses up a number too: 32 bits would not last.
@@ -207,6 +209,29 @@ outputs = Table(
     Column("bytes", BigInteger),
     Column("sha256", String(64)),
     Column("missing", Boolean, nullable=False),
+    # Since when the archive has it, under its hash; null before, and after it was purged.
+    Column("archived_at", Float),
+    Column("purged_at", Float),
+    Index("ix_outputs_archived", "sha256", sqlite_where=ARCHIVED, postgresql_where=ARCHIVED),
+)
+
+# What the archive has, by its hash. A row is made before the content is there and goes with the content, in
+# one transaction: so whoever keeps something can tell whether it was removed under its hands.
+archived = Table(
+    "archived",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+    Column("wanted_at", Float, nullable=False),
+)
+
+# A line of waiting hand-offs each: what one tenant is owed at one destination. Made by whoever submits.
+lanes = Table(
+    "lanes",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("tenant_id", ForeignKey("tenants.id"), nullable=False),
+    Column("destination", String(100), nullable=False),
 )
 
 hand_offs = Table(
@@ -220,6 +245,7 @@ hand_offs = Table(
     Column("output_index", Integer),
     Column("outcome", String(32)),
     Column("destination", String(100), nullable=False),
+    Column("lane", ForeignKey("lanes.id"), nullable=False),
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("created_at", Float, nullable=False),
@@ -227,16 +253,47 @@ hand_offs = Table(
     Column("leased_by", String(64)),
     Column("lease_until", Float),
     Column("fence", Integer, nullable=False),
+    # How often it was delivered as something new: part of the name, so that no receiver takes it for known.
+    Column("generation", Integer, nullable=False),
     Column("last_error", Text),
+    Column("last_status", Integer),
+    Column("last_preview", Text),
     Column("location", Text),
     Column("bytes", BigInteger),
     Column("sha256", String(64)),
     Column("done_at", Float),
+    Index("ix_hand_offs_due", "lane", "due_at", sqlite_where=HAND_OFFS_DUE, postgresql_where=HAND_OFFS_DUE),
     Index(
-        "ix_hand_offs_due", "tenant_id", "due_at", sqlite_where=HAND_OFFS_DUE, postgresql_where=HAND_OFFS_DUE
+        "ix_hand_offs_dead",
+        "tenant_id",
+        "destination",
+        "id",
+        sqlite_where=DEAD_LETTERS,
+        postgresql_where=DEAD_LETTERS,
     ),
     Index("ix_hand_offs_leased", "leased_by", sqlite_where=_LEASED, postgresql_where=_LEASED),
     Index("ix_hand_offs_job_id", "job_id"),
+)
+
+# What each attempt at a hand-off led to: the part of a job's timeline that destinations write.
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", _NUMBER, primary_key=True, autoincrement=True),
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("hand_off_id", ForeignKey("hand_offs.id", ondelete="CASCADE"), nullable=False),
+    Column("destination", String(100), nullable=False),
+    Column("key", String(200), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("began_at", Float, nullable=False),
+    Column("ended_at", Float, nullable=False),
+    Column("result", String(16), nullable=False),
+    Column("status", Integer),
+    Column("error", Text),
+    Column("preview", Text),
+    Index("ix_attempts_job_id", "job_id"),
+    Index("ix_attempts_hand_off_id", "hand_off_id"),
+    Index("ix_attempts_ended_at", "ended_at"),
 )
 
 workers = Table(
@@ -256,7 +313,7 @@ pulses = Table(
     Column("at", Float, nullable=False),
 )
 
-# Only those that failed the last time.
+# Only those that failed the last time, or are disabled.
 destinations = Table(
     "destinations",
     metadata,
@@ -266,4 +323,18 @@ destinations = Table(
     Column("shut_until", Float),
     Column("trying", String(200)),
     Column("reason", Text, nullable=False),
+    # It wants nothing any more, until a person enables it.
+    Column("disabled_at", Float),
+)
+
+# Destinations that were added by command; others are in a file.
+configured_destinations = Table(
+    "configured_destinations",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("kind", String(64), nullable=False),
+    # Everything about it but its secrets, which are one encrypted token.
+    Column("settings", JSON, nullable=False),
+    Column("secrets", Text),
+    Column("changed_at", Float, nullable=False),
 )

@@ -1,14 +1,20 @@
 """The use-cases of one process against a real store and a real sandbox; the test tells the time."""
 
+import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
 from orchestrator import fault_points, wiring
-from orchestrator.core.job import HandOff, HandOffState, Job, Output
+from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Job, Output
+from orchestrator.core.lifecycle import State
+from orchestrator.core.routes import ARCHIVE
+from orchestrator.engine.catalogue import Catalogue
 from orchestrator.engine.create import create
 from orchestrator.engine.follow_up import FollowUp
 from orchestrator.engine.hand_off import hand_off
@@ -19,7 +25,10 @@ from orchestrator.engine.submit import Submission, submit
 from orchestrator.engine.sweep import sweep
 from orchestrator.fault_points import FaultPoint
 from orchestrator.settings import load
-from orchestrator.store import hand_offs, jobs, observations, outputs, workers
+from orchestrator.sinks import Sink
+from orchestrator.sinks.folder import FolderSink
+from orchestrator.store import attempts, hand_offs, jobs, observations, outputs, schema, workers
+from orchestrator.store.attempts import Attempt, Result
 from orchestrator.store.database import Store
 from orchestrator.store.migrate import migrate
 from orchestrator.store.observations import Recorded
@@ -98,8 +107,25 @@ class Engine:
     def keep_house(self) -> None:
         keep_house(self.context)
 
-    def hand_off(self) -> list[FollowUp] | None:
+    def archive(self) -> list[FollowUp] | None:
+        """One hand-off of any kind: where nothing else is due, one to the archive."""
         return hand_off(self.context)
+
+    def hand_off(self) -> list[FollowUp] | None:
+        """One hand-off to a destination, with what the archive must be brought before it."""
+        while (follow_ups := hand_off(self.context)) is not None and self._archived_last():
+            pass
+        return follow_ups
+
+    def _archived_last(self) -> bool:
+        with self.store.read() as tx:
+            last = tx.execute(select(schema.attempts).order_by(schema.attempts.c.id.desc()).limit(1)).first()
+        return last is not None and (last.destination, last.result) == (ARCHIVE, Result.DONE)
+
+    def attempts(self, job_id: str) -> list[Attempt]:
+        """Every attempt at a hand-off of a job."""
+        with self.store.read() as tx:
+            return attempts.of_job(tx, job_id)
 
     def hand_off_all(self) -> int:
         """Do all that is due; how many attempts that took."""
@@ -131,7 +157,43 @@ class Engine:
         with self.store.read() as tx:
             return observations.of_job(tx, job_id)
 
+    @property
+    def sinks(self) -> dict[str, Sink]:
+        """The destinations, of which nothing else is said."""
+        return {name: one.sink for name, one in self.context.destinations.items()}
+
+    @sinks.setter
+    def sinks(self, sinks: Mapping[str, Sink]) -> None:
+        self.context.destinations = Catalogue.of(sinks)
+
+    def with_folders(self, *names: str) -> None:
+        """Further destinations, each a folder of its own."""
+        self.sinks = self.sinks | {name: FolderSink(self.folder.parent / name) for name in names}
+        for name in names:
+            (self.folder.parent / name).mkdir()
+
+    def files_of(self, name: str) -> dict[str, bytes]:
+        """What is in one of them."""
+        return {file.name: file.read_bytes() for file in sorted((self.folder.parent / name).iterdir())}
+
+    def told(self, name: str, file: str) -> dict[str, Any]:
+        """A document that one of them was brought."""
+        found: dict[str, Any] = json.loads(self.files_of(name)[file])
+        return found
+
+    def archived_files(self) -> list[Path]:
+        """What the archive keeps."""
+        return sorted(file for file in (self.folder.parent / "archive").glob("??/*") if file.is_file())
+
     def owed(self, job_id: str) -> list[HandOff]:
+        """What is owed to destinations."""
+        return [one for one in self.hand_offs(job_id) if one.kind is not HandOffKind.ARCHIVE]
+
+    def archiving(self, job_id: str) -> list[HandOff]:
+        """What is to come into the archive."""
+        return [one for one in self.hand_offs(job_id) if one.kind is HandOffKind.ARCHIVE]
+
+    def hand_offs(self, job_id: str) -> list[HandOff]:
         with self.store.read() as tx:
             return hand_offs.of_job(tx, job_id)
 
@@ -171,3 +233,25 @@ def held_at(point: FaultPoint, act: Callable[[], object]) -> Iterator[None]:
 
 
 NewEngine = Callable[..., Engine]
+
+
+def completed(engine: Engine, request: dict[str, Any] | None = None, **switches: Any) -> str:
+    """The id of a job that completed and has not been handed off."""
+    job_id = engine.created(request, **switches)
+    assert engine.look_when_due(job_id).state is State.COMPLETED
+    return job_id
+
+
+def try_until_over(engine: Engine, job_id: str) -> int:
+    """Let time pass from attempt to attempt; how many there were."""
+    attempts = 0
+    while due := [one.due_at for one in engine.hand_offs(job_id) if one.due_at is not None]:
+        engine.later(max(0.0, min(due) - engine.now))
+        attempts += engine.hand_off_all()
+        assert attempts < 50
+    return attempts
+
+
+def outcome_of(engine: Engine, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(engine.files()[name])
+    return found

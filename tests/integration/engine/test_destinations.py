@@ -56,12 +56,12 @@ class Hanging(FolderSink):
 def engine(new_engine: NewEngine) -> Engine:
     """An engine with a second destination, which is away."""
     engine = new_engine(hand_off_first_retry_seconds=1)
-    engine.context.sinks = {**engine.context.sinks, "away": Away(engine.folder.parent / "away")}
+    engine.sinks = {**engine.sinks, "away": Away(engine.folder.parent / "away")}
     return engine
 
 
 def away(engine: Engine) -> Away:
-    sink = engine.context.sinks["away"]
+    sink = engine.sinks["away"]
     assert isinstance(sink, Away)
     return sink
 
@@ -171,7 +171,7 @@ class Picky(FolderSink):
 
 
 def test_what_can_never_be_delivered_shuts_nothing(engine: Engine) -> None:
-    engine.context.sinks = {**engine.context.sinks, "away": Picky(engine.folder)}
+    engine.sinks = {**engine.sinks, "away": Picky(engine.folder)}
     for _ in range(FAILURES_TO_OPEN + 1):
         completed(engine, "away")
     engine.hand_off_all()
@@ -204,6 +204,7 @@ def test_another_process_knows_that_it_is_shut(engine: Engine) -> None:
 def test_a_sweep_sends_for_nothing_that_waits_for_a_destination(engine: Engine) -> None:
     completed(engine, "away")
     fail_now(engine)
+    engine.archive()
     engine.later(2)
     assert Task.HAND_OFF not in {one.task for one in engine.sweep()}
     engine.later(FIRST_PAUSE)
@@ -230,7 +231,7 @@ def test_that_a_destination_is_shut_is_an_alarm_of_its_own_and_not_that_workers_
 
 def test_a_destination_that_nothing_is_owed_to_any_more_is_forgotten(new_engine: NewEngine) -> None:
     engine = new_engine(hand_off_attempts=1)
-    engine.context.sinks = {"away": Away(engine.folder)}
+    engine.sinks = {"away": Away(engine.folder)}
     shut(engine)
     engine.sweep()
     assert wrong(engine)
@@ -243,7 +244,7 @@ def test_a_destination_that_nothing_is_owed_to_any_more_is_forgotten(new_engine:
 def test_a_destination_that_nobody_could_try_for_long_is_remembered_while_something_is_owed_to_it(
     engine: Engine,
 ) -> None:
-    engine.context.sinks = {"away": Away(engine.folder)}
+    engine.sinks = {"away": Away(engine.folder)}
     shut(engine)
     engine.later(FIRST_PAUSE + 700)
     engine.keep_house()
@@ -256,7 +257,7 @@ def test_a_destination_that_nobody_could_try_for_long_is_remembered_while_someth
 @pytest.fixture
 def hanging(engine: Engine) -> Iterator[Hanging]:
     sink = Hanging(engine.folder.parent / "hanging")
-    engine.context.sinks = {**engine.context.sinks, "hanging": sink}
+    engine.sinks = {**engine.sinks, "hanging": sink}
     yield sink
     sink.let_go.set()
 
@@ -278,19 +279,3 @@ def test_a_destination_that_hangs_leaves_threads_to_the_others(engine: Engine, h
         thread.join(LONG)
     assert [engine.states(job_id) for job_id in stuck] == [[DONE]] * len(stuck)
     assert attempts(engine, stuck) == len(stuck)
-
-
-def test_the_only_destination_may_have_all_threads(new_engine: NewEngine) -> None:
-    engine = new_engine(hand_off_threads=1)
-    sink = Hanging(engine.folder)
-    engine.context.sinks = {"folder": sink}
-    for _ in range(4):
-        completed(engine, "folder")
-    threads = [threading.Thread(target=engine.hand_off_all) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for _ in threads:
-        assert sink.entered.acquire(timeout=LONG)
-    sink.let_go.set()
-    for thread in threads:
-        thread.join(LONG)

@@ -32,6 +32,7 @@ def test_a_hand_off_that_lost_the_database_is_free_after_two_heartbeats(
 ) -> None:
     job_id = engine.created()
     assert engine.look_when_due(job_id).state is State.COMPLETED
+    engine.archive()
     fail_at(point)
     perform(Task.HAND_OFF, engine.context, lambda _: None)  # type: ignore[arg-type]
     fault_points.watch(None)
@@ -49,6 +50,7 @@ def test_a_hand_off_that_lost_the_database_is_free_after_two_heartbeats(
 def test_what_somebody_works_on_is_kept(engine: Engine) -> None:
     job_id = engine.created()
     assert engine.look_when_due(job_id).state is State.COMPLETED
+    engine.archive()
     with engine.context.store.write() as tx:
         claimed = hand_offs.claim_due(tx, worker=engine.context.worker, lease=60)
     assert claimed is not None
@@ -76,7 +78,7 @@ def test_what_is_given_back_is_taken_in_the_order_in_which_everybody_holds_rows(
 ) -> None:
     ids = [engine.created() for _ in range(4)]
     engine.look_when_due(ids[0])
-    numbers = [engine.owed(job_id)[0].id for job_id in ids]
+    numbers = [one.id for job_id in ids for one in engine.hand_offs(job_id)]
     with engine.store.write() as tx:
         for table in (schema.jobs, schema.hand_offs):
             tx.execute(update(table).values(leased_by=engine.context.worker, lease_until=engine.now + 60))

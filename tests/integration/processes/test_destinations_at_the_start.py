@@ -32,8 +32,10 @@ def test_each_that_fails_or_hangs_is_one_line_with_what_to_do(
 ) -> None:
     monkeypatch.setattr(worker, "TRY_WITHIN", 0.05)
     hanging = Hanging()
+    places = {"far": hanging, "shut": Refusing(), "here": SimpleNamespace(check=int)}
     context: Any = SimpleNamespace(
-        sinks={"far": hanging, "shut": Refusing(), "here": SimpleNamespace(check=int)}
+        destinations={name: SimpleNamespace(sink=one) for name, one in places.items()},
+        archive=SimpleNamespace(check=int),
     )
     worker._try_destinations(context)
     hanging.over.set()

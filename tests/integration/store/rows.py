@@ -4,8 +4,9 @@ from typing import Any
 
 from orchestrator.core.job import HandOffKind, Job, Observation, Owed, Source
 from orchestrator.core.lifecycle import Seen, State, Step, Verdict
+from orchestrator.core.routes import ARCHIVE, Route
 from orchestrator.store import hand_offs, inbox, jobs, observations, workers
-from orchestrator.store.database import Store
+from orchestrator.store.database import Store, Transaction
 from orchestrator.store.inbox import Entry, EntryState
 
 START = 1_000_000.0
@@ -32,7 +33,7 @@ def a_job(job_id: str = "job_1", state: State = State.WAITING, **facts: Any) -> 
         "accepted_at": START,
         "state_since": START,
         "deadline_at": START + 3_600,
-        "destinations": ("folder",),
+        "destinations": (Route("folder"),),
         "due_at": START,
     }
     return Job(**standard | facts)
@@ -61,14 +62,23 @@ def claim(store: Store, worker: str, *, limit: int = 10, lease: float = 60.0) ->
         return jobs.claim_due(tx, jobs.LOOKS, worker=worker, limit=limit, lease=lease)
 
 
-def owe(store: Store, *indexes: int, job_id: str = "job_1", due_at: float = START) -> list[str]:
-    """Owe these outputs to the folder; returns their keys."""
-    keys = [f"{job_id}/{index}/folder" for index in indexes]
+def owe(
+    store: Store, *indexes: int, job_id: str = "job_1", due_at: float | None = START, to: str = "folder"
+) -> list[str]:
+    """Owe these outputs to the folder, or to the archive; returns their keys."""
+    keys = [f"{job_id}/{index}/{to}" for index in indexes]
+    kind = HandOffKind.ARCHIVE if to == ARCHIVE else HandOffKind.OUTPUT
     with store.write() as tx:
         for key, index in zip(keys, indexes, strict=True):
-            one = Owed(key, job_id, HandOffKind.OUTPUT, "folder", due_at, output_index=index)
+            one = Owed(key, job_id, kind, to, due_at, output_index=index)
             assert hand_offs.owe(tx, [one]) == 1
     return keys
+
+
+def owe_outcome(tx: Transaction, job_id: str, outcome: str, destination: str = "folder") -> int:
+    """Owe how a job ended to one destination, now."""
+    key = f"{job_id}/{outcome}/{destination}"
+    return hand_offs.owe(tx, [Owed(key, job_id, HandOffKind.OUTCOME, destination, tx.now, outcome=outcome)])
 
 
 def record(store: Store, job: Job, note: str = "") -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from orchestrator.core.job import HandOff, HandOffState, Job
 from orchestrator.core.lifecycle import State
+from orchestrator.core.routes import ARCHIVE
 from orchestrator.store import hand_offs, jobs
 from orchestrator.store.database import Store
 from tests.integration.store.rows import START, Clock, a_job, claim, join, keep, owe, read
@@ -93,7 +94,7 @@ def test_a_further_output_waits_for_one_that_another_connection_is_just_taking(
 ) -> None:
     keep(store, a_job(state=State.COMPLETED))
     join(store, "a", "b")
-    owe(store, 0, 1)
+    owe(store, 0, 1, to=ARCHIVE)
     with store.write() as tx:
         first = hand_offs.claim_due(tx, worker="a", lease=60)
         assert first is not None

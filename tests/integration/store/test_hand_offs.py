@@ -4,9 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Owed
 from orchestrator.core.lifecycle import State
+from orchestrator.core.routes import ARCHIVE
 from orchestrator.store import hand_offs, workers
 from orchestrator.store.database import WORKER_DEAD_AFTER, Store
-from tests.integration.store.rows import START, Clock, a_job, join, keep, owe
+from tests.integration.store.rows import START, Clock, a_job, join, keep, owe, owe_outcome
 
 
 def claim(store: Store, worker: str = "w", lease: float = 60.0) -> HandOff | None:
@@ -30,10 +31,10 @@ def states(store: Store, job_id: str = "job_1") -> list[HandOffState]:
         return [one.state for one in hand_offs.of_job(tx, job_id)]
 
 
-def begin(store: Store, *indexes: int) -> None:
+def begin(store: Store, *indexes: int, to: str = "folder") -> None:
     keep(store, a_job(state=State.COMPLETED))
     join(store, "w", "v")
-    owe(store, *indexes)
+    owe(store, *indexes, to=to)
 
 
 def test_what_is_owed_already_is_not_owed_again(store: Store) -> None:
@@ -42,8 +43,8 @@ def test_what_is_owed_already_is_not_owed_again(store: Store) -> None:
     with store.write() as tx:
         again = Owed("job_1/0/folder", "job_1", HandOffKind.OUTPUT, "folder", START, output_index=0)
         assert hand_offs.owe(tx, [again, again]) == 0
-        assert hand_offs.owe_outcome(tx, "job_1", "failed", "folder") == 1
-        assert hand_offs.owe_outcome(tx, "job_1", "failed", "folder") == 0
+        assert owe_outcome(tx, "job_1", "failed", "folder") == 1
+        assert owe_outcome(tx, "job_1", "failed", "folder") == 0
     assert states(store) == [HandOffState.DONE, HandOffState.OWED]
 
 
@@ -64,8 +65,8 @@ def test_of_many_threads_each_hand_off_is_claimed_by_one(store: Store) -> None:
     assert sorted(keys) == sorted(f"job_{at}/0/folder" for at in range(40))
 
 
-def test_a_further_output_waits_until_the_one_before_is_over(store: Store) -> None:
-    begin(store, 1, 0)
+def test_a_further_output_waits_until_the_one_before_is_in_the_archive_or_given_up(store: Store) -> None:
+    begin(store, 1, 0, to=ARCHIVE)
     first = claimed(store)
     assert first.output_index == 0
     assert claim(store) is None
@@ -77,7 +78,7 @@ def test_outcomes_wait_for_nothing(store: Store) -> None:
     begin(store, 0)
     claimed(store)
     with store.write() as tx:
-        hand_offs.owe_outcome(tx, "job_1", "output_missing-1", "folder")
+        owe_outcome(tx, "job_1", "output_missing-1", "folder")
     assert claimed(store).kind is HandOffKind.OUTCOME
 
 
@@ -134,9 +135,9 @@ def test_hastening_makes_due_what_is_owed_and_only_that(store: Store) -> None:
 
 
 def test_the_next_moments_leave_out_what_somebody_does_already(store: Store) -> None:
-    begin(store, 0)
-    owe(store, 1, due_at=START + 5)
-    owe(store, 2, due_at=START + 50)
+    begin(store, 0, to=ARCHIVE)
+    owe(store, 1, due_at=START + 5, to=ARCHIVE)
+    owe(store, 2, due_at=START + 50, to=ARCHIVE)
     first = claimed(store)
     with store.write() as tx:
         assert hand_offs.due_moments(tx, until=START + 30, limit=9) == [], "it waits for the first output"

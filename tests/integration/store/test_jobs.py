@@ -8,6 +8,7 @@ from sqlalchemy import event, text
 
 from orchestrator.core.job import Blame, Job, Source, Updates
 from orchestrator.core.lifecycle import Seen, State
+from orchestrator.core.routes import Outcome, Route
 from orchestrator.errors import StoreError
 from orchestrator.store import jobs, workers
 from orchestrator.store.database import WORKER_DEAD_AFTER, Store
@@ -26,7 +27,7 @@ def test_a_job_comes_back_as_it_was_kept_in_every_field(store: Store) -> None:
         state_since=2.5,
         deadline_at=3.5,
         updates=Updates.POLL,
-        destinations=("a", "b"),
+        destinations=(Route("a"), Route("b", (Outcome.FAILED, Outcome.TIMED_OUT), link=True)),
         reference="order 7",
         metadata={"user": {"id": 7}},
         attempts=3,

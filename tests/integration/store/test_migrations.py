@@ -22,7 +22,7 @@ from orchestrator.store.migrate import (
 )
 from orchestrator.store.schema import metadata
 
-CONDITIONAL = ("_due", "_creating", "_accepted", "_spent", "_unmatched", "_leased")
+CONDITIONAL = ("_due", "_creating", "_accepted", "_spent", "_unmatched", "_leased", "_archived", "_dead")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from orchestrator.store import hand_offs, jobs
 from orchestrator.store.database import Store
 from orchestrator.store.due import ROUND, Turns
 from orchestrator.store.schema import accounts, tenants
-from tests.integration.store.rows import START, a_job, join, keep
+from tests.integration.store.rows import START, a_job, join, keep, owe_outcome
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -104,7 +104,7 @@ def test_hand_offs_take_turns_too(store: Store) -> None:
         backlog(store, tenant, 3, due_at=None)
         with store.write() as tx:
             for number in range(3):
-                hand_offs.owe_outcome(tx, f"{tenant}_{number:03}", "x", "folder")
+                owe_outcome(tx, f"{tenant}_{number:03}", "x", "folder")
     turns, taken = Turns(), []
     for _ in range(6):
         with store.write() as tx:

@@ -22,8 +22,8 @@ from orchestrator.store.database import Store
 from orchestrator.store.migrate import _IN_TURN, HEAD, Version, migrate, revisions, version
 from orchestrator.store.schema import metadata
 from tests.acceptance.waiting import until
-from tests.integration.store.earlier import ROWS, held, make_as_of
-from tests.integration.store.rows import Clock, claim, join
+from tests.integration.store.earlier import ROWS, after_an_upgrade, held, make_as_of
+from tests.integration.store.rows import Clock, claim, join, owe_outcome
 from tests.integration.store.together import LONG, Elsewhere, ended
 from tests.servers.postgres import Databases
 
@@ -53,9 +53,10 @@ def test_an_upgrade_keeps_every_row_and_makes_the_database_what_the_schema_says(
     empty: Store, revision: str
 ) -> None:
     make_as_of(empty, revision)
-    assert held(empty, revision) == ROWS[revision]
+    assert held(empty, ROWS[revision]) == ROWS[revision]
     assert migrate(empty) == Version(revision, HEAD)
-    assert held(empty, revision) == ROWS[revision]
+    now = after_an_upgrade(revision)
+    assert held(empty, now) == now
     assert not differences(empty)
 
 
@@ -74,8 +75,12 @@ def test_what_was_under_way_before_an_upgrade_goes_on_after_it(
         assert [job.id for job in jobs.abandoned_creates(tx, limit=9)] == ["job_creating"]
         owed = hand_offs.claim_due(tx, worker="new", lease=60)
         assert owed is not None
-        assert (owed.key, owed.attempts, owed.state) == ("job_done/1/folder", 2, HandOffState.OWED)
+        assert (owed.key, owed.attempts, owed.state) == ("job_done/1/archive", 1, HandOffState.OWED)
         assert hand_offs.claim_due(tx, worker="new", lease=60) is None
+        assert hand_offs.release(tx, "job_done", 1) == 1
+        owed = hand_offs.claim_due(tx, worker="new", lease=60)
+        assert owed is not None
+        assert (owed.key, owed.state) == ("job_done/1/folder", HandOffState.OWED)
         assert inbox.waiting_for(tx, "default", "G-1", "none")
         assert jobs.counts(tx)[State.FAILED] == 1
 
@@ -84,9 +89,9 @@ def test_a_row_gets_a_new_number_after_an_upgrade(empty: Store) -> None:
     make_as_of(empty, EARLIER[0])
     migrate(empty)
     with empty.write() as tx:
-        assert hand_offs.owe_outcome(tx, "job_done", "again", "folder") == 1
+        assert owe_outcome(tx, "job_done", "again", "folder") == 1
         numbers = [one.id for one in hand_offs.of_job(tx, "job_done")]
-    assert len(set(numbers)) == 3
+    assert len(set(numbers)) == 4, "two were there, one goes to the archive first, and one is new"
 
 
 # beside processes of the release before
@@ -144,8 +149,8 @@ class Busy:
     def _owe(self, key: str) -> None:
         self._live.execute(
             f"INSERT INTO hand_offs (key, {self._tenant}job_id, kind, destination, state, attempts, "
-            f"created_at, due_at, fence) SELECT %s, {self._tenant}id, 'output', 'folder', 'owed', 0, 0, 0, 0 "
-            "FROM jobs WHERE id = %s",
+            f"created_at, due_at, fence) SELECT %s, {self._tenant}id, 'outcome', 'folder', 'owed', 0, 0, 0, "
+            "0 FROM jobs WHERE id = %s",
             [key, self._job],
         )
 
@@ -234,5 +239,6 @@ def test_two_processes_that_upgrade_at_once_both_succeed(empty: Store) -> None:
         said = list(threads.map(lambda release: release.communicate("\n", timeout=60), releases))
     assert [release.returncode for release in releases] == [0, 0], said
     assert sorted(out.strip() for out, _ in said) == sorted([EARLIER[0], HEAD])
-    assert held(empty, EARLIER[0]) == ROWS[EARLIER[0]]
+    now = after_an_upgrade(EARLIER[0])
+    assert held(empty, now) == now
     assert not differences(empty)

@@ -6,6 +6,7 @@ from typing import Any
 from orchestrator.core.effects import Effect, Policy, effect_of, give_up_detail
 from orchestrator.core.job import Failure, Job, Observation, OutputSeen, Owed, Source
 from orchestrator.core.lifecycle import Seen, State
+from orchestrator.core.routes import ARCHIVE, Route
 
 NOW = 1_000.0
 POLICY = Policy()
@@ -26,7 +27,7 @@ def a_job(state: State = State.WAITING, **facts: Any) -> Job:
         "accepted_at": NOW - 10,
         "state_since": NOW - 5,
         "deadline_at": NOW + 3_600,
-        "destinations": ("folder",),
+        "destinations": (Route("folder"),),
         "gateway_id": "G-1" if known else None,
     }
     return Job(**standard | facts)
@@ -77,7 +78,8 @@ class Driven:
 
     @property
     def keys(self) -> list[str]:
-        return [one.key for one in self.owed]
+        """What is owed to destinations."""
+        return [one.key for one in self.owed if one.destination != ARCHIVE]
 
 
 def driven(job: Job, *seen: Observation) -> Driven:

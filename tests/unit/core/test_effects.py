@@ -7,7 +7,8 @@ import pytest
 from orchestrator.core import effects
 from orchestrator.core.job import Blame, Failure, HandOffKind, Job, Observation, OutputSeen, Source
 from orchestrator.core.lifecycle import LIVE_NEGATIVE, SETTLED, Seen, State, Verdict
-from tests.unit.core.jobs import NOW, REASON, a_job, driven, effect, outputs, saw
+from orchestrator.core.routes import Outcome, Route
+from tests.unit.core.jobs import NOW, REASON, Driven, a_job, driven, effect, outputs, saw
 
 LIVE_TO_STORED = {
     Seen.FAILED_LIVE: Seen.FAILED_STORED,
@@ -75,6 +76,45 @@ def test_the_reason_of_an_earlier_attempt_does_not_become_the_reason_of_the_end(
 # an end and what becomes owed for it
 
 
+def due(made: Driven) -> dict[str, float | None]:
+    return {one.key: one.due_at for one in made.owed}
+
+
+def test_an_output_is_brought_to_the_archive_now_and_to_destinations_once_it_is_there() -> None:
+    made = driven(a_job(), hooked(Seen.COMPLETED))
+    assert due(made) == {"job_1/0/archive": NOW, "job_1/0/folder": None}
+    assert [one.kind for one in made.owed] == [HandOffKind.ARCHIVE, HandOffKind.OUTPUT]
+
+
+def test_who_wants_links_is_told_once_of_all_outputs() -> None:
+    routes = (Route("hook", link=True), Route("folder"))
+    job = a_job(request={"model": "m", "sample_count": 2}, destinations=routes)
+    made = driven(job, saw(Seen.COMPLETED, outputs=outputs(2)))
+    assert sorted(made.keys) == ["job_1/0/folder", "job_1/1/folder", "job_1/completed/hook"]
+    assert due(made)["job_1/completed/hook"] is None
+
+
+def test_an_output_is_archived_although_no_destination_wants_it() -> None:
+    made = driven(a_job(destinations=()), hooked(Seen.COMPLETED))
+    assert due(made) == {"job_1/0/archive": NOW}
+
+
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [(Seen.COMPLETED, ["job_1/0/all"]), (Seen.REFUSED, ["job_1/rejected/all", "job_1/rejected/bad"])],
+)
+def test_each_destination_is_told_only_what_it_wants(seen: Seen, told: list[str]) -> None:
+    routes = (
+        Route("all"),
+        Route("bad", (Outcome.REJECTED, Outcome.FAILED)),
+        Route("late", (Outcome.TIMED_OUT,)),
+    )
+    state = State.CREATING if seen is Seen.REFUSED else State.WAITING
+    source = Source.CREATE if seen is Seen.REFUSED else Source.POLL
+    made = driven(a_job(state, destinations=routes), saw(seen, source, failure=REASON, outputs=outputs(1)))
+    assert made.keys == told
+
+
 def test_a_webhook_that_completes_a_job_of_one_output_needs_no_further_request() -> None:
     made = driven(a_job(), hooked(Seen.COMPLETED))
     assert made.job.due_at is None
@@ -85,7 +125,7 @@ def test_a_webhook_that_completes_a_job_of_one_output_needs_no_further_request()
 
 
 def test_several_outputs_are_learned_by_one_look() -> None:
-    job = a_job(request={"model": "m", "sample_count": 2}, destinations=("folder", "bucket"))
+    job = a_job(request={"model": "m", "sample_count": 2}, destinations=(Route("folder"), Route("bucket")))
     made = driven(job, hooked(Seen.COMPLETED))
     assert not made.owed
     assert made.job.due_at == NOW
@@ -167,7 +207,7 @@ def test_a_failure_without_a_reason_is_handed_off_once_the_looks_are_spent() -> 
     ],
 )
 def test_a_bad_end_with_its_reason_is_owed_at_once(seen: Seen, outcome: str) -> None:
-    made = driven(a_job(destinations=("a", "b")), saw(seen, Source.WEBHOOK, failure=REASON))
+    made = driven(a_job(destinations=(Route("a"), Route("b"))), saw(seen, Source.WEBHOOK, failure=REASON))
     assert made.keys == [f"job_1/{outcome}/a", f"job_1/{outcome}/b"]
     assert {one.due_at for one in made.owed} == {NOW}
     assert {one.kind for one in made.owed} == {HandOffKind.OUTCOME}

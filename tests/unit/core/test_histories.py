@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from orchestrator.core.job import Failure, Job, Observation, OutputSeen, Source
 from orchestrator.core.lifecycle import SETTLED, Seen, State
+from orchestrator.core.routes import ARCHIVE, Route
 from tests.unit.core.jobs import Driven, a_job, driven, outputs, saw
 
 SESSION, EARLIER = "job_1.2", "job_1.1"
@@ -92,7 +93,7 @@ def histories(draw: st.DrawFn) -> tuple[Truth, list[Observation]]:
     return truth, draw(st.lists(st.sampled_from(pool), max_size=14))
 
 
-def begun(truth: Truth, *, destinations: tuple[str, ...] = ("folder", "bucket")) -> Job:
+def begun(truth: Truth, *, destinations: tuple[Route, ...] = (Route("folder"), Route("bucket"))) -> Job:
     return a_job(
         State.CREATING,
         session_id=SESSION,
@@ -144,6 +145,9 @@ def test_what_is_owed_at_the_end_is_the_same_whatever_the_order(
         count = truth.samples if truth.lists_outputs else 1
         assert owed == {f"job_1/{at}/{to}" for at in range(count) for to in ("folder", "bucket")}
         assert made.outputs == set(range(count))
+        assert {one.key for one in made.owed if one.destination == ARCHIVE} == {
+            f"job_1/{at}/archive" for at in range(count)
+        }
     else:
         assert owed == {f"job_1/{truth.end}/{to}" for to in ("folder", "bucket")}
         assert not made.outputs

@@ -1,0 +1,84 @@
+"""Bringing an output from the gateway into the archive, once; everything else is handed on from there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.core.job import HandOff, Job, Output
+from orchestrator.core.routes import Outcome
+from orchestrator.engine.context import Context
+from orchestrator.engine.fetching import fetch
+from orchestrator.engine.follow_up import FollowUp, Task
+from orchestrator.engine.lease import Lease
+from orchestrator.errors import ContentDuplicate, ContentError, DestinationError, OrchestratorError
+from orchestrator.fault_points import FaultPoint, reach
+from orchestrator.sinks import Delivered
+from orchestrator.store import archived, hand_offs, jobs, outputs
+from orchestrator.store.database import Transaction
+
+
+def archive_output(
+    context: Context, claimed: HandOff, job: Job, siblings: list[Output]
+) -> tuple[Delivered, dict[str, Any]]:
+    """Fetch an output into the archive; what became of it, and what is now known of the output."""
+    lease = Lease(context, claimed)
+    output = next(one for one in siblings if one.index == claimed.output_index)
+    name = f"{job.id}-{output.index}"
+    fetched = fetch(context, lease, job, output, lambda: context.archive.begin(name, claimed.fence))
+    try:
+        sha256 = fetched.keeping.sha256()
+        if sha256 in {one.sha256 for one in siblings if one.index < output.index}:
+            # Asked for an index that does not exist, several providers send output 0 (contract 1.4).
+            raise ContentDuplicate(f"output {output.index} is byte for byte an earlier one: there is none")
+        reach(FaultPoint.ARCHIVE_STAGED)
+        with context.store.write(durable=False) as tx:
+            archived.want(tx, sha256, fetched.bytes)
+        lease.renew()
+        kept = fetched.keeping.keep()
+    finally:
+        fetched.keeping.discard()
+    facts = {"bytes": kept.bytes, "sha256": kept.sha256, "mime_type": fetched.mime_type}
+    return Delivered(f"archive:{kept.sha256}", kept.bytes, kept.sha256), facts
+
+
+def kept(tx: Transaction, claimed: HandOff, facts: dict[str, Any]) -> list[FollowUp]:
+    """The archive has an output: what waited for it goes on its way.
+
+    Raises DestinationError, before anything is written, where it was purged in that very moment.
+    """
+    assert claimed.output_index is not None
+    if not archived.confirm(tx, facts["sha256"]):
+        raise DestinationError("the content was purged while it was kept", hint="it is fetched again")
+    known = {"missing": False, "archived_at": tx.now, "purged_at": None}
+    outputs.note(tx, claimed.job_id, claimed.output_index, facts | known)
+    hand_offs.release(tx, claimed.job_id, claimed.output_index)
+    return _go_on(tx, claimed)
+
+
+def given_up(tx: Transaction, claimed: HandOff, error: OrchestratorError, *, gone: bool) -> list[FollowUp]:
+    """A completed job whose output cannot be had: an outcome of its own, handed off as such."""
+    assert claimed.output_index is not None
+    if gone:
+        outputs.note(tx, claimed.job_id, claimed.output_index, {"missing": True})
+    hand_offs.give_up(tx, claimed.job_id, claimed.output_index, error.message)
+    if isinstance(error, ContentError):  # the archive's own fault is for whoever runs it to mend
+        outcome = Outcome.OUTPUT_MISSING if gone else Outcome.OUTPUT_UNAVAILABLE
+        job = jobs.require(tx, claimed.job_id)
+        hand_offs.owe_outcome(tx, job, f"{outcome}-{claimed.output_index}")
+    return _go_on(tx, claimed)
+
+
+def fetch_again(context: Context, tx: Transaction, claimed: HandOff) -> None:
+    """The archive lost an output, or has it damaged: whoever wants it waits until it is there again."""
+    assert claimed.output_index is not None
+    there = next(one for one in outputs.of_job(tx, claimed.job_id) if one.index == claimed.output_index)
+    if there.sha256 and there.archived_at and archived.forget(tx, there.sha256):
+        context.archive.remove(there.sha256)  # else what is there would be taken for what is brought
+    outputs.note(tx, claimed.job_id, claimed.output_index, {"archived_at": None})
+    hand_offs.refetch(tx, claimed.job_id, claimed.output_index)
+
+
+def _go_on(tx: Transaction, claimed: HandOff) -> list[FollowUp]:
+    """Destinations, and further outputs of the job, waited for this one."""
+    hand_offs.announce_outputs(tx, claimed.job_id)
+    return [FollowUp(Task.HAND_OFF)]

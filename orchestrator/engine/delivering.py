@@ -1,0 +1,73 @@
+"""Bringing one thing to a destination: an output from the archive, or a document about how a job ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from orchestrator.core.job import HandOff, HandOffKind, Job, Output
+from orchestrator.engine import parcels
+from orchestrator.engine.context import Context
+from orchestrator.engine.lease import Lease
+from orchestrator.engine.outcome import document
+from orchestrator.errors import NEVER, ContentDamaged, DestinationError
+from orchestrator.fault_points import FaultPoint, reach
+from orchestrator.sinks import Delivered, Parcel, Sink
+from orchestrator.store import hand_offs, observations
+
+
+def deliver(context: Context, claimed: HandOff, job: Job, siblings: list[Output]) -> Delivered:
+    """Bring it there, or find that an earlier attempt did. Raises DestinationError or ContentDamaged."""
+    destination = context.destinations.get(claimed.destination)
+    if destination is None:
+        raise DestinationError(
+            f"there is no destination {claimed.destination!r} any more",
+            hint="configure it again, or replay the hand-off once it exists",
+        )
+    if claimed.kind is HandOffKind.OUTCOME:
+        return _deliver_outcome(context, destination.sink, claimed, job, siblings)
+    output = next(one for one in siblings if one.index == claimed.output_index)
+    return _deliver_output(context, destination.sink, claimed, job, output)
+
+
+def _deliver_output(context: Context, sink: Sink, claimed: HandOff, job: Job, output: Output) -> Delivered:
+    if not output.sha256 or not output.archived_at:
+        raise ContentDamaged("the archive does not have this output", hint="it is fetched from the gateway")
+    parcel = parcels.of_output(job, claimed, output)
+    chunks = context.archive.read(output.sha256)
+    delivered = _bring(Lease(context, claimed), sink, parcel, claimed, chunks)
+    if delivered.sha256 != output.sha256:
+        raise DestinationError(
+            f"something else is at {delivered.location} already",
+            hint="remove it if it may go, then replay this hand-off; or replay it with --as-new",
+            retry=NEVER,
+        )
+    return delivered
+
+
+def _deliver_outcome(
+    context: Context, sink: Sink, claimed: HandOff, job: Job, siblings: list[Output]
+) -> Delivered:
+    with context.store.read() as tx:
+        others = hand_offs.of_job(tx, job.id)
+        timeline = observations.of_job(tx, job.id) if sink.takes_files else None
+    links = {one.index: context.link(job.id, one.index) for one in siblings if one.archived_at}
+    told = document(job, claimed, siblings, others, timeline=timeline, links=links)
+    body = json.dumps(told, indent=2 if sink.takes_files else None, ensure_ascii=False).encode()
+    parcel = parcels.of_outcome(job, claimed, as_file=sink.takes_files)
+    return _bring(Lease(context, claimed), sink, parcel, claimed, [body])
+
+
+def _bring(lease: Lease, sink: Sink, parcel: Parcel, claimed: HandOff, chunks: Iterable[bytes]) -> Delivered:
+    if claimed.fence > 1 and (there := sink.find(parcel)) is not None:
+        return there  # an attempt published it that did not live to say so
+    staging = sink.stage(parcel, claimed.fence)
+    try:
+        for chunk in chunks:
+            staging.write(chunk)
+            lease.keep()
+        reach(FaultPoint.HAND_OFF_STAGED)
+        lease.keep()
+        return staging.publish()
+    finally:
+        staging.discard()

@@ -1,0 +1,58 @@
+"""What a destination is brought: under which name, and what is said about it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from orchestrator.core.job import HandOff, Job, Output
+from orchestrator.sinks import Parcel
+
+JSON = "application/json"
+
+_SUFFIXES = {
+    "video/mp4": "mp4",
+    "video/webm": "webm",
+    "video/quicktime": "mov",
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "image/webp": "webp",
+}
+
+
+def of_output(job: Job, claimed: HandOff, output: Output) -> Parcel:
+    """The bytes of one output."""
+    mime_type = output.mime_type or "application/octet-stream"
+    name = f"{job.id}-{output.index}{_again(claimed)}.{_SUFFIXES.get(mime_type, 'bin')}"
+    facts = {"index": str(output.index), "sha256": output.sha256 or "", "outcome": "completed"}
+    return Parcel(name, mime_type, "output", claimed.created_at, _facts(job, claimed) | facts)
+
+
+def of_outcome(job: Job, claimed: HandOff, *, as_file: bool) -> Parcel:
+    """A document about how something ended: a file of its own, or a message whose name is its id."""
+    stem = f"{job.id}.{claimed.outcome}" if as_file else f"{job.id}-{claimed.outcome}"
+    again = _again(claimed)
+    name = f"{stem}{again}.json" if as_file else f"{stem}{again.replace('.', '-')}"
+    facts = _facts(job, claimed) | {"outcome": claimed.outcome or ""}
+    event = f"job.{(claimed.outcome or '').partition('-')[0]}"
+    return Parcel(name, JSON, event, claimed.created_at, facts)
+
+
+def _again(claimed: HandOff) -> str:
+    """What makes it another thing for those who received it before."""
+    return f".again{claimed.generation}" if claimed.generation else ""
+
+
+def _facts(job: Job, claimed: HandOff) -> dict[str, str]:
+    """What key templates and metadata may name; every one is always there."""
+    return {
+        "tenant": job.tenant_id,
+        "job_id": job.id,
+        "reference": job.reference or "",
+        "model": job.model or str(job.request.get("model", "")),
+        "provider": job.provider or "",
+        "outcome": "",
+        "index": "",
+        "sha256": "",
+        "date": datetime.fromtimestamp(claimed.created_at, UTC).strftime("%Y-%m-%d"),
+        "event": "output",
+    }

@@ -1,0 +1,69 @@
+"""What each attempt at a hand-off led to: the part of a job's timeline that destinations write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import delete, select
+
+from orchestrator.core.job import HandOff
+from orchestrator.store.database import Transaction
+from orchestrator.store.schema import attempts
+
+PART = 1_000  # rows that one pruning removes at most
+
+
+class Result(StrEnum):
+    """How an attempt ended."""
+
+    DONE = "done"  # it is there
+    FAILED = "failed"  # it is tried again
+    DEAD = "dead"  # given up: the last of all attempts, or one that no other can mend
+    MISSING = "missing"  # there is no such output
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt. `status` and `preview` are of the destination's answer, where it gave one."""
+
+    hand_off_id: int
+    destination: str
+    key: str
+    number: int
+    began_at: float
+    ended_at: float
+    result: Result
+    status: int | None = None
+    error: str | None = None
+    preview: str | None = None
+
+
+def add(tx: Transaction, claimed: HandOff, result: Result, *, began_at: float, **answer: Any) -> None:
+    """Keep how an attempt ended, in the transaction that ends it."""
+    values = {
+        "job_id": claimed.job_id,
+        "hand_off_id": claimed.id,
+        "destination": claimed.destination,
+        "key": claimed.key,
+        "number": claimed.attempts,
+        "began_at": began_at,
+        "ended_at": tx.now,
+        "result": result,
+        **answer,
+    }
+    tx.execute(tx.insert(attempts).values(**values))
+
+
+def of_job(tx: Transaction, job_id: str) -> list[Attempt]:
+    """Every attempt for a job, in the order in which they ended."""
+    columns = [attempts.c[name] for name in Attempt.__slots__]
+    query = select(*columns).where(attempts.c.job_id == job_id).order_by(attempts.c.id)
+    return [Attempt(**dict(row._mapping) | {"result": Result(row.result)}) for row in tx.execute(query)]
+
+
+def prune(tx: Transaction, *, before: float) -> int:
+    """Remove some of those that ended before then. Returns how many."""
+    old = select(attempts.c.id).where(attempts.c.ended_at < before).limit(PART)
+    return tx.execute(delete(attempts).where(attempts.c.id.in_(old))).rowcount
