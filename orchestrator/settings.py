@@ -5,6 +5,8 @@ The reference page of the documentation and `orchestrator check` print the descr
 
 from __future__ import annotations
 
+import base64
+import binascii
 import difflib
 from collections.abc import Mapping
 from enum import StrEnum
@@ -67,6 +69,21 @@ class Settings(BaseModel):
     output_dir: Path = Field(
         Path("outputs"), description="Folder that the destination `folder` hands results to."
     )
+    archive_dir: Path | None = Field(
+        None,
+        description="Folder that keeps every output, unless the destinations file has an [archive] table. "
+        "Empty: `archive` in the data folder.",
+    )
+    destinations_file: Path | None = Field(
+        None,
+        description="TOML file of destinations; `orchestrator destinations add` adds others. "
+        "Where there are none, results go to `folder` alone.",
+    )
+    secret_keys: tuple[SecretStr, ...] = Field(
+        (),
+        description="Keys that encrypt the secrets of destinations, separated by commas, the newest first; "
+        "`orchestrator secrets new-key` makes one.",
+    )
     gateway_url: str = Field(GATEWAY, description="Base URL of the gateway, with its version.")
     gateway_api_key: SecretStr = Field(SecretStr(""), description="API key of the gateway.")
     webhook_endpoint_id: str | None = Field(
@@ -79,6 +96,11 @@ class Settings(BaseModel):
     host: str = Field("127.0.0.1", description="Address that the receiver listens on.")
     port: int = Field(
         8700, ge=0, le=65535, description="Port that the receiver listens on; 0 takes a free one."
+    )
+    public_url: str | None = Field(
+        None,
+        description="URL at which the outside reaches `web`, the beginning of links to outputs. "
+        "Empty: http:// with host and port.",
     )
     poll_after_seconds: float = Field(
         20.0, gt=0, le=3600, description="Seconds between looks where the gateway gives no guidance."
@@ -143,12 +165,26 @@ class Settings(BaseModel):
         90.0, gt=0, description="Days that the timeline of a settled job is kept."
     )
     retain_inbox_days: float = Field(30.0, gt=0, description="Days that received webhooks are kept.")
+    retain_attempts_days: float = Field(
+        90.0, gt=0, description="Days that it is kept what each attempt at a hand-off led to."
+    )
+    retain_outputs_days: float = Field(
+        0.0, ge=0, description="Days that archived outputs of settled jobs are kept; 0: for ever."
+    )
+    retain_jobs_days: float = Field(
+        0.0, ge=0, description="Days that settled jobs are kept with everything about them; 0: for ever."
+    )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level logged.")
     fault_point: str = Field(
         "", description="For tests: `name` or `name:n`; the process kills itself there, the n-th time."
     )
 
-    @field_validator("webhook_secrets", "queues", mode="before")
+    @field_validator("archive_dir", "destinations_file", "public_url", mode="before")
+    @classmethod
+    def _none(cls, value: Any) -> Any:
+        return None if value == "" else value  # as a path it would be the folder we are in
+
+    @field_validator("webhook_secrets", "queues", "secret_keys", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -195,18 +231,31 @@ class Settings(BaseModel):
     @field_validator("gateway_url")
     @classmethod
     def _http(cls, value: str) -> str:
-        try:
-            parts = urlsplit(value)
-            usable = value.startswith(("http://", "https://")) and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            usable = False
-        if not usable:
+        if not _is_http(value):
             raise ValueError(
                 f"is not an http(s) URL with a host and a possible port; the gateway's is {GATEWAY}"
             )
-        if "@" in parts.netloc or "?" in value or "#" in value:
+        if _has_more(value):
             raise ValueError("must have no user, query or fragment; the key has a setting of its own")
         return value.rstrip("/")
+
+    @field_validator("public_url")
+    @classmethod
+    def _base(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if not _is_http(value):
+            raise ValueError("is not an http(s) URL with a host and a possible port; give https://host/path")
+        if _has_more(value):
+            raise ValueError("must have no user, query or fragment; paths are added to it")
+        return value.rstrip("/")
+
+    @field_validator("secret_keys")
+    @classmethod
+    def _fernet(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not all(_is_fernet_key(one.get_secret_value()) for one in value):
+            raise ValueError("has something that is no Fernet key; `orchestrator secrets new-key` makes one")
+        return value
 
     @model_validator(mode="after")
     def _secret_for_endpoint(self) -> Self:
@@ -225,6 +274,17 @@ class Settings(BaseModel):
         if scheme in _POSTGRESQL:
             return f"postgresql+psycopg://{rest}"
         return given or f"sqlite:///{self.data_dir.absolute() / 'orchestrator.db'}"
+
+    @property
+    def resolved_archive_dir(self) -> Path:
+        """The archive's folder with the default filled in."""
+        return (self.archive_dir or self.data_dir / "archive").absolute()
+
+    @property
+    def resolved_public_url(self) -> str:
+        """The base of links, without a slash at its end, with the default filled in."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
 
     @property
     def scaled(self) -> bool:
@@ -257,6 +317,25 @@ def _unknown(environment: Mapping[str, str]) -> list[str]:
                 f"unknown setting {name}" + (f" (did you mean {PREFIX}{close[0]}?)" if close else "")
             )
     return found
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return url.startswith(("http://", "https://")) and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _has_more(url: str) -> bool:
+    return "@" in urlsplit(url).netloc or "?" in url or "#" in url
+
+
+def _is_fernet_key(key: str) -> bool:
+    try:
+        return len(base64.urlsafe_b64decode(key.encode())) == 32
+    except (binascii.Error, ValueError):
+        return False
 
 
 def _names_database(url: str) -> bool:

@@ -19,21 +19,18 @@ class Vault:
     """Encrypts and decrypts. Without keys it can do neither, and says so when asked."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        self._fernet = MultiFernet([_fernet(key) for key in keys]) if keys else None
+        self._keys = [_fernet(key) for key in keys]
 
     def seal(self, purpose: str, plain: str) -> str:
         """A token of it, by the newest key."""
-        return MARK + self._keys().encrypt(f"{purpose}\0{plain}".encode()).decode()
+        return MARK + self._all().encrypt(f"{purpose}\0{plain}".encode()).decode()
 
     def open(self, purpose: str, token: str) -> str:
         """What was sealed for this purpose. Raises SettingError for anything else."""
         try:
-            found, _, plain = self._keys().decrypt(token.removeprefix(MARK)).decode().partition("\0")
-        except (InvalidToken, UnicodeDecodeError) as error:
-            raise SettingError(
-                "an encrypted secret cannot be read with any of the keys",
-                hint="add the key that made it to ORCHESTRATOR_SECRET_KEYS, or set the secret anew",
-            ) from error
+            found, _, plain = self._all().decrypt(token.removeprefix(MARK)).decode().partition("\0")
+        except (InvalidToken, ValueError):  # the second for what is no ASCII, the token or what is in it
+            raise _unreadable() from None
         if found != purpose:
             raise SettingError(
                 "an encrypted secret was made for another place", hint="encrypt it anew for this one"
@@ -41,27 +38,44 @@ class Vault:
         return plain
 
     def reseal(self, token: str) -> str:
-        """The same secret for the same purpose, by the newest key. Raises SettingError."""
-        try:
-            return MARK + self._keys().rotate(token.removeprefix(MARK)).decode()
-        except InvalidToken as error:
-            raise SettingError(
-                "an encrypted secret cannot be read with any of the keys",
-                hint="add the key that it was encrypted with to ORCHESTRATOR_SECRET_KEYS",
-            ) from error
+        """The same secret for the same purpose, by the newest key: the token itself if that made it.
 
-    def _keys(self) -> MultiFernet:
-        if self._fernet is None:
+        Raises SettingError where none of the keys opens it.
+        """
+        if self._is_by_newest(token):
+            return token
+        try:
+            return MARK + self._all().rotate(token.removeprefix(MARK)).decode()
+        except (InvalidToken, ValueError):
+            raise _unreadable() from None
+
+    def _is_by_newest(self, token: str) -> bool:
+        self._all()
+        try:
+            self._keys[0].decrypt(token.removeprefix(MARK))
+        except (InvalidToken, ValueError):
+            return False
+        return True
+
+    def _all(self) -> MultiFernet:
+        if not self._keys:
             raise SettingError(
                 "there is no key to encrypt secrets with",
                 hint="`orchestrator secrets new-key` makes one; set it as ORCHESTRATOR_SECRET_KEYS",
             )
-        return self._fernet
+        return MultiFernet(self._keys)
 
 
 def new_key() -> str:
     """A key for ORCHESTRATOR_SECRET_KEYS."""
     return Fernet.generate_key().decode()
+
+
+def _unreadable() -> SettingError:
+    return SettingError(
+        "an encrypted secret cannot be read with any of the keys",
+        hint="add the key that made it to ORCHESTRATOR_SECRET_KEYS, or set the secret anew",
+    )
 
 
 def _fernet(key: str) -> Fernet:

@@ -1,7 +1,10 @@
 """Settings: named when wrong, with what to do, and never with a secret."""
 
+from pathlib import Path
+
 import pytest
 
+from orchestrator.core.vault import new_key
 from orchestrator.errors import SettingError
 from orchestrator.settings import GATEWAY, PREFIX, Settings, UncertainPolicy, load
 
@@ -191,3 +194,42 @@ def test_a_worker_can_be_given_some_of_the_queues() -> None:
     for names in ("", "looks", "create,looks"):
         with pytest.raises(SettingError, match="ORCHESTRATOR_QUEUES: must name some of create, look"):
             load({"ORCHESTRATOR_QUEUES": names})
+
+
+def test_keys_that_encrypt_secrets_are_checked_and_not_repeated() -> None:
+    newest, older = new_key(), new_key()
+    keys = load({"ORCHESTRATOR_SECRET_KEYS": f"{newest}, {older}"}).secret_keys
+    assert [one.get_secret_value() for one in keys] == [newest, older]
+    for text in ("hunter2", f"{newest},hunter2", newest[:-4], "hünter2"):
+        said = wrong(secret_keys=text)
+        assert "ORCHESTRATOR_SECRET_KEYS: has something that is no Fernet key" in said
+        assert "orchestrator secrets new-key" in said
+        assert text not in said
+
+
+def test_the_archive_is_a_folder_in_the_data_folder_unless_said_otherwise() -> None:
+    assert load({"ORCHESTRATOR_DATA_DIR": "/d"}).resolved_archive_dir == Path("/d/archive")
+    assert load({"ORCHESTRATOR_ARCHIVE_DIR": "/far"}).resolved_archive_dir == Path("/far")
+    assert load({}).resolved_archive_dir.is_absolute()
+
+
+@pytest.mark.parametrize("name", ["archive_dir", "destinations_file", "public_url"])
+def test_what_is_set_to_nothing_is_not_set(name: str) -> None:
+    assert getattr(load({PREFIX + name.upper(): ""}), name) is None
+
+
+def test_links_begin_with_the_public_url_or_else_with_where_the_receiver_listens() -> None:
+    given = {"ORCHESTRATOR_PUBLIC_URL": "https://videos.example.com/o/"}
+    assert load(given).resolved_public_url == "https://videos.example.com/o"
+    assert load({}).resolved_public_url == "http://127.0.0.1:8700"
+    assert load({"ORCHESTRATOR_HOST": "::1"}).resolved_public_url == "http://[::1]:8700"
+    for url in ("videos.example.com", "ftp://h", "https://me:hunter2@h", "https://h?k=hunter2", "https://[h"):
+        said = wrong(public_url=url)
+        assert said.startswith("ORCHESTRATOR_PUBLIC_URL: ")
+        assert "hunter2" not in said
+
+
+def test_what_is_kept_for_ever_is_kept_for_zero_days() -> None:
+    assert (Settings().retain_outputs_days, Settings().retain_jobs_days) == (0.0, 0.0)
+    for name, value in (("jobs", "-1"), ("outputs", "-1"), ("attempts", "0")):
+        assert f"RETAIN_{name.upper()}_DAYS" in wrong(**{f"retain_{name}_days": value})
