@@ -16,14 +16,19 @@ from ulid import ULID
 from orchestrator import fault_points, telemetry
 from orchestrator.archive import Archive
 from orchestrator.archive.folder import FolderArchive
-from orchestrator.engine.catalogue import Catalogue
+from orchestrator.core.vault import Vault
+from orchestrator.engine.building import Builder
+from orchestrator.engine.catalogue import Added, Catalogue, Destination
 from orchestrator.engine.context import Context, Quota
+from orchestrator.engine.destinations_file import Configured, read_file
 from orchestrator.engine.http_loop import HttpLoop
+from orchestrator.engine.secret_sources import SecretSources
 from orchestrator.errors import SettingError
 from orchestrator.fault_points import FaultPoint
 from orchestrator.gateway.account import Account
 from orchestrator.settings import PREFIX, Settings, load
-from orchestrator.sinks import Sink
+from orchestrator.sinks import Sink, Tools
+from orchestrator.sinks.base import Run
 from orchestrator.sinks.folder import FolderSink
 from orchestrator.store.database import Store
 from orchestrator.store.schema import DEFAULT
@@ -72,13 +77,14 @@ def open_store(settings: Settings, *, connections: int | None = None) -> Store:
 
 def build(settings: Settings, store: Store, *, asks_gateway: bool = True) -> Context:
     """Everything the use-cases work with. Without the gateway no API key is needed."""
+    http = HttpLoop()
     return Context(
         settings=settings,
         store=store,
-        http=HttpLoop(),
+        http=http,
         gateways={DEFAULT: gateway(settings)} if asks_gateway else {},
         webhook_secrets={DEFAULT: settings.webhook_secrets},
-        destinations=Catalogue.of(sinks(settings)),
+        destinations=catalogue(settings, store, http.run),
         archive=archive(settings),
         link=lambda job_id, index: f"{job_id}/{index}",
         worker=f"worker_{new_id()}",
@@ -110,7 +116,32 @@ def sinks(settings: Settings) -> dict[str, Sink]:
 
 def archive(settings: Settings) -> Archive:
     """Where outputs are kept."""
-    return FolderArchive(settings.data_dir.absolute() / "archive")
+    return FolderArchive(settings.resolved_archive_dir)
+
+
+def catalogue(settings: Settings, store: Store | None, run: Run) -> Catalogue:
+    """Every destination, those of the database too where a store is given. Raises SettingError."""
+    make = builder(settings, run)
+    return Catalogue(
+        map(make.destination, configured(settings).destinations),
+        builtin=Destination("folder", FolderSink(settings.output_dir.absolute())),
+        added=Added(store, make.added, time.monotonic) if store else None,
+    )
+
+
+def configured(settings: Settings) -> Configured:
+    """What the destinations file says; nothing where there is none. Raises SettingError."""
+    return read_file(settings.destinations_file) if settings.destinations_file else Configured()
+
+
+def builder(settings: Settings, run: Run) -> Builder:
+    """Makes destinations, or only reads the options of one, such as the archive's."""
+    return Builder(SecretSources(vault(settings), environment()), Tools(run, wall_clock))
+
+
+def vault(settings: Settings) -> Vault:
+    """Encrypts the secrets of destinations."""
+    return Vault([key.get_secret_value() for key in settings.secret_keys])
 
 
 def account(settings: Settings) -> Account:

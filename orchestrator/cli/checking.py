@@ -35,6 +35,10 @@ def check(
             show_default=False,
         ),
     ] = None,
+    destinations: Annotated[
+        bool,
+        typer.Option("--destinations", help="Also write a probe to each destination, read and remove it."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check settings, database, output folder, gateway, webhooks and port; starts and changes nothing.
@@ -49,13 +53,13 @@ def check(
         listed = every_setting()
         print_json(listed) if as_json else print_settings(listed)
         return
-    findings = _findings(alive)
+    findings = _findings(alive, destinations)
     print_json(findings) if as_json else print_findings(findings)
     if any(one.status == "fail" for one in findings):
         raise typer.Exit(Exit.OTHERWISE)
 
 
-def _findings(alive: Process | None) -> list[Finding]:
+def _findings(alive: Process | None, destinations: bool) -> list[Finding]:
     from orchestrator import wiring
     from orchestrator.cli.findings import Finding
     from orchestrator.errors import SettingError
@@ -70,4 +74,4 @@ def _findings(alive: Process | None) -> list[Finding]:
         return [processes_checks.alive(given, alive)]
     from orchestrator.cli import checks
 
-    return checks.every_check(given)
+    return checks.every_check(given, destinations=destinations)

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from orchestrator import wiring
-from orchestrator.cli import limits_checks, processes_checks
+from orchestrator.cli import catalogued, limits_checks, processes_checks
 from orchestrator.cli.findings import Finding
 from orchestrator.engine.http_loop import HttpLoop
 from orchestrator.errors import OrchestratorError, SettingError, StoreError
@@ -17,8 +17,8 @@ from orchestrator.store import migrate, workers
 from orchestrator.store.database import Store, sqlite_path
 
 
-def every_check(settings: Settings) -> list[Finding]:
-    """All checks in order."""
+def every_check(settings: Settings, *, destinations: bool = False) -> list[Finding]:
+    """All checks in order; with `destinations` those that write there too."""
     return [
         Finding("ok", "settings", "all known and readable"),
         _database(settings),
@@ -28,6 +28,7 @@ def every_check(settings: Settings) -> list[Finding]:
         _webhooks(settings),
         _port(settings),
         *limits_checks.limits(settings),
+        *(catalogued.probes(settings) if destinations else _destinations_file(settings)),
     ]
 
 
@@ -73,6 +74,17 @@ def _output_folder(settings: Settings) -> Finding:
     except OrchestratorError as error:
         return Finding("fail", "output folder", error.message, error.hint)
     return Finding("ok", "output folder", str(folder))
+
+
+def _destinations_file(settings: Settings) -> list[Finding]:
+    if settings.destinations_file is None:
+        return []
+    try:
+        found = wiring.configured(settings).destinations
+    except SettingError as error:
+        return [Finding("fail", "destinations", error.message, error.hint)]
+    names = ", ".join(one.name for one in found) or "none"
+    return [Finding("ok", "destinations", f"{settings.destinations_file}: {names}")]
 
 
 def _gateway(settings: Settings) -> Finding:

@@ -22,6 +22,6 @@ def print_findings(findings: list[Finding]) -> None:
     out = console()
     for one in findings:
         out.print(f"{one.status:<6}", style=STYLES[one.status], end="")
-        out.print(f"{one.what:<15}{text(one.found)}", soft_wrap=True)
+        out.print(f"{one.what:<14} {text(one.found)}", soft_wrap=True)
         if one.hint and one.status != "ok":
             out.print(f"{'':<21}{text(one.hint)}", soft_wrap=True)

@@ -13,9 +13,11 @@ from orchestrator import __version__
 from orchestrator.cli import (
     checking,
     deciding,
+    destinations,
     inbox,
     jobs,
     sandbox,
+    secrets,
     serving,
     show,
     simulate,
@@ -118,4 +120,6 @@ for command in (
     simulate.simulate,
 ):
     app.command()(command)
+app.add_typer(destinations.app, name="destinations")
+app.add_typer(secrets.app, name="secrets")
 app.add_typer(sandbox.app, name="sandbox")

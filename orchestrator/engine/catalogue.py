@@ -1,17 +1,30 @@
-"""The destinations that there are."""
+"""Every destination there is: of the file, added by command, and the folder that is there anyway."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Self
 
 from orchestrator.core.routes import Outcome, Route
+from orchestrator.errors import SettingError, StoreError
 from orchestrator.sinks import Sink
+from orchestrator.store import configured
+from orchestrator.store.configured import Entry
+from orchestrator.store.database import Store
+from orchestrator.telemetry import Event, log
+
+READ_AFTER = 1.5  # seconds; with the reading itself a change is noticed within two
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A named place, what it wants, and whether jobs go there that name none."""
+    """A named place. `link`: it is told where outputs are. `default`: jobs go there that name none.
+
+    `at_once`: hand-offs under way there at once, per worker.
+    """
 
     name: str
     sink: Sink
@@ -22,31 +35,144 @@ class Destination:
 
     @property
     def route(self) -> Route:
-        """What a job is owed there unless it says otherwise."""
+        """As a job keeps it."""
         return Route(self.name, self.outcomes, self.link)
 
 
-class Catalogue(Mapping[str, Destination]):
-    """All destinations by name."""
+class Added:
+    """Destinations that were added by command, as the database has them; unchanged ones keep their sink."""
 
-    def __init__(self, there: Mapping[str, Destination]) -> None:
-        self._there = there
+    def __init__(
+        self, store: Store, build: Callable[[Entry], Destination], clock: Callable[[], float]
+    ) -> None:
+        self._store = store
+        self._build = build
+        self._clock = clock
+        self._read_at: float | None = None
+        self._known: dict[str, tuple[Entry, Destination]] = {}
+        self._now: Mapping[str, Destination] = {}
+        self._turn = threading.Lock()
+
+    def now(self) -> Mapping[str, Destination]:
+        """By name, as they were at most two seconds ago; the same mapping where nothing changed.
+
+        Raises StoreError while they were never read.
+        """
+        # Whoever comes meanwhile has what was read before: it may hold a connection that the reader needs.
+        if self._is_due() and self._turn.acquire(blocking=self._read_at is None):
+            try:
+                if self._is_due():
+                    self._read()
+            finally:
+                self._turn.release()
+        return self._now
+
+    def close(self) -> None:
+        """Close every sink."""
+        with self._turn:
+            for _, destination in self._known.values():
+                destination.sink.close()
+
+    def _is_due(self) -> bool:
+        return self._read_at is None or self._clock() - self._read_at >= READ_AFTER
+
+    def _read(self) -> None:
+        try:
+            with self._store.read() as tx:
+                entries = configured.every(tx)
+        except StoreError as error:
+            if self._read_at is None:
+                raise
+            # They are needed to hand off, which will need the database too, and then says so.
+            log(Event.STORE_FAILED, level=logging.WARNING, error=error.message, hint=error.hint)
+        else:
+            self._take_over(entries)
+        self._read_at = self._clock()
+
+    def _take_over(self, entries: list[Entry]) -> None:
+        before = self._known
+        after = {
+            one.name: kept
+            if (kept := before.get(one.name)) and _same(kept[0], one)
+            else (one, self._build(one))
+            for one in entries
+        }
+        gone = [kept for name, kept in before.items() if after.get(name) is not kept]
+        if gone or after.keys() != before.keys():
+            self._known = after
+            self._now = {name: destination for name, (_, destination) in after.items()}
+        for _, destination in gone:
+            destination.sink.close()
+
+
+def _same(one: Entry, other: Entry) -> bool:
+    """Whether nothing changed. Secrets that were encrypted anew are the same secrets."""
+    return (one.kind, one.settings, one.changed_at) == (other.kind, other.settings, other.changed_at)
+
+
+class Catalogue(Mapping[str, Destination]):
+    """All destinations by name. Threads share it.
+
+    `builtin` is there unless another one has its name, and is a default only while it is alone. What `added`
+    says is noticed within two seconds. A name that both have is refused when this is first used, by
+    SettingError; later the one that was given stays.
+    """
+
+    def __init__(
+        self,
+        given: Iterable[Destination] = (),
+        *,
+        builtin: Destination | None = None,
+        added: Added | None = None,
+    ) -> None:
+        self._given = {one.name: one for one in given}
+        self._builtin = builtin
+        self._added = added
+        self._merged: tuple[Mapping[str, Destination], dict[str, Destination]] | None = None
 
     @classmethod
-    def of(cls, sinks: Mapping[str, Sink]) -> Catalogue:
-        """Destinations of these sinks, about which nothing else is said."""
-        return cls({name: Destination(name, sink) for name, sink in sinks.items()})
-
-    @property
-    def defaults(self) -> tuple[Route, ...]:
-        """Where jobs go that name no destination."""
-        return tuple(one.route for one in self.values() if one.default)
+    def of(cls, sinks: Mapping[str, Sink]) -> Self:
+        """A catalogue of these sinks, each told everything, as files where it takes them."""
+        return cls(Destination(name, sink, link=not sink.takes_files) for name, sink in sinks.items())
 
     def __getitem__(self, name: str) -> Destination:
-        return self._there[name]
+        return self._all()[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._there)
+        return iter(self._all())
 
     def __len__(self) -> int:
-        return len(self._there)
+        return len(self._all())
+
+    def defaults(self) -> tuple[Route, ...]:
+        """Where jobs go that name no destination."""
+        return tuple(one.route for one in self._all().values() if one.default)
+
+    def close(self) -> None:
+        """Close every sink; one with an attempt under way once that is over."""
+        builtin = [self._builtin] if self._builtin else []
+        for one in [*self._given.values(), *builtin]:
+            one.sink.close()
+        if self._added:
+            self._added.close()
+
+    def _all(self) -> dict[str, Destination]:
+        added: Mapping[str, Destination] = self._added.now() if self._added else {}
+        merged = self._merged
+        if merged is None:
+            self._require_apart(added)
+        if merged is None or merged[0] is not added:
+            merged = self._merged = (added, self._with_builtin({**added, **self._given}))
+        return merged[1]
+
+    def _with_builtin(self, others: dict[str, Destination]) -> dict[str, Destination]:
+        if self._builtin is None or self._builtin.name in others:
+            return others
+        return {self._builtin.name: replace(self._builtin, default=not others), **others}
+
+    def _require_apart(self, added: Mapping[str, Destination]) -> None:
+        if both := sorted(added.keys() & self._given.keys()):
+            raise SettingError(
+                f"the destinations file and the database both have a destination {', '.join(both)}",
+                hint="take it out of the file, or `orchestrator destinations remove` it",
+            )

@@ -102,7 +102,7 @@ def _check(context: Context, one: Submission) -> None:
 def _routes(context: Context, one: Submission) -> tuple[Route, ...]:
     """Where this job's results go. Raises RequestError."""
     if one.destinations is None:
-        return context.destinations.defaults
+        return context.destinations.defaults()
     routes = tuple(_route(context, route) for route in one.destinations)
     names = [route.destination for route in routes]
     if len(set(names)) < len(names):
