@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 import socket
@@ -26,7 +27,6 @@ LONGEST_RETRY_AFTER = 86_400.0  # seconds
 
 # What a call may raise: httpx's own, and what its aiohttp transport lets through.
 _FOREIGN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, aiohttp.ClientError, OSError)
-_CLOSED = (aiohttp.ServerDisconnectedError, ConnectionResetError, BrokenPipeError)
 _TRY_LATER = "look whether the receiver runs and can be reached from here; it is tried again"
 
 
@@ -100,7 +100,7 @@ def _words(error: BaseException, seconds: float) -> tuple[str, str]:
             return f"no answer within {seconds:g} s", "answer first, then work; it is tried again"
         case aiohttp.ClientResponseError():
             return "what it answers is no HTTP", "look whether `url` names the right port"
-        case _ if isinstance(error, _CLOSED):
+        case aiohttp.ServerDisconnectedError() | OSError(errno=errno.ECONNRESET | errno.EPIPE):
             return "it closed the connection before it answered", _TRY_LATER
         case OSError(errno=int(number)):
             return os.strerror(number).lower(), _TRY_LATER
