@@ -24,13 +24,10 @@ class FaultPoint(StrEnum):
     OBSERVE_MOVED = "observe.moved"  # the guarded update is done, its transaction is not
     RECEIVE_APPLIED = "receive.applied"  # a webhook is applied, its transaction is not committed
     RECEIVE_COMMITTED = "receive.committed"  # a webhook is kept, the gateway has no answer yet
-    ARCHIVE_CLAIMED = "archive.claimed"  # an output that the archive is owed is leased, nothing was fetched
-    ARCHIVE_STAGED = "archive.staged"  # an output is fetched whole, the archive does not show it
-    ARCHIVE_KEPT = "archive.kept"  # the archive has it, we have not kept that
-    ARCHIVE_COMMITTED = "archive.committed"  # it is kept as archived, no message was sent
-    HAND_OFF_CLAIMED = "hand_off.claimed"  # a hand-off is leased, nothing was brought
-    HAND_OFF_STAGED = "hand_off.staged"  # the whole content was brought, nobody sees it yet
-    HAND_OFF_PUBLISHED = "hand_off.published"  # the destination has it, we have not kept that
+    HAND_OFF_CLAIMED = "hand_off.claimed"  # a hand-off is leased, nothing was fetched or brought
+    ARCHIVING_STAGED = "archiving.staged"  # an output is fetched whole, the archive does not show it
+    DELIVERING_STAGED = "delivering.staged"  # the whole content was brought, nobody sees it yet
+    HAND_OFF_PUBLISHED = "hand_off.published"  # the archive or destination has it, we have not kept that
     HAND_OFF_COMMITTED = "hand_off.committed"  # it is kept as done, no message was sent
 
 

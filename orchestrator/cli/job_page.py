@@ -11,10 +11,13 @@ from orchestrator.cli.words import WAYS_OUT, doing, next_look
 from orchestrator.core.job import HandOff, HandOffState, Job
 from orchestrator.core.lifecycle import SETTLED
 from orchestrator.engine.standing import Standing
+from orchestrator.store.attempts import Attempt
 from orchestrator.store.observations import Recorded
 
 
-def as_document(found: Standing, timeline: Sequence[Recorded], *, raw: bool) -> dict[str, Any]:
+def as_document(
+    found: Standing, timeline: Sequence[Recorded], tries: Sequence[Attempt], *, raw: bool
+) -> dict[str, Any]:
     """Everything, for programs."""
     rows = [asdict(one) for one in timeline]
     for row in rows:
@@ -27,10 +30,11 @@ def as_document(found: Standing, timeline: Sequence[Recorded], *, raw: bool) -> 
         "timeline": rows,
         "outputs": [asdict(one) for one in found.outputs],
         "hand_offs": [asdict(one) for one in found.hand_offs],
+        "attempts": [asdict(one) for one in tries],
     }
 
 
-def print_page(found: Standing, timeline: Sequence[Recorded], *, raw: bool) -> None:
+def print_page(found: Standing, timeline: Sequence[Recorded], tries: Sequence[Attempt], *, raw: bool) -> None:
     """Everything, for people."""
     job = found.job
     won = f", won by {job.won_by}" if job.won_by else ""
@@ -40,7 +44,7 @@ def print_page(found: Standing, timeline: Sequence[Recorded], *, raw: bool) -> N
         print(f"  {name:<16}{text(value)}")
     if job.needs_person:
         _print_ways_out(job)
-    _print_timeline(job, timeline, raw=raw)
+    _print_timeline(job, timeline, tries, raw=raw)
     _print_outputs(found)
     for one in found.hand_offs:
         _print_hand_off(one)
@@ -88,25 +92,32 @@ def _print_ways_out(job: Job) -> None:
         print(f"  orchestrator resolve {job.id} {option}\n      {meaning}")
 
 
-def _print_timeline(job: Job, timeline: Sequence[Recorded], *, raw: bool) -> None:
+def _print_timeline(job: Job, timeline: Sequence[Recorded], tries: Sequence[Attempt], *, raw: bool) -> None:
     print("\ntimeline")
-    rows = [
-        (
-            f"+{one.at - job.accepted_at:.2f} s",
-            one.source,
-            one.seen,
-            one.verdict,
-            one.to_state,
-            _details(one, job),
-        )
-        for one in timeline
+    learned = [
+        (one.at, (one.source, one.seen, one.verdict, one.to_state, _details(one, job))) for one in timeline
     ]
+    brought = [(one.ended_at, ("hand-off", *_try(one))) for one in tries]
+    both = sorted([*learned, *brought], key=lambda one: one[0])
+    rows = [(f"+{at - job.accepted_at:.2f} s", *cells) for at, cells in both]
     print_table(("time", "source", "seen", "verdict", "state", "details"), rows, right=("time",), fold=True)
     for one in timeline if raw else ():
         if one.raw:
             print(f"\nraw of {one.seq} ({one.source}, {one.seen})")
             for line in one.raw.split("\n"):  # set in, so that none can be taken for a line of ours
                 print(f"  {text(line)}")
+
+
+def _try(one: Attempt) -> tuple[str, str, str, str]:
+    """One attempt at a hand-off, in the columns of what was learned."""
+    said = [
+        one.key,
+        one.status and f"HTTP {one.status}",
+        one.error,
+        one.preview and f"answer: {one.preview}",
+        f"took {one.ended_at - one.began_at:.2f} s",
+    ]
+    return one.destination, f"attempt {one.number}", one.result, ", ".join(str(part) for part in said if part)
 
 
 def _details(one: Recorded, job: Job) -> str:
@@ -129,6 +140,8 @@ def _print_outputs(found: Standing) -> None:
         print(f"  {one.index}  {text(one.mime_type) or 'type unknown'}, {'missing' if one.missing else size}")
         if one.sha256:
             print(f"     sha256 {one.sha256}")
+        if one.purged_at:
+            print(f"     taken out of the archive {moment(one.purged_at)}")
 
 
 def _print_hand_off(one: HandOff) -> None:

@@ -17,7 +17,7 @@ from orchestrator.engine.submit import Submission, submit
 from orchestrator.processes.embedded import Running, running
 from orchestrator.processes.up import receiving
 from orchestrator.settings import Settings
-from orchestrator.store import observations
+from orchestrator.store import attempts, observations
 
 
 def make(settings: Settings, request: dict[str, Any], *, as_json: bool) -> bool:
@@ -26,8 +26,8 @@ def make(settings: Settings, request: dict[str, Any], *, as_json: bool) -> bool:
         ended = _follow(orchestrator, request, as_json=as_json)
         if as_json:
             with orchestrator.context.store.read() as tx:
-                timeline = observations.of_job(tx, ended.job.id)
-            print_json(as_document(ended, timeline, raw=False), lines=True)
+                timeline, tries = observations.of_job(tx, ended.job.id), attempts.of_job(tx, ended.job.id)
+            print_json(as_document(ended, timeline, tries, raw=False), lines=True)
         else:
             _tell(ended)
     return ended.well

@@ -24,3 +24,23 @@ DataDir = Annotated[
 OutputDir = Annotated[
     Path | None, typer.Option(help="Folder for the results. [ORCHESTRATOR_OUTPUT_DIR]", show_default=False)
 ]
+ForDestination = Annotated[
+    str | None, typer.Option("--destination", help="Only those to this destination.", show_default=False)
+]
+ForOutcome = Annotated[
+    str | None,
+    typer.Option("--outcome", help="Only those that tell of this outcome.", show_default=False),
+]
+ForStatus = Annotated[
+    int | None,
+    typer.Option("--status", help="Only those last answered with this HTTP status.", show_default=False),
+]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="SPAN",
+        help="Only those owed within this span, such as 6h or 2d.",
+        show_default=False,
+    ),
+]

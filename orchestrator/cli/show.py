@@ -20,7 +20,7 @@ def show(
     from orchestrator.cli.database import opened
     from orchestrator.cli.job_page import as_document, print_page
     from orchestrator.engine import standing
-    from orchestrator.store import observations
+    from orchestrator.store import attempts, observations
 
     with (
         opened(wiring.read_settings(quiet=True, data_dir=data_dir)) as context,
@@ -28,10 +28,10 @@ def show(
     ):
         job = standing.find(tx, name)
         found = standing.read(tx, [job.id])[0]
-        timeline = observations.of_job(tx, job.id)
+        timeline, tries = observations.of_job(tx, job.id), attempts.of_job(tx, job.id)
     if as_json:
         from orchestrator.cli.screen import print_json
 
-        print_json(as_document(found, timeline, raw=raw))
+        print_json(as_document(found, timeline, tries, raw=raw))
     else:
-        print_page(found, timeline, raw=raw)
+        print_page(found, timeline, tries, raw=raw)

@@ -74,7 +74,10 @@ def _hand_offs(expected: Expected, found: Evidence) -> Iterator[str]:
     if len({one.sha256 for one in outputs}) != len(outputs):
         yield "two outputs are the same"
     for one in owed:
-        yield from _hand_off(one, found)
+        if one.kind is HandOffKind.ARCHIVE and one.state is not HandOffState.DONE:
+            yield f"output {one.output_index} is not in the archive"
+        elif one.kind is not HandOffKind.ARCHIVE:
+            yield from _hand_off(one, found)
 
 
 def _hand_off(one: HandOff, found: Evidence) -> Iterator[str]:

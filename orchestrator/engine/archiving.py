@@ -30,7 +30,7 @@ def archive_output(
         if sha256 in {one.sha256 for one in siblings if one.index < output.index}:
             # Asked for an index that does not exist, several providers send output 0 (contract 1.4).
             raise ContentDuplicate(f"output {output.index} is byte for byte an earlier one: there is none")
-        reach(FaultPoint.ARCHIVE_STAGED)
+        reach(FaultPoint.ARCHIVING_STAGED)
         with context.store.write(durable=False) as tx:
             archived.want(tx, sha256, fetched.bytes)
         lease.renew()

@@ -118,5 +118,8 @@ class Context:
         return Policy(self.settings.poll_after_seconds, self.settings.uncertain_every_seconds)
 
     def close(self) -> None:
-        """End every call and every connection to the gateway. The store is for whoever opened it to close."""
+        """End every call and every connection. The store is for whoever opened it to close."""
+        self.http.cancel()  # else what is under way would end in an error of a client that was closed
+        self.destinations.close()
+        self.archive.close()
         self.http.stop(*(gateway.aclose for gateway in self.gateways.values()))

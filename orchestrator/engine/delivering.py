@@ -66,7 +66,7 @@ def _bring(lease: Lease, sink: Sink, parcel: Parcel, claimed: HandOff, chunks: I
         for chunk in chunks:
             staging.write(chunk)
             lease.keep()
-        reach(FaultPoint.HAND_OFF_STAGED)
+        reach(FaultPoint.DELIVERING_STAGED)
         lease.keep()
         return staging.publish()
     finally:

@@ -31,10 +31,6 @@ from orchestrator.telemetry import Event, log
 
 LONGEST_PAUSE = 10_800.0
 _ENDS = {Result.DEAD: HandOffState.DEAD, Result.MISSING: HandOffState.MISSING}
-_POINTS = {
-    True: (FaultPoint.ARCHIVE_CLAIMED, FaultPoint.ARCHIVE_KEPT, FaultPoint.ARCHIVE_COMMITTED),
-    False: (FaultPoint.HAND_OFF_CLAIMED, FaultPoint.HAND_OFF_PUBLISHED, FaultPoint.HAND_OFF_COMMITTED),
-}
 
 
 def hand_off(context: Context) -> list[FollowUp] | None:
@@ -52,11 +48,10 @@ def hand_off(context: Context) -> list[FollowUp] | None:
 
 
 def _hand_off(context: Context, claimed: HandOff, job: Job, siblings: list[Output]) -> list[FollowUp]:
-    claimed_it, published, committed = _POINTS[claimed.kind is HandOffKind.ARCHIVE]
-    reach(claimed_it)
+    reach(FaultPoint.HAND_OFF_CLAIMED)
     try:
         delivered, facts = _attempt(context, claimed, job, siblings)
-        reach(published)
+        reach(FaultPoint.HAND_OFF_PUBLISHED)
         follow_ups = _done(context, claimed, delivered, facts)
     except Stopping:
         return _given_back(context, claimed)
@@ -72,7 +67,7 @@ def _hand_off(context: Context, claimed: HandOff, job: Job, siblings: list[Outpu
             f"the attempt broke ({type(error).__name__})", hint="this is a bug: report it"
         )
         return _failed(context, claimed, broke)
-    reach(committed)
+    reach(FaultPoint.HAND_OFF_COMMITTED)
     return follow_ups
 
 

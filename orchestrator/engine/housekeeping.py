@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
+from orchestrator.engine import purge
 from orchestrator.engine.context import Context
-from orchestrator.store import destinations, inbox, observations, workers
+from orchestrator.engine.purge import DAY, Wanted
+from orchestrator.errors import DestinationError
+from orchestrator.store import attempts, destinations, inbox, observations, workers
 from orchestrator.store.database import Transaction
 from orchestrator.store.workers import Pulse
 from orchestrator.telemetry import Event, log
 
-DAY = 86_400.0
 EVERY = 60.0  # seconds
+PURGE_EVERY = 3_600.0  # seconds
 ROUNDS = 50  # parts that one round of it removes at most, each in a transaction of its own
 UNTRIED_FOR = 600.0  # seconds beyond its pause after which a destination that is shut may be forgotten
 
@@ -27,6 +31,7 @@ def keep_house(context: Context) -> None:
             return
     settings = context.settings
     retained = {
+        "attempts": (attempts.prune, settings.retain_attempts_days * DAY),
         "observations": (observations.prune, settings.retain_observations_days * DAY),
         "inbox": (inbox.prune, settings.retain_inbox_days * DAY),
         "rejections": (inbox.prune_rejections, settings.retain_inbox_days * DAY),
@@ -35,8 +40,26 @@ def keep_house(context: Context) -> None:
     gone: dict[str, Any] = {"workers": _all(context, workers.bury_dead)}
     for name, (prune, age) in retained.items():
         gone[name] = _all(context, lambda tx, prune=prune, age=age: prune(tx, before=tx.now - age))  # type: ignore[misc]
+    gone |= _purged(context)
     if any(gone.values()):
         log(Event.SWEPT, **gone)
+
+
+def _purged(context: Context) -> dict[str, int]:
+    """What the archive and the jobs lost; all of the archive is gone through, so not every minute."""
+    with context.store.write(durable=False) as tx:
+        if not workers.pulse_if_older(tx, Pulse.PURGE, PURGE_EVERY):
+            return {}
+    settings, gone = context.settings, {"unfinished": purge.tidy(context, older_than=DAY)}
+    if settings.retain_outputs_days:
+        gone["outputs"] = purge.purge_outputs(
+            context, Wanted(settings.retain_outputs_days * DAY), parts=ROUNDS
+        )
+    if settings.retain_jobs_days:
+        gone["jobs"] = purge.purge_jobs(context, Wanted(settings.retain_jobs_days * DAY), parts=ROUNDS)
+    with suppress(DestinationError):  # whoever brings something there says what is wrong with it
+        gone["content"] = purge.remove_unused(context)
+    return gone
 
 
 def _all(context: Context, prune: Prune) -> int:

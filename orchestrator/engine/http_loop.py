@@ -66,6 +66,11 @@ class HttpLoop:
         finally:
             self.run(stream.aclose())
 
+    def cancel(self) -> None:
+        """End what runs on the loop; whoever waits for it gets Stopping. More may be run."""
+        if self._thread.is_alive():
+            asyncio.run_coroutine_threadsafe(_cancel_all(()), self._loop).result(timeout=5)
+
     def stop(self, *last: Callable[[], Awaitable[object]]) -> None:
         """Cancel what still runs on the loop, then call these, such as what closes its clients, then end it.
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from orchestrator.core.job import HandOff, HandOffState
 from orchestrator.core.signatures import Refusal, verify
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.receive import Receipt, take, take_again
 from orchestrator.errors import NotAllowed, NotFound
 from orchestrator.gateway.webhooks import parse
-from orchestrator.store import hand_offs, inbox
+from orchestrator.store import dead_letters, hand_offs, inbox
+from orchestrator.store.dead_letters import Matching
 from orchestrator.store.inbox import Rejection
+
+AT_ONCE = 200  # hand-offs that one transaction revives at most
 
 
 def replay(context: Context, entry_id: int) -> Receipt:
@@ -36,17 +40,40 @@ def replay_rejected(context: Context, rejection_id: int) -> Receipt:
         return take(context, tx, rejection.account_id, rejection.headers, rejection.body, delivery)
 
 
-def replay_hand_off(context: Context, hand_off_id: int) -> list[FollowUp]:
-    """Try a hand-off that was given up again, from its first attempt on. Raises NotFound or NotAllowed."""
+def replay_hand_off(context: Context, hand_off_id: int, *, as_new: bool = False) -> list[FollowUp]:
+    """Try a hand-off that was given up again, from its first attempt on. Raises NotFound or NotAllowed.
+
+    `as_new`: also one that was done, under a name that its receiver has not seen.
+    """
     with context.store.write() as tx:
         found = hand_offs.get(tx, hand_off_id)
         if found is None:
             raise NotFound(
                 f"there is no hand-off {hand_off_id}", hint="`orchestrator show JOB` lists those of a job"
             )
-        if not hand_offs.revive(tx, hand_off_id):
-            raise NotAllowed(f"hand-off {hand_off_id} is {found.state}: it was not given up")
+        if not hand_offs.revive(tx, hand_off_id, as_new=as_new):
+            raise NotAllowed(f"hand-off {hand_off_id} is {found.state}: {_why_not(found)}")
     return [FollowUp(Task.HAND_OFF)]
+
+
+def _why_not(found: HandOff) -> str:
+    if found.state is HandOffState.DONE:
+        return "it was delivered; with --as-new it is delivered once more, as something new"
+    return "it was not given up"
+
+
+def replay_dead(
+    context: Context, tenant_id: str, which: Matching, *, as_new: bool = False
+) -> tuple[int, list[FollowUp]]:
+    """Try all that were given up and match again. Returns how many, and what is to happen next."""
+    revived, before = 0, None
+    while True:
+        with context.store.write() as tx:
+            some = dead_letters.latest(tx, tenant_id, which, limit=AT_ONCE, before=before)
+            revived += sum(hand_offs.revive(tx, one.id, as_new=as_new) for one in some)
+        if len(some) < AT_ONCE:
+            return revived, [FollowUp(Task.HAND_OFF)] * bool(revived)
+        before = some[-1].id
 
 
 def _require_believable(context: Context, rejection: Rejection) -> None:

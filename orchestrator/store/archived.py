@@ -28,7 +28,7 @@ def confirm(tx: Transaction, sha256: str) -> bool:
 
 
 def unused(tx: Transaction, *, limit: int) -> list[str]:
-    """Content that no output is of any more."""
+    """Content that no output is of any more, and that nobody is about to keep."""
     used = exists().where(outputs.c.sha256 == archived.c.sha256, ARCHIVED)
     old = archived.c.wanted_at < tx.now - IN_USE
     query = select(archived.c.sha256).where(old, ~used).order_by(archived.c.sha256).limit(limit)

@@ -124,13 +124,13 @@ def announce_outputs(tx: Transaction, job_id: str) -> int:
 def get(tx: Transaction, hand_off_id: int) -> HandOff | None:
     """One hand-off."""
     row = tx.execute(select(hand_offs).where(hand_offs.c.id == hand_off_id)).first()
-    return _hand_off(row) if row else None
+    return read_row(row) if row else None
 
 
 def of_job(tx: Transaction, job_id: str) -> list[HandOff]:
     """Everything owed for a job, in the order it became owed."""
     query = select(hand_offs).where(hand_offs.c.job_id == job_id).order_by(hand_offs.c.id)
-    return [_hand_off(row) for row in tx.execute(query)]
+    return [read_row(row) for row in tx.execute(query)]
 
 
 def claim_due(
@@ -144,7 +144,7 @@ def claim_due(
     """Lease the longest due hand-off of the lane whose turn it is, none to a destination in `without`."""
     given = {"without": list(without)}
     rows = due.claim(tx, HAND_OFFS, turns or Turns(), worker=worker, limit=1, lease=lease, given=given)
-    return _hand_off(rows[0]) if rows else None
+    return read_row(rows[0]) if rows else None
 
 
 def finish_if_ours(tx: Transaction, claimed: HandOff, changes: Mapping[str, Any]) -> bool:
@@ -216,6 +216,7 @@ def _held_by(claimed: HandOff) -> ColumnElement[bool]:
     )
 
 
-def _hand_off(row: Row[Any]) -> HandOff:
+def read_row(row: Row[Any]) -> HandOff:
+    """One hand-off as the database has it."""
     values = dict(row._mapping)
     return HandOff(**values | {"kind": HandOffKind(values["kind"]), "state": HandOffState(values["state"])})

@@ -31,7 +31,7 @@ _COST = ("tenant_id", "accepted_at", "cost_usd", "state")
 # Every deadline is later than that: said so that no planner takes this index for creates that are due.
 DEADLINES = text("state = 'accepted' AND deadline_at > 0")
 ARCHIVED = text("archived_at IS NOT NULL")
-DEAD_LETTERS = text("state IN ('dead', 'missing')")
+DEAD_LETTERS = text("state = 'dead'")
 _UNMATCHED = text("state = 'waiting'")
 _LEASED = text("leased_by IS NOT NULL")  # what is being done at this moment
 # What is not kept, being known already, uses up a number too: 32 bits would not last.
@@ -213,6 +213,7 @@ outputs = Table(
     Column("archived_at", Float),
     Column("purged_at", Float),
     Index("ix_outputs_archived", "sha256", sqlite_where=ARCHIVED, postgresql_where=ARCHIVED),
+    Index("ix_outputs_old_archived", "archived_at", sqlite_where=ARCHIVED, postgresql_where=ARCHIVED),
 )
 
 # What the archive has, by its hash. A row is made before the content is there and goes with the content, in

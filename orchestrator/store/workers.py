@@ -68,6 +68,7 @@ class Pulse(StrEnum):
 
     SWEEP = "sweep"  # somebody looked for what is due
     BEAT = "beat"  # a message of beat's arrived
+    PURGE = "purge"  # somebody took out of the archive what is kept no longer
     HOUSEKEEPING = "housekeeping"  # what is kept no longer was removed
 
 

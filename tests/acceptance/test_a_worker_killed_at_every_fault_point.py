@@ -34,7 +34,8 @@ POINTS = {
     ],
     "hand_off": [
         FaultPoint.HAND_OFF_CLAIMED,
-        FaultPoint.HAND_OFF_STAGED,
+        FaultPoint.ARCHIVING_STAGED,
+        FaultPoint.DELIVERING_STAGED,
         FaultPoint.HAND_OFF_PUBLISHED,
         FaultPoint.HAND_OFF_COMMITTED,
     ],

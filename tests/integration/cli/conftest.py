@@ -105,6 +105,10 @@ class Rows:
         self.see(job_id, Observation(Source.POLL, Seen.COMPLETED, gateway_id=gateway_id, outputs=()))
         with self.context.store.write() as tx:
             workers.join(tx, f"w-{job_id}", host="h", pid=1)  # only who beats can lease
+            archived = hand_offs.claim_due(tx, worker=f"w-{job_id}", lease=9)
+            assert archived is not None
+            assert hand_offs.finish_if_ours(tx, archived, {"state": HandOffState.DONE, "due_at": None})
+            assert hand_offs.release(tx, job_id, 0) == 1
             claimed = hand_offs.claim_due(tx, worker=f"w-{job_id}", lease=9)
             assert claimed is not None
             dead = {"state": HandOffState.DEAD, "due_at": None, "last_error": "the disk is full"}

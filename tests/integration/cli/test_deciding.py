@@ -47,7 +47,8 @@ def test_a_dead_hand_off_is_owed_again_with_all_its_attempts(run: Run, rows: Row
     job, hand_off = rows.dead_hand_off("G-1")
     assert run("replay", "--hand-off", hand_off).code == Exit.OK
     with rows.context.store.read() as tx:
-        (owed,) = hand_offs.of_job(tx, job)
+        archived, owed = hand_offs.of_job(tx, job)
+    assert archived.state is HandOffState.DONE
     assert (owed.state, owed.attempts) == (HandOffState.OWED, 0)
     assert owed.due_at is not None
     again = run("replay", "--hand-off", hand_off)

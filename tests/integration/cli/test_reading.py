@@ -108,7 +108,7 @@ def test_the_document_of_a_job_has_all_its_rows(run: Run, rows: Rows) -> None:
     document = json.loads(run("show", job, "--json").out)
     assert document["job"]["state"] == State.COMPLETED
     assert [one["seen"] for one in document["timeline"]] == ["attempt", "open", "completed"]
-    assert [len(document[name]) for name in ("outputs", "hand_offs")] == [1, 1]
+    assert [len(document[name]) for name in ("outputs", "hand_offs", "attempts")] == [1, 2, 0]
     assert document["over"] is True
 
 

@@ -66,7 +66,7 @@ def test_every_change_is_one_json_object(run: Run, up: Orchestrator) -> None:
     told = [json.loads(line) for line in run("watch", job, "--json").out.splitlines()]
     assert {one["job"] for one in told} == {job}
     assert (told[-1]["state"], told[-1]["over"], told[-1]["won_by"]) == ("completed", True, "webhook")
-    assert [one["state"] for one in told[-1]["hand_offs"]] == ["done"]
+    assert [one["state"] for one in told[-1]["hand_offs"]] == ["done", "done"]
     assert not [one for one in told[:-1] if one["over"]]
 
 

@@ -208,7 +208,7 @@ def test_an_attempt_that_lost_its_lease_while_fetching_leaves_the_rest_to_the_ot
 
 
 @pytest.mark.parametrize(
-    "point", [FaultPoint.ARCHIVE_CLAIMED, FaultPoint.ARCHIVE_STAGED, FaultPoint.ARCHIVE_KEPT]
+    "point", [FaultPoint.HAND_OFF_CLAIMED, FaultPoint.ARCHIVING_STAGED, FaultPoint.HAND_OFF_PUBLISHED]
 )
 def test_a_death_at_any_point_leaves_the_output_in_the_archive_once(
     engine: Engine, point: FaultPoint

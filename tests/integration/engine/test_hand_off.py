@@ -88,7 +88,7 @@ def test_two_workers_hand_off_two_outputs_in_order(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    "point", [FaultPoint.HAND_OFF_CLAIMED, FaultPoint.HAND_OFF_STAGED, FaultPoint.HAND_OFF_PUBLISHED]
+    "point", [FaultPoint.HAND_OFF_CLAIMED, FaultPoint.DELIVERING_STAGED, FaultPoint.HAND_OFF_PUBLISHED]
 )
 @pytest.mark.parametrize("outcome", ["completed", "failed"])
 def test_a_death_at_any_point_leaves_one_whole_file_in_the_end(
@@ -96,6 +96,8 @@ def test_a_death_at_any_point_leaves_one_whole_file_in_the_end(
 ) -> None:
     job_id = engine.created(outcome=outcome)
     engine.look_when_due(job_id)
+    if outcome == "completed":
+        engine.archive()
     fault_points.arm(point, die)
     with pytest.raises(Died):
         engine.hand_off()

@@ -6,7 +6,8 @@ import pytest
 
 from orchestrator.core.lifecycle import State
 from orchestrator.engine.follow_up import FollowUp, Task
-from orchestrator.engine.housekeeping import DAY, EVERY
+from orchestrator.engine.housekeeping import EVERY
+from orchestrator.engine.purge import DAY
 from orchestrator.engine.sweep import HANDS, SOON
 from orchestrator.store import inbox, jobs, workers
 from orchestrator.store.database import WORKER_DEAD_AFTER

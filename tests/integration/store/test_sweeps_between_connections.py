@@ -8,7 +8,8 @@ import pytest
 
 from orchestrator.core.lifecycle import State, Verdict
 from orchestrator.engine.context import Context
-from orchestrator.engine.housekeeping import DAY, keep_house
+from orchestrator.engine.housekeeping import keep_house
+from orchestrator.engine.purge import DAY
 from orchestrator.engine.sweep import sweep
 from orchestrator.fault_points import FaultPoint
 from orchestrator.store import inbox, jobs, workers

@@ -9,7 +9,7 @@ revision = "0005"
 down_revision = "0004"
 
 DUE = sa.text("state = 'owed' AND due_at IS NOT NULL")
-DEAD = sa.text("state IN ('dead', 'missing')")
+DEAD = sa.text("state = 'dead'")
 ARCHIVED = sa.text("archived_at IS NOT NULL")
 NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
@@ -75,9 +75,8 @@ def _tables() -> None:
 def _outputs() -> None:
     op.add_column("outputs", sa.Column("archived_at", sa.Float(), nullable=True))
     op.add_column("outputs", sa.Column("purged_at", sa.Float(), nullable=True))
-    op.create_index(
-        "ix_outputs_archived", "outputs", ["sha256"], sqlite_where=ARCHIVED, postgresql_where=ARCHIVED
-    )
+    for name, column in (("ix_outputs_archived", "sha256"), ("ix_outputs_old_archived", "archived_at")):
+        op.create_index(name, "outputs", [column], sqlite_where=ARCHIVED, postgresql_where=ARCHIVED)
 
 
 def _hand_offs() -> None:

@@ -1,0 +1,147 @@
+"""Sending something through once more: a received webhook, or hand-offs that were given up."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator.cli.options import AsJson, DataDir, ForDestination, ForOutcome, ForStatus, Since
+
+LARGEST_ID = 2**63 - 1  # what a database counts to
+
+
+def replay(
+    entry: Annotated[
+        int | None,
+        typer.Argument(
+            min=1, max=LARGEST_ID, metavar="ID", help="An entry of the inbox.", show_default=False
+        ),
+    ] = None,
+    rejected: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=LARGEST_ID,
+            metavar="ID",
+            help="A rejected webhook, verified again.",
+            show_default=False,
+        ),
+    ] = None,
+    hand_off: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=LARGEST_ID,
+            metavar="ID",
+            help="A hand-off that is dead or missing.",
+            show_default=False,
+        ),
+    ] = None,
+    dead: Annotated[
+        bool, typer.Option("--dead", help="All dead letters, or those that the options below name.")
+    ] = False,
+    destination: ForDestination = None,
+    outcome: ForOutcome = None,
+    status: ForStatus = None,
+    since: Since = None,
+    as_new: Annotated[
+        bool,
+        typer.Option(
+            "--as-new",
+            help="Under a new name, so that a receiver which knows the old one takes it again; also one that "
+            "was done.",
+        ),
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --dead: only say how many.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send a received webhook through once more, or put hand-offs that were given up on their way.
+
+    Nothing happens twice by it, unless --as-new says so: what it changes is decided as on its first receipt.
+    """
+    from orchestrator import wiring
+    from orchestrator.cli.database import opened
+
+    _require_one(entry, rejected, hand_off, dead or None)
+    if not dead and (dry_run or any(one is not None for one in (destination, outcome, status, since))):
+        raise typer.BadParameter("--dry-run and what narrows the dead letters go with --dead")
+    if as_new and not (dead or hand_off is not None):
+        raise typer.BadParameter("--as-new goes with --hand-off or --dead")
+    with opened(wiring.read_settings(quiet=True, data_dir=data_dir)) as context:
+        if dead:
+            which = (destination, outcome, status, since)
+            _replay_dead(context, which, as_new=as_new, dry_run=dry_run, as_json=as_json)
+        elif hand_off is not None:
+            _replay_hand_off(context, hand_off, as_new=as_new, as_json=as_json)
+        else:
+            _replay_webhook(context, entry, rejected, as_json=as_json)
+
+
+def _require_one(*named: object) -> None:
+    if len(named) - named.count(None) != 1:
+        raise typer.BadParameter("name one inbox entry, one --rejected or one --hand-off, or all --dead")
+
+
+def _replay_dead(context: Any, which: Any, *, as_new: bool, dry_run: bool, as_json: bool) -> None:
+    from orchestrator.cli.dead_letters import matching
+    from orchestrator.engine.replay import replay_dead
+    from orchestrator.store import dead_letters
+    from orchestrator.store.schema import DEFAULT
+
+    with context.store.read() as tx:
+        wanted = matching(tx, *which)
+        count = dead_letters.count(tx, DEFAULT, wanted)
+    if not dry_run:
+        count, _ = replay_dead(context, DEFAULT, wanted, as_new=as_new)
+    letters = "1 dead letter" if count == 1 else f"{count} dead letters"
+    words = f"{letters} would be owed again" if dry_run else f"{letters} owed again"
+    _say({"replayed": 0 if dry_run else count, "matching": count, "dry_run": dry_run}, words, as_json)
+
+
+def _replay_hand_off(context: Any, hand_off: int, *, as_new: bool, as_json: bool) -> None:
+    from orchestrator.engine.replay import replay_hand_off
+
+    replay_hand_off(context, hand_off, as_new=as_new)
+    _say({"hand_off": hand_off, "state": "owed"}, f"hand-off {hand_off} is owed again", as_json)
+
+
+def _replay_webhook(context: Any, entry: int | None, rejected: int | None, *, as_json: bool) -> None:
+    from orchestrator.engine import replay as engine
+
+    if entry is not None:
+        receipt = engine.replay(context, entry)
+    else:
+        receipt = engine.replay_rejected(context, rejected or 0)
+    with context.store.read() as tx:
+        _tell(tx, receipt, as_json)
+
+
+def _tell(tx: Any, receipt: Any, as_json: bool) -> None:
+    from orchestrator.store import inbox as rows
+    from orchestrator.store import jobs
+
+    kept = rows.get(tx, receipt.entry_id)
+    job = jobs.get(tx, kept.job_id) if kept and kept.job_id else None
+    words = {
+        "applied": f"applied to {job.id}, which is {job.state}" if job else "applied",
+        "waiting": "no job of ours is known by its id yet; it keeps waiting",
+        "ignored": "not about a video job",
+    }
+    document = {
+        "entry": receipt.entry_id,
+        "fate": receipt.fate,
+        "job": job and job.id,
+        "state": job and job.state,
+    }
+    _say(document, f"inbox entry {receipt.entry_id}: {words[receipt.fate]}", as_json)
+
+
+def _say(document: dict[str, Any], sentence: str, as_json: bool) -> None:
+    from orchestrator.cli.screen import print_json
+
+    if as_json:
+        print_json(document)
+    else:
+        print(sentence)

@@ -1,0 +1,74 @@
+"""What may be removed by its age: outputs from the archive, and whole jobs. Nothing that is still owed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, delete, exists, func, select, update
+
+from orchestrator.core.job import HandOffState
+from orchestrator.core.lifecycle import SETTLED, State
+from orchestrator.store.database import Transaction
+from orchestrator.store.schema import ARCHIVED, hand_offs, jobs, outputs
+
+PART = 200  # rows that one step removes at most
+
+_OWED = exists().where(hand_offs.c.job_id == jobs.c.id, hand_offs.c.state == HandOffState.OWED)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """So many things, of so many bytes as the archive counts them; equal content is kept once only."""
+
+    count: int
+    bytes: int = 0
+
+
+def count_outputs(tx: Transaction, *, before: float, states: Collection[State]) -> Found:
+    """What `purge_outputs` would take out of the archive in the end."""
+    told = func.count().label("outputs"), func.coalesce(func.sum(outputs.c.bytes), 0).label("size")
+    row = tx.execute(select(*told).select_from(_OUTPUTS).where(_old_outputs(before, states))).one()
+    return Found(row.outputs, int(row.size))
+
+
+def purge_outputs(tx: Transaction, *, before: float, states: Collection[State]) -> int:
+    """Note some outputs as purged; their content is unused from then on. Returns how many."""
+    some = select(outputs.c.job_id, outputs.c.index).select_from(_OUTPUTS)
+    found = tx.execute(some.where(_old_outputs(before, states)).limit(PART)).all()
+    for row in found:
+        one = and_(outputs.c.job_id == row.job_id, outputs.c.index == row.index)
+        tx.execute(update(outputs).where(one).values(archived_at=None, purged_at=tx.now))
+    return len(found)
+
+
+def count_jobs(tx: Transaction, *, before: float, states: Collection[State]) -> Found:
+    """How many jobs `purge_jobs` would remove in the end."""
+    query = select(func.count()).select_from(jobs).where(_old_jobs(before, states))
+    return Found(tx.execute(query).scalar_one())
+
+
+def purge_jobs(tx: Transaction, *, before: float, states: Collection[State]) -> int:
+    """Remove some jobs with everything that is kept about them. Returns how many."""
+    old = select(jobs.c.id).where(_old_jobs(before, states)).order_by(jobs.c.accepted_at).limit(PART)
+    ids = [row.id for row in tx.execute(old)]
+    # Asked again: what was replayed in between is owed.
+    return tx.execute(delete(jobs).where(jobs.c.id.in_(ids), ~_OWED)).rowcount
+
+
+_OUTPUTS = outputs.join(jobs, jobs.c.id == outputs.c.job_id)
+
+
+def _old_outputs(before: float, states: Collection[State]) -> ColumnElement[bool]:
+    old = and_(ARCHIVED, outputs.c.archived_at < before)
+    return and_(old, jobs.c.state.in_(_settled(states)), jobs.c.settled_at < before, ~_OWED)
+
+
+def _old_jobs(before: float, states: Collection[State]) -> ColumnElement[bool]:
+    # By both: one of them has an index, and a job is not settled before it was accepted.
+    old = and_(jobs.c.accepted_at < before, jobs.c.settled_at < before)
+    return and_(old, jobs.c.state.in_(_settled(states)), jobs.c.detail_tries == 0, ~_OWED)
+
+
+def _settled(states: Collection[State]) -> list[State]:
+    return [state for state in states if state in SETTLED]
