@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from docs import env_example
+from docs import destinations, env_example
 from docs.env_example import written
 from orchestrator.core import diagram
 from orchestrator.core.job import Blame, HandOffState, Source
@@ -40,6 +40,7 @@ def pages() -> dict[Path, str]:
     made = {
         "lifecycle.md": _lifecycle(),
         "settings.md": _settings(),
+        "destinations.md": "\n\n".join(["# Destinations", _NOTE, *destinations.parts(table)]),
         "log-events.md": _log_events(),
         "fault-points.md": _fault_points(),
         "sandbox-switches.md": _sandbox_switches(),
@@ -104,9 +105,7 @@ def _settings() -> str:
     intro = (
         "Read from the environment. An unknown name with the prefix, or a wrong value, is refused at start."
     )
-    return "\n\n".join(
-        ["# Settings", _NOTE, intro, _table(("setting", "default", "values", "meaning"), rows)]
-    )
+    return "\n\n".join(["# Settings", _NOTE, intro, table(("setting", "default", "values", "meaning"), rows)])
 
 
 def _log_events() -> str:
@@ -136,14 +135,14 @@ def _sandbox_switches() -> str:
         "Times are gateway seconds, divided by the time scale, unless the line says real seconds.",
         "## For one job",
         'In the create body: `"provider_params": {"sandbox": {…}}`. For later jobs: `PUT /_sandbox/faults`.',
-        _table(heading, rows("job")),
+        table(heading, rows("job")),
         "## For the whole sandbox, at once",
         "By `PUT /_sandbox/faults`; `DELETE` restores what it was started with.",
-        _table(heading, rows("live")),
+        table(heading, rows("live")),
         "## Names for `create_error`",
-        _table(("name", "meaning"), errors),
+        table(("name", "meaning"), errors),
         "## Names for `content_error`",
-        _table(("name", "meaning"), [(f"`{name}`", text) for name, text in CONTENT_ERRORS.items()]),
+        table(("name", "meaning"), [(f"`{name}`", text) for name, text in CONTENT_ERRORS.items()]),
         "## Names for `provider`",
         ", ".join(f"`{name}`" for name in PROFILES),
     ]
@@ -170,10 +169,11 @@ def _simulation() -> str:
 
 
 def _members(kind: type[Enum]) -> str:
-    return _table(("name", "meaning"), [(f"`{value}`", text) for value, text in comments(kind).items()])
+    return table(("name", "meaning"), [(f"`{value}`", text) for value, text in comments(kind).items()])
 
 
-def _table(heading: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def table(heading: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A table of Markdown."""
     cells = [heading, tuple("---" for _ in heading), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in cells)
 

@@ -43,7 +43,10 @@ def add_once(tx: Transaction, name: str, kind: str, settings: Mapping[str, Any],
     """Keep a new one. False: there is one of this name, which stays as it is."""
     values = {"name": name, "kind": kind, "settings": dict(settings), "secrets": secrets}
     statement = tx.insert(configured_destinations).values(**values, changed_at=tx.now)
-    return tx.execute(statement.on_conflict_do_nothing(index_elements=["name"])).rowcount == 1
+    added = statement.on_conflict_do_nothing(index_elements=["name"]).returning(
+        configured_destinations.c.name
+    )
+    return tx.execute(added).first() is not None
 
 
 def replace(tx: Transaction, name: str, kind: str, settings: Mapping[str, Any], secrets: str | None) -> bool:
