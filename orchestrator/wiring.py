@@ -85,7 +85,7 @@ def build(settings: Settings, store: Store, *, asks_gateway: bool = True) -> Con
         gateways={DEFAULT: gateway(settings)} if asks_gateway else {},
         webhook_secrets={DEFAULT: settings.webhook_secrets},
         destinations=catalogue(settings, store, http.run),
-        archive=archive(settings),
+        archive=archive(settings, builder(settings, http.run)),
         link=lambda job_id, index: f"{job_id}/{index}",
         worker=f"worker_{new_id()}",
         random=random.random,
@@ -114,9 +114,18 @@ def sinks(settings: Settings) -> dict[str, Sink]:
     return {"folder": FolderSink(settings.output_dir.absolute())}
 
 
-def archive(settings: Settings) -> Archive:
-    """Where outputs are kept."""
-    return FolderArchive(settings.resolved_archive_dir)
+def archive(settings: Settings, make: Builder) -> Archive:
+    """Where outputs are kept: the folder of the settings, unless the destinations file says otherwise."""
+    said = configured(settings).archive_options
+    if said is None:
+        return FolderArchive(settings.resolved_archive_dir)
+    options, _ = make.options(said)
+    if isinstance(options, FolderSink.Options):
+        return FolderArchive(options.path)
+    from orchestrator.archive.bucket import BucketArchive  # obstore is large, and few need it
+
+    assert isinstance(options, BucketArchive.Options)  # the file is refused otherwise
+    return BucketArchive.build(options)
 
 
 def catalogue(settings: Settings, store: Store | None, run: Run) -> Catalogue:

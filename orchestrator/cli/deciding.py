@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.cli.options import AsJson, DataDir, JobName
-from orchestrator.core.job import HandOffKind, HandOffState
+from orchestrator.core.job import HandOffState
 from orchestrator.core.lifecycle import SETTLED, State
 from orchestrator.errors import NotAllowed
 
@@ -97,7 +97,5 @@ def _print_state(context: Any, job_id: str, as_json: bool) -> None:
     if job.cancel_requested_at is not None and job.state not in SETTLED:
         print("it runs on at the gateway, which cannot cancel and bills it; nothing of it is handed off")
     elif job.cancel_requested_at is not None:
-        brought = [
-            one.state is HandOffState.DONE for one in found.hand_offs if one.kind is not HandOffKind.ARCHIVE
-        ]
+        brought = [one.state is HandOffState.DONE for one in found.deliveries]
         print(f"too late to cancel: it had ended; {sum(brought)} of {len(brought)} hand-offs were done")

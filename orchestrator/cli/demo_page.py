@@ -54,7 +54,7 @@ def _details(one: Verdict) -> Iterator[str]:
     if job.state is not State.COMPLETED or not standing.hand_offs:
         yield f"{job.id}: {text(job.failure['message']) if job.failure else doing(standing)}"
         yield f"gateway request {text(job.request_id) or 'unknown'}"
-    for owed in standing.hand_offs:
+    for owed in standing.deliveries:
         if owed.location and owed.kind is HandOffKind.OUTPUT:
             yield f"{Path(owed.location).name}  {owed.bytes} bytes  sha256 {str(owed.sha256)[:12]}"
         elif owed.location:
@@ -74,7 +74,7 @@ def _document(one: Verdict) -> dict[str, Any]:
         "gateway_request_id": job.request_id,
         "files": [
             {"path": owed.location, "bytes": owed.bytes, "sha256": owed.sha256}
-            for owed in one.evidence.standing.hand_offs
+            for owed in one.evidence.standing.deliveries
         ],
         "problems": one.problems,
     }

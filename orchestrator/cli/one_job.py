@@ -48,7 +48,7 @@ def _follow(orchestrator: Running, request: dict[str, Any], *, as_json: bool) ->
 
 
 def _tell(ended: Standing) -> None:
-    for one in ended.hand_offs:
+    for one in ended.deliveries:
         if one.location:
             print(text(one.location))
     job = ended.job

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.core.job import HandOff, HandOffState, Job, Output
+from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Job, Output
 from orchestrator.core.lifecycle import SETTLED, State
 from orchestrator.errors import NotAllowed, NotFound
 from orchestrator.store import hand_offs, jobs, outputs, tenants
@@ -28,6 +28,11 @@ class Standing:
     hand_offs: tuple[HandOff, ...]
     now: float
     held: str | None = None
+
+    @property
+    def deliveries(self) -> tuple[HandOff, ...]:
+        """What is owed to destinations: the way to the archive comes before that."""
+        return tuple(one for one in self.hand_offs if one.kind is not HandOffKind.ARCHIVE)
 
     @property
     def over(self) -> bool:

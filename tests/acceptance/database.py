@@ -60,12 +60,25 @@ class Database:
             return jobs.recent(tx, limit=MOST)
 
     def owed(self, job_id: str) -> list[HandOff]:
-        """All hand-offs of a job, done or not."""
+        """What is owed to destinations for a job, done or not."""
+        return to_destinations(self.hand_offs(job_id))
+
+    def archiving(self, job_id: str) -> list[HandOff]:
+        """What is to come into the archive for a job, done or not."""
+        return [one for one in self.hand_offs(job_id) if one.kind is HandOffKind.ARCHIVE]
+
+    def hand_offs(self, job_id: str) -> list[HandOff]:
+        """Both."""
         with self.store.read() as tx:
             return hand_offs.of_job(tx, job_id)
 
     def everything_owed(self) -> dict[str, list[HandOff]]:
-        """All hand-offs by job."""
+        """What is owed to destinations, by job."""
+        every = self.every_hand_off().items()
+        return defaultdict(list, {job_id: to_destinations(some) for job_id, some in every})
+
+    def every_hand_off(self) -> dict[str, list[HandOff]]:
+        """All hand-offs by job, those to the archive too."""
         found: dict[str, list[HandOff]] = defaultdict(list)
         with self.store.read() as tx:
             for row in tx.execute(select(schema.hand_offs).order_by(schema.hand_offs.c.id)):
@@ -96,8 +109,8 @@ class Database:
 
     def unfinished(self, job_ids: Iterable[str]) -> list[str]:
         """Those of the jobs that are not settled, or for which something is still to be handed off."""
-        found, owed = {job.id: job for job in self.jobs()}, self.everything_owed()
-        return [one for one in job_ids if not _finished(found[one], owed[one])]
+        found, owed = {job.id: job for job in self.jobs()}, self.every_hand_off()
+        return [one for one in job_ids if not _finished(found[one], owed.get(one, []))]
 
     def wait(self, job_ids: Iterable[str], seconds: float = LONG) -> None:
         """Until each of the jobs is settled, and all that was owed for it is done or given up."""
@@ -112,7 +125,9 @@ class Database:
         try:
             until("every job is settled and handed off", none_left, seconds, every=0.05)
         except AssertionError as error:
-            states = [(self.job(one).state, self.job(one).look_error, self.owed(one)) for one in left[:5]]
+            states = [
+                (self.job(one).state, self.job(one).look_error, self.hand_offs(one)) for one in left[:5]
+            ]
             raise AssertionError(f"{error}; {len(left)} of {len(some)} are not: {states}") from None
 
     def wait_for(self, job_id: str, what: str, holds: Callable[[Job], object], seconds: float = LONG) -> Job:
@@ -120,6 +135,11 @@ class Database:
         return until(what, lambda: job if holds(job := self.job(job_id)) else None, seconds) or self.job(
             job_id
         )
+
+
+def to_destinations(some: list[HandOff]) -> list[HandOff]:
+    """Without what is to come into the archive."""
+    return [one for one in some if one.kind is not HandOffKind.ARCHIVE]
 
 
 def _finished(job: Job, owed: list[HandOff]) -> bool:

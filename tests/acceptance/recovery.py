@@ -50,7 +50,7 @@ def last_hand_off(fleet: Fleet) -> float:
 
 def _not_told(fleet: Fleet, jobs: list[str]) -> set[str]:
     """Those jobs of which no process said that something was handed off: a line follows its commit."""
-    return set(jobs) - {key.partition("/")[0] for key in fleet.handed_off()}
+    return set(jobs) - {key.partition("/")[0] for key in fleet.handed_off() if not key.endswith("/archive")}
 
 
 def _last_end(sandbox: Sandbox, jobs: list[str]) -> float:
@@ -71,5 +71,5 @@ def share(run: Child) -> int:
 def held(fleet: Fleet, worker: Child) -> list[str]:
     """The hand-offs that this worker has leased."""
     name = next(line["worker"] for line in worker.events() if line["event"] == "started")
-    owed = [one for some in fleet.database.everything_owed().values() for one in some]
+    owed = [one for some in fleet.database.every_hand_off().values() for one in some]
     return [one.key for one in owed if one.leased_by == name and one.state is HandOffState.OWED]

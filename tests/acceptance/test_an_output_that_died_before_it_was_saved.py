@@ -30,8 +30,8 @@ def test_what_heals_is_fetched_again_until_it_is_whole(begin: Begin, sandbox: Sa
     database.wait(jobs)
 
     for job, what in zip(jobs, HEALING, strict=True):
-        (owed,) = database.owed(job)
-        assert owed.attempts > 1, what
+        (archiving,) = database.archiving(job)
+        assert archiving.attempts > 1, what
     assert_delivered_once(orchestrator, sandbox, jobs)
 
 
@@ -53,7 +53,7 @@ def test_what_is_gone_is_an_outcome_of_its_own(begin: Begin, sandbox: Sandbox) -
     assert outcome_of(orchestrator, gone)["outcome"] == "output_missing-0"
     assert outcome_of(orchestrator, gone)["blame"] == Blame.OUTPUT_MISSING
     assert "missing_video_uri" in outcome_of(orchestrator, gone)["error"]["message"]
-    output = database.owed(dead)[0]
+    (output,) = database.archiving(dead)
     assert output.state is HandOffState.DEAD
     assert output.attempts == 5
     assert "fetch_failed" in outcome_of(orchestrator, dead)["error"]["message"]

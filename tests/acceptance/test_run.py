@@ -77,7 +77,9 @@ def test_json_ends_with_everything_about_the_job(start: Start) -> None:
     *changes, document = [json.loads(line) for line in run.said().splitlines()]
     assert {one["job"] for one in changes} == {document["job"]["id"]}
     assert document["job"]["won_by"] == "poll"
-    assert Path(document["hand_offs"][0]["location"]).exists()
+    archived, delivered = document["hand_offs"]
+    assert archived["location"] == f"archive:{delivered['sha256']}"
+    assert Path(delivered["location"]).exists()
 
 
 def test_without_a_key_it_says_which_one_is_missing(start: Start) -> None:

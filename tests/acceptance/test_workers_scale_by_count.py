@@ -36,5 +36,5 @@ def test_one_joins_under_load_and_takes_a_share_and_gives_back_what_it_has_when_
     until("the other has taken them", lambda: not held(fleet, second))
     recovered("a worker leaves in order under load", fleet, sandbox, last, since=left)
 
-    owed = [one for some in fleet.database.everything_owed().values() for one in some]
+    owed = [one for some in fleet.database.every_hand_off().values() for one in some]
     assert all(one.fence >= 2 for one in owed if one.key in its), "they were done before it left"
