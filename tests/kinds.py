@@ -135,7 +135,7 @@ def install(monkeypatch: pytest.MonkeyPatch, more: Mapping[str, str] | None = No
     named = {**OURS, **(more or {})}
     entries = [EntryPoint(name, value, kinds.GROUP) for name, value in named.items()]
     real = kinds.installed()
-    monkeypatch.setattr(kinds, "installed", lambda: [*real, *entries])
+    monkeypatch.setattr(kinds, "installed", lambda: (*real, *entries))
 
 
 def package_of(folder: Path, named: Mapping[str, str]) -> Path:

@@ -97,7 +97,7 @@ def add(
     made, secrets = _described(name, kind, option or [], secret or [], given)
     made = configure.sealed(wiring.vault(settings), made, secrets)
     with opened(settings, create=True) as context:
-        wiring.builder(settings, context.http.run).build(made).sink.close()  # or it is refused here
+        wiring.builder(settings, context.http.run).prove(made)
         configure.add(context.store, made, replace=replace)
     if as_json:
         _print(catalogued.one(settings, name), as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ from orchestrator.core.redaction import Redactor
 from orchestrator.engine.catalogue import Destination
 from orchestrator.engine.destination_settings import DestinationSettings, KindSettings, problems, texts
 from orchestrator.engine.secret_sources import SecretSources
-from orchestrator.errors import SettingError
+from orchestrator.errors import DestinationError, SettingError
 from orchestrator.sinks import Sink, SinkOptions, Tools, kinds
 from orchestrator.sinks.when_needed import Built, SinkWhenNeeded, redacted
 from orchestrator.store.configured import Entry
@@ -52,6 +53,12 @@ class Builder:
         except SettingError as error:
             raise _named(settings.name, error) from None
         return Built(sink, redactor)
+
+    def prove(self, settings: KindSettings) -> None:
+        """Build it once, and let it go. Raises SettingError where that cannot be."""
+        built = self.build(settings)
+        with suppress(DestinationError):
+            redacted(built.redactor, settings.name, built.sink.close)
 
     def options(self, settings: KindSettings) -> tuple[SinkOptions, Redactor]:
         """What its kind is told, and what may not be seen of that. Raises SettingError, without secrets."""

@@ -121,6 +121,9 @@ def check(
     except ValidationError as error:
         told = _with_known(problems(error, given), options)
         return [one for one in told if one[0].partition(".")[0] not in secrets and (one[0] or not secrets)]
+    except Exception:  # somebody's kind: what it does to a placeholder says nothing of the secret
+        if not secrets:
+            raise
     return []
 
 

@@ -67,7 +67,7 @@ class _File:
         self._path = path
         self._before = read_bytes(path)
         before = parse(self._before, path)
-        tokens = {token: _resealed(vault, f"{path}: {place}", token) for place, token in _tokens(before)}
+        tokens = {token: _resealed(vault, f"{path}: {place}", token) for token, place in _tokens(before)}
         # What stands in comments is renewed too, where it can be: somebody may take the mark away.
         self._after = _TOKEN.sub(_renewing(vault, tokens), self._before.decode()).encode()
         changed = [token for token, renewed in tokens.items() if token != renewed]

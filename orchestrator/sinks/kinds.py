@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from types import UnionType
 from typing import Any, ClassVar, Protocol, Union, cast, get_args, get_origin
@@ -24,9 +25,10 @@ class Installed(Kind, Protocol):
     takes_files: ClassVar[bool]
 
 
-def installed() -> list[EntryPoint]:
-    """What packages name, loaded or not."""
-    return list(entry_points(group=GROUP))
+@cache
+def installed() -> tuple[EntryPoint, ...]:
+    """What packages name, loaded or not; read once, since that opens a file of every package there is."""
+    return tuple(entry_points(group=GROUP))
 
 
 def names() -> list[str]:

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from docs import destinations
 from docs.generate import comments, pages
 from orchestrator.core import diagram
 from orchestrator.core.job import Blame, HandOffState, Source, Updates
 from orchestrator.core.lifecycle import STEPS, Seen, State, Verdict
 from orchestrator.engine.alarms import AlarmName
+from orchestrator.engine.destination_settings import DestinationSettings, KindSettings
 from orchestrator.engine.follow_up import Task
 from orchestrator.engine.receive import Fate
 from orchestrator.fault_points import FaultPoint
@@ -17,6 +19,7 @@ from orchestrator.sandbox.switches import describe
 from orchestrator.settings import PREFIX, Settings, UncertainPolicy
 from orchestrator.simulation.chance import Fault
 from orchestrator.simulation.invariants import Invariant
+from orchestrator.sinks import kinds
 from orchestrator.store.inbox import EntryState
 from orchestrator.telemetry import Event
 
@@ -39,6 +42,19 @@ def test_every_setting_is_described_and_on_its_page() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description, name
         assert f"| `{PREFIX}{name.upper()}` |" in page
+
+
+def test_every_option_of_every_kind_of_ours_is_described_and_on_its_page() -> None:
+    page = next(text for path, text in pages().items() if path.name == "destinations.md")
+    assert destinations.ours()
+    for name in destinations.ours():
+        options = kinds.find(name).Options
+        assert f"## `{name}`\n\n{(options.__doc__ or '').splitlines()[0]}" in page
+        for option, field in options.model_fields.items():
+            assert field.description, f"{name}.{option}"
+            assert f"| `{option}` |" in page
+    for option, field in DestinationSettings.model_fields.items():
+        assert option in KindSettings.model_fields or field.description, option
 
 
 def test_every_switch_of_the_sandbox_is_on_its_page() -> None:
