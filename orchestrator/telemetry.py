@@ -49,6 +49,8 @@ class Event(StrEnum):
     TASK_BROKE = "task_broke"  # a task met a bug of ours; what it had claimed is claimed again
     TIMER_FAILED = "timer_failed"  # something recurrent failed this time; it is tried again
     STORE_FAILED = "store_failed"  # the database could not be used; it is tried again
+    OUTPUT_FAILED = "output_failed"  # an output could not be given to who has a link to it
+    OUTPUT_CUT = "output_cut"  # the same, half-way: the connection was cut, so that nobody takes it for whole
     LEASES_FREED = "leases_freed"  # what attempts left behind that lost the database half-way is free again
 
 

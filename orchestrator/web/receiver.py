@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -22,6 +21,7 @@ from orchestrator.engine.follow_up import FollowUp
 from orchestrator.engine.receive import Fate, Receipt, prove_ready, receive
 from orchestrator.errors import StoreError
 from orchestrator.telemetry import Event, log
+from orchestrator.web.problems import problem
 
 Send = Callable[[Iterable[FollowUp]], None]
 Clock = Callable[[], float]
@@ -48,19 +48,19 @@ def make_receiver(context: Context, send: Send, clock: Clock, *, beat_expected: 
     async def webhook(request: Request) -> Response:
         account = request.path_params["account"]
         if account not in context.webhook_secrets:
-            return _problem(404, "unknown_account", "there is no such account")
+            return problem(404, "unknown_account", "there is no such account")
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            return _problem(415, "unsupported_media_type", "webhooks are application/json")
+            return problem(415, "unsupported_media_type", "webhooks are application/json")
         try:
             body = await _body(request, context.settings.webhook_max_bytes)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody waits for it
         except TimeoutError:
-            return _problem(408, "too_slow", "the body did not come in time", {"Connection": "close"})
+            return problem(408, "too_slow", "the body did not come in time", {"Connection": "close"})
         if body is None:
             # Without hanging up, the rest would be read, however much there is.
             headers = {"Connection": "close"}
-            return _problem(413, "too_large", "the body is larger than any webhook of the gateway", headers)
+            return problem(413, "too_large", "the body is larger than any webhook of the gateway", headers)
         headers = {name.lower(): value for name, value in request.headers.items()}
         return await _within(
             KEPT_WITHIN, threads, partial(_take, context, send, account, headers, body, clock())
@@ -120,7 +120,7 @@ def _answer(receipt: Receipt, afterwards: BackgroundTask | None) -> Response:
     if receipt.fate is Fate.REJECTED:
         reason = receipt.reason or "rejected"
         status = 400 if reason == "unreadable" else 401
-        return _problem(status, reason, "this delivery was not taken")
+        return problem(status, reason, "this delivery was not taken")
     status = _STATUS[receipt.fate]
     return JSONResponse({"status": receipt.fate}, status_code=status, background=afterwards)
 
@@ -150,12 +150,4 @@ async def _body(request: Request, limit: int) -> bytes | None:
 
 
 def _unavailable(detail: str) -> Response:
-    return _problem(503, "store_unavailable", detail, {"Retry-After": "5"})
-
-
-def _problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """RFC 9457 problem details."""
-    body = {"type": "about:blank", "status": status, "code": code, "detail": detail}
-    return Response(
-        json.dumps(body), status_code=status, media_type="application/problem+json", headers=headers
-    )
+    return problem(503, "store_unavailable", detail, {"Retry-After": "5"})
