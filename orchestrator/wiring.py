@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ulid import ULID
@@ -16,6 +17,7 @@ from ulid import ULID
 from orchestrator import fault_points, telemetry
 from orchestrator.archive import Archive
 from orchestrator.archive.folder import FolderArchive
+from orchestrator.core import links
 from orchestrator.core.vault import Vault
 from orchestrator.engine.building import Builder
 from orchestrator.engine.catalogue import Added, Catalogue, Destination
@@ -27,7 +29,7 @@ from orchestrator.errors import SettingError
 from orchestrator.fault_points import FaultPoint
 from orchestrator.gateway.account import Account
 from orchestrator.settings import PREFIX, Settings, load
-from orchestrator.sinks import Sink, Tools
+from orchestrator.sinks import Tools
 from orchestrator.sinks.base import Run
 from orchestrator.sinks.folder import FolderSink
 from orchestrator.store.database import Store
@@ -86,7 +88,7 @@ def build(settings: Settings, store: Store, *, asks_gateway: bool = True) -> Con
         webhook_secrets={DEFAULT: settings.webhook_secrets},
         destinations=catalogue(settings, store, http.run),
         archive=archive(settings, builder(settings, http.run)),
-        link=lambda job_id, index: f"{job_id}/{index}",
+        link=linker(settings),
         worker=f"worker_{new_id()}",
         random=random.random,
         new_id=new_id,
@@ -109,9 +111,9 @@ def gateway(settings: Settings) -> Gateway:
     return connect(account(settings), timeouts)
 
 
-def sinks(settings: Settings) -> dict[str, Sink]:
-    """The destinations by name."""
-    return {"folder": FolderSink(settings.output_dir.absolute())}
+def output_folder(settings: Settings) -> FolderSink:
+    """The destination that is there unless another one has its name."""
+    return FolderSink(settings.output_dir.absolute())
 
 
 def archive(settings: Settings, make: Builder) -> Archive:
@@ -128,12 +130,33 @@ def archive(settings: Settings, make: Builder) -> Archive:
     return BucketArchive.build(options)
 
 
+def link_keys(settings: Settings) -> list[bytes]:
+    """What links to outputs are signed with, and believed by."""
+    return links.derive([key.get_secret_value() for key in settings.secret_keys])
+
+
+def linker(settings: Settings) -> Callable[[str, int], str]:
+    """Makes the link to an output. It raises SettingError where there is no key to sign one."""
+    keys, base = link_keys(settings), settings.resolved_public_url
+
+    def link(job_id: str, index: int) -> str:
+        return f"{base}/outputs/{job_id}/{index}?signature={links.sign(keys, job_id, index)}"
+
+    return link
+
+
 def catalogue(settings: Settings, store: Store | None, run: Run) -> Catalogue:
     """Every destination, those of the database too where a store is given. Raises SettingError."""
     make = builder(settings, run)
+    given = [make.destination(one) for one in configured(settings).destinations]
+    if linked := [one.name for one in given if one.link and not settings.secret_keys]:
+        raise SettingError(
+            f"the destination {linked[0]} is told links to outputs, and there is no key to sign them with",
+            hint="`orchestrator secrets new-key` makes one; set it as ORCHESTRATOR_SECRET_KEYS",
+        )
     return Catalogue(
-        map(make.destination, configured(settings).destinations),
-        builtin=Destination("folder", FolderSink(settings.output_dir.absolute())),
+        given,
+        builtin=Destination("folder", output_folder(settings)),
         added=Added(store, make.added, time.monotonic) if store else None,
     )
 

@@ -69,8 +69,7 @@ def _output_folder(settings: Settings) -> Finding:
     if not os.path.lexists(folder):  # asked to check itself, the destination would make it
         return _not_there_yet("output folder", folder, "ORCHESTRATOR_OUTPUT_DIR")
     try:
-        for sink in wiring.sinks(settings).values():
-            sink.check()
+        wiring.output_folder(settings).check()
     except OrchestratorError as error:
         return Finding("fail", "output folder", error.message, error.hint)
     return Finding("ok", "output folder", str(folder))

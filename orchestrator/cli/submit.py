@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,10 +12,14 @@ import typer
 from orchestrator.cli.given import json_object, require_shallow, value_or_word
 from orchestrator.cli.options import AsJson, DataDir
 from orchestrator.core.job import Updates
+from orchestrator.core.routes import Outcome, Route
 from orchestrator.errors import RequestError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestrator.core.job import Job
+    from orchestrator.engine.catalogue import Destination
 
 Prompt = Annotated[
     str | None, typer.Argument(metavar="PROMPT", help="What the video shows.", show_default=False)
@@ -56,6 +61,25 @@ def submit(
     updates: Annotated[
         Updates, typer.Option(help="hybrid: webhooks and looks; poll: looks only.")
     ] = Updates.HYBRID,
+    to: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--to",
+            metavar="NAME[:links]",
+            help="A destination, and whether it gets links instead of files; may be repeated. Without: those "
+            "that are the default.",
+            show_default=False,
+        ),
+    ] = None,
+    on: Annotated[
+        list[Outcome] | None,
+        typer.Option(
+            "--on",
+            help="With --to: only these outcomes, instead of what each destination is configured for; may be "
+            "repeated.",
+            show_default=False,
+        ),
+    ] = None,
     deadline: Annotated[
         float | None,
         typer.Option(
@@ -78,15 +102,18 @@ def submit(
     from orchestrator.engine.submit import Submission
     from orchestrator.engine.submit import submit as keep
 
-    wanted = Submission(
-        request=whole_request(request, prompt, model, fields),
-        reference=reference,
-        metadata=json_object(metadata, "--metadata"),
-        updates=updates,
-        deadline_seconds=deadline,
-    )
     settings = wiring.read_settings(quiet=True, data_dir=data_dir)
+    asked = whole_request(request, prompt, model, fields)
+    about = json_object(metadata, "--metadata")
     with opened(settings, create=True) as context:
+        wanted = Submission(
+            request=asked,
+            reference=reference,
+            metadata=about,
+            updates=updates,
+            destinations=routes(context.destinations, to, on),
+            deadline_seconds=deadline,
+        )
         jobs, _ = keep(context, [wanted] * count)  # `up` notices the commit; there is nobody to send to here
     try:
         _print(jobs, as_json=as_json)
@@ -105,6 +132,26 @@ def _print(jobs: list[Job], *, as_json: bool) -> None:
         print_json([{"id": job.id, "state": job.state, "reference": job.reference} for job in jobs])
     else:
         print("\n".join(job.id for job in jobs), flush=True)
+
+
+def routes(
+    there: Mapping[str, Destination], to: list[str] | None, on: list[Outcome] | None
+) -> tuple[Route | str, ...] | None:
+    """Where a job's results are to go; None where nothing was said. Raises RequestError."""
+    if not to and on:
+        raise RequestError("--on goes with --to", hint="name the destinations that are meant")
+    return tuple(_route(there, one, on) for one in to) if to else None
+
+
+def _route(there: Mapping[str, Destination], named: str, on: list[Outcome] | None) -> Route | str:
+    name, found, how = named.partition(":")
+    if found and how not in ("links", "files"):
+        raise RequestError(f"--to {named} is not NAME or NAME:links", hint="such as --to hook:links")
+    known = there.get(name)
+    if known is None:
+        return name  # refused with the names of those that there are
+    said: dict[str, Any] = {"link": how == "links"} if found else {}
+    return replace(known.route, **said | ({"outcomes": tuple(on)} if on else {}))
 
 
 def whole_request(

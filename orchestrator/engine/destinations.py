@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from orchestrator.core.job import HandOff
 from orchestrator.core.routes import ARCHIVE
 from orchestrator.engine.context import Context
-from orchestrator.errors import DestinationError, DestinationGone, OrchestratorError
+from orchestrator.engine.follow_up import FollowUp, Task
+from orchestrator.errors import DestinationError, DestinationGone, NotAllowed, OrchestratorError
 from orchestrator.store import destinations, hand_offs
 from orchestrator.store.database import Transaction
 from orchestrator.telemetry import Event, log
@@ -81,6 +82,15 @@ def worked(tx: Transaction, claimed: HandOff) -> None:
     if destinations.worked(tx, claimed.destination):
         opened = claimed.destination
         tx.after_commit.append(lambda: log(Event.DESTINATION_OPEN, level=logging.WARNING, destination=opened))
+
+
+def enable(context: Context, name: str) -> list[FollowUp]:
+    """Take there again what is owed, at once: a person says that it works. Raises NotAllowed."""
+    with context.store.write() as tx:
+        if not destinations.enable(tx, name):
+            raise NotAllowed(f"{name} is neither disabled nor shut", hint="`orchestrator destinations list`")
+    log(Event.DESTINATION_OPEN, level=logging.WARNING, destination=name)
+    return [FollowUp(Task.HAND_OFF)]
 
 
 def probes(context: Context) -> dict[str, Callable[[], None]]:

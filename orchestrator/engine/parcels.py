@@ -5,24 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from orchestrator.core.job import HandOff, Job, Output
+from orchestrator.core.media import SUFFIXES
 from orchestrator.sinks import Parcel
 
 JSON = "application/json"
-
-_SUFFIXES = {
-    "video/mp4": "mp4",
-    "video/webm": "webm",
-    "video/quicktime": "mov",
-    "image/png": "png",
-    "image/jpeg": "jpg",
-    "image/webp": "webp",
-}
 
 
 def of_output(job: Job, claimed: HandOff, output: Output) -> Parcel:
     """The bytes of one output."""
     mime_type = output.mime_type or "application/octet-stream"
-    name = f"{job.id}-{output.index}{_again(claimed)}.{_SUFFIXES.get(mime_type, 'bin')}"
+    name = f"{job.id}-{output.index}{_again(claimed)}.{SUFFIXES.get(mime_type, 'bin')}"
     facts = {"index": str(output.index), "sha256": output.sha256 or "", "outcome": "completed"}
     return Parcel(name, mime_type, "output", claimed.created_at, _facts(job, claimed) | facts)
 

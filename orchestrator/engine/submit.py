@@ -105,6 +105,8 @@ def _routes(context: Context, one: Submission) -> tuple[Route, ...]:
         return context.destinations.defaults()
     routes = tuple(_route(context, route) for route in one.destinations)
     names = [route.destination for route in routes]
+    if any(route.link for route in routes):
+        context.link("", 0)  # raises SettingError where there is no key to sign links with
     if len(set(names)) < len(names):
         raise RequestError("a destination is named twice", hint="name each once, with all it is to get")
     return routes

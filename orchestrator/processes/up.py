@@ -9,12 +9,11 @@ from contextlib import contextmanager, suppress
 
 import uvicorn
 
-from orchestrator import wiring
 from orchestrator.processes.embedded import Running, opened, working
 from orchestrator.processes.listening import listen, url_of
+from orchestrator.processes.public import public_app
 from orchestrator.settings import Settings
 from orchestrator.telemetry import Event, log
-from orchestrator.web.receiver import make_receiver
 from orchestrator.web.server import make_server
 
 
@@ -47,4 +46,4 @@ def receiving(settings: Settings) -> Iterator[Running]:
 
 def _server(orchestrator: Running) -> uvicorn.Server:
     context, send = orchestrator.context, orchestrator.send
-    return make_server(make_receiver(context, send, wiring.wall_clock, beat_expected=False))
+    return make_server(public_app(context, send, beat_expected=False))

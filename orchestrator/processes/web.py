@@ -15,11 +15,11 @@ from orchestrator.engine.context import Context
 from orchestrator.errors import StoreError
 from orchestrator.processes import timers
 from orchestrator.processes.listening import listen, url_of
+from orchestrator.processes.public import public_app
 from orchestrator.processes.scaled import broker_url, connected, database_is_current, wait_for_database
 from orchestrator.settings import Settings
 from orchestrator.tasks.sending import Courier
 from orchestrator.telemetry import Event, log
-from orchestrator.web.receiver import make_receiver
 from orchestrator.web.server import make_server
 
 
@@ -33,7 +33,7 @@ def receive(settings: Settings, on_ready: Callable[[str], None]) -> None:
     with connected(settings, asks_gateway=False) as context, listen(settings) as listening:
         current = database_is_current(context)
         send = Courier(make_app(broker_url(settings), publishes=True), wiring.monotonic)
-        server = make_server(make_receiver(context, send, wiring.wall_clock, beat_expected=True))
+        server = make_server(public_app(context, send, beat_expected=True))
         with ExitStack() as stack:
             stack.enter_context(closing(send))
             stack.enter_context(timers.running(timers.alarms(context, beat_expected=True)))

@@ -31,6 +31,13 @@ def of_job(tx: Transaction, job_id: str) -> list[Output]:
     return [Output(**dict(row._mapping)) for row in tx.execute(query)]
 
 
+def get(tx: Transaction, job_id: str, index: int) -> Output | None:
+    """One output."""
+    query = select(outputs).where(outputs.c.job_id == job_id, outputs.c.index == index)
+    row = tx.execute(query).first()
+    return Output(**dict(row._mapping)) if row else None
+
+
 def note(tx: Transaction, job_id: str, index: int, facts: Mapping[str, Any]) -> None:
     """Keep what fetching an output taught: its size, hash and type, or that it is missing."""
     tx.execute(update(outputs).where(outputs.c.job_id == job_id, outputs.c.index == index).values(**facts))

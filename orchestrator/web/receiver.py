@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -36,8 +36,10 @@ THREADS = 40  # no more of these hang with the database; who finds none free get
 _STATUS = {Fate.APPLIED: 200, Fate.IGNORED: 200, Fate.WAITING: 202}
 
 
-def make_receiver(context: Context, send: Send, clock: Clock, *, beat_expected: bool) -> Starlette:
-    """`POST /webhooks/gateway/{account}`, `GET /healthz` and `GET /readyz`.
+def make_receiver(
+    context: Context, send: Send, clock: Clock, *, beat_expected: bool, beside: Sequence[Route] = ()
+) -> Starlette:
+    """`POST /webhooks/gateway/{account}`, `GET /healthz` and `GET /readyz`, and the routes given beside them.
 
     `clock` is the wall clock; `beat_expected` says whether messages of `beat` should arrive.
     """
@@ -78,6 +80,7 @@ def make_receiver(context: Context, send: Send, clock: Clock, *, beat_expected: 
         Route("/webhooks/gateway/{account}/", webhook, methods=["POST"]),
         Route("/healthz", healthy),
         Route("/readyz", ready),
+        *beside,
     ]
     return Starlette(routes=routes, lifespan=_ending(threads, readiness))
 

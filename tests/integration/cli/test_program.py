@@ -17,7 +17,7 @@ _DAILY = ["demo", "run", "up", "web", "worker", "beat", "submit", "watch", "jobs
 _DAILY += ["dead-letters", "purge"]
 _SETTING_UP = ["check", "migrate", "simulate", "destinations", "secrets", "sandbox"]
 COMMANDS = [*_DAILY, "resolve", "cancel", *_SETTING_UP]  # as the help has them
-BELOW = [f"destinations {name}" for name in ("list", "show", "add", "remove", "check")]
+BELOW = [f"destinations {name}" for name in ("list", "show", "add", "remove", "check", "enable")]
 BELOW += ["secrets new-key", "secrets seal", "secrets rotate", "sandbox trigger"]
 
 
