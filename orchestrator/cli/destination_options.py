@@ -21,11 +21,11 @@ from orchestrator.sinks.when_needed import redacted
 WAYS = "env:NAME, file:PATH or - (standard input)"
 
 
-def plain_options(kind: type[Installed], given: Iterable[str]) -> dict[str, list[Any]]:
-    """For each option the values that may be meant: as JSON, as text, and as a list of one."""
+def plain_options(kind: type[Installed], arguments: Iterable[str]) -> dict[str, list[Any]]:
+    """For each option the values that may be meant: as JSON or as text."""
     texts: dict[str, list[str]] = defaultdict(list)
     secret = kinds.secret_fields(kind.Options)
-    for one in given:
+    for one in arguments:
         name, value = _pair(one, "--option")
         if name in secret:
             raise RequestError(
@@ -34,7 +34,7 @@ def plain_options(kind: type[Installed], given: Iterable[str]) -> dict[str, list
                 hint=f"give --secret {name}=… with {WAYS}",
             )
         texts[name].append(value)
-    return {name: _meant(name, values) for name, values in texts.items()}
+    return {name: _meant(name, given, kinds.is_list(kind.Options, name)) for name, given in texts.items()}
 
 
 def secret_options(
@@ -57,9 +57,9 @@ def secret_options(
             tables[name][inner] = value
         else:
             lists[name].append(value)
-    return {name: _one_or_all(values) for name, values in lists.items()} | {
-        name: [values] for name, values in tables.items()
-    }
+    several = {name for name in lists if len(lists[name]) > 1 or kinds.is_list(kind.Options, name)}
+    alone = {name: [values if name in several else values[0]] for name, values in lists.items()}
+    return {**alone, **{name: [values] for name, values in tables.items()}}
 
 
 def fitted(options: type[SinkOptions], meant: Mapping[str, list[Any]]) -> dict[str, Any]:
@@ -85,15 +85,11 @@ def _concerns(name: str, wrong: Iterable[str]) -> bool:
     return any(place.partition(".")[0] == name for place in wrong)
 
 
-def _meant(name: str, values: list[str]) -> list[Any]:
-    read = [value_or_word(one, f"--option {name}") for one in values]
-    if len(values) > 1:
-        return [read, values]
-    return [read[0], values[0], values]
-
-
-def _one_or_all(values: list[SecretStr]) -> list[Any]:
-    return [values] if len(values) > 1 else [values[0], values]
+def _meant(name: str, texts: list[str], wants_list: bool) -> list[Any]:
+    read = [value_or_word(one, f"--option {name}") for one in texts]
+    if len(texts) == 1 and (not wants_list or isinstance(read[0], list)):
+        return [read[0], texts[0]]
+    return [read, texts]
 
 
 def _read(place: str, source: str, environment: Mapping[str, str]) -> str:

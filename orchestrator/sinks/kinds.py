@@ -57,10 +57,18 @@ def secret_fields(options: type[SinkOptions]) -> frozenset[str]:
 
 def is_table(options: type[SinkOptions], name: str) -> bool:
     """Whether this option has names for its values, as headers have."""
-    return any(
-        isinstance(one, type) and issubclass(one, Mapping)
-        for one in _classes(options.model_fields[name].annotation)
-    )
+    return _is_a(options, name, Mapping)
+
+
+def is_list(options: type[SinkOptions], name: str) -> bool:
+    """Whether this option has several values."""
+    return _is_a(options, name, (tuple, list, set, frozenset))
+
+
+def _is_a(options: type[SinkOptions], name: str, classes: Any) -> bool:
+    field = options.model_fields.get(name)
+    there = _classes(field.annotation) if field else ()
+    return any(isinstance(one, type) and issubclass(one, classes) for one in there)
 
 
 def _instead(name: str) -> str:

@@ -168,6 +168,7 @@ def test_one_secret_for_a_list_is_a_list_of_one(run: Run, rows: Rows, key: str) 
         ("--secret token=file:/nowhere", "token: the file /nowhere cannot be read: No such file"),
         ("--secret token=- --secret tokens=-", "standard input holds one secret"),
         ("--secret token=-", "standard input holds no secret"),
+        ("--option many=[1]", "many.0: Input should be a valid string"),
         ("--option size=many", "size: Input should be a valid integer"),
         ("--option colour=red", "colour: is no option of this kind; there are label, size"),
         ("--outcomes done", "outcomes.0: Input should be 'completed'"),

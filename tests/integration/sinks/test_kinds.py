@@ -101,3 +101,5 @@ def test_secrets_are_seen_in_every_shape() -> None:
         "named_perhaps",
         "table",
     }
+    assert {name for name in Shapes.model_fields if kinds.is_list(Shapes, name)} == {"several"}
+    assert not kinds.is_list(Shapes, "nothing")
