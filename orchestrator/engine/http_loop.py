@@ -17,12 +17,12 @@ T = TypeVar("T")
 class HttpLoop:
     """An event loop in a daemon thread; threads hand it coroutines and wait for their results.
 
-    The thread starts with the first coroutine, so a process may fork before that.
+    Both begin with the first coroutine, so a process may fork before that, and one that asks nobody has none.
     """
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="http", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._stopped = False
 
@@ -32,14 +32,19 @@ class HttpLoop:
             if self._stopped:
                 coroutine.close()
                 raise Stopping("the event loop is stopped: this process is stopping")
-            if not self._thread.is_alive():
-                self._thread.start()
             # Still in turn: once the loop is stopped, nobody would ever run or cancel it.
-            running = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+            running = asyncio.run_coroutine_threadsafe(coroutine, self._begun())
         try:
             return running.result()
         except CancelledError as error:
             raise Stopping("the call was ended: this process is stopping") from error
+
+    def _begun(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(target=self._loop.run_forever, name="http", daemon=True)
+            self._thread.start()
+        return self._loop
 
     @contextmanager
     def enter(self, manager: AbstractAsyncContextManager[T]) -> Iterator[T]:
@@ -68,7 +73,7 @@ class HttpLoop:
 
     def cancel(self) -> None:
         """End what runs on the loop; whoever waits for it gets Stopping. More may be run."""
-        if self._thread.is_alive():
+        if self._loop is not None:
             asyncio.run_coroutine_threadsafe(_cancel_all(()), self._loop).result(timeout=5)
 
     def stop(self, *last: Callable[[], Awaitable[object]]) -> None:
@@ -79,12 +84,14 @@ class HttpLoop:
         """
         with self._starting:
             self._stopped = True
-        if self._thread.is_alive():
-            asyncio.run_coroutine_threadsafe(_cancel_all(last), self._loop).result(timeout=5)
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(timeout=5)
-        if not self._loop.is_running():
-            self._loop.close()
+            loop, thread, self._loop = self._loop, self._thread, None
+        if loop is None or thread is None:
+            return
+        asyncio.run_coroutine_threadsafe(_cancel_all(last), loop).result(timeout=5)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(timeout=5)
+        if not loop.is_running():
+            loop.close()
 
 
 async def _enter(manager: AbstractAsyncContextManager[T]) -> T:

@@ -120,7 +120,7 @@ def test_what_cannot_be_sealed_is_refused(
     assert (said.code, words in said.err) == (Exit.USAGE, True)
 
 
-def test_without_a_key_nothing_is_sealed_or_rotated(run: Run, file: Path, rows: Rows) -> None:
+def test_without_a_key_nothing_is_sealed_or_rotated(run: Run, rows: Rows, file: Path) -> None:
     written(file, token=sealed("told.token"), tokens=sealed("told.tokens"))
     for said in (run("secrets", "seal", "told.token", stdin=SECRET), run("secrets", "rotate")):
         assert (said.code, "there is no key" in said.err) == (Exit.USAGE, True)

@@ -13,6 +13,8 @@ from orchestrator.processes import worker
 class Hanging:
     """A folder on a network file system that is away."""
 
+    takes_files = True
+
     def __init__(self) -> None:
         self.over = threading.Event()
 
@@ -23,6 +25,8 @@ class Hanging:
 class Refusing:
     """A folder that says why it cannot be used."""
 
+    takes_files = True
+
     def check(self) -> None:
         raise DestinationError("cannot write there", hint="mount it")
 
@@ -32,9 +36,10 @@ def test_each_that_fails_or_hangs_is_one_line_with_what_to_do(
 ) -> None:
     monkeypatch.setattr(worker, "TRY_WITHIN", 0.05)
     hanging = Hanging()
-    places = {"far": hanging, "shut": Refusing(), "here": SimpleNamespace(check=int)}
+    places = {"far": hanging, "shut": Refusing(), "here": SimpleNamespace(takes_files=True, check=int)}
+    told = SimpleNamespace(takes_files=False, check=lambda: pytest.fail("a probe would be a message"))
     context: Any = SimpleNamespace(
-        destinations={name: SimpleNamespace(sink=one) for name, one in places.items()},
+        destinations={name: SimpleNamespace(sink=one) for name, one in [*places.items(), ("told", told)]},
         archive=SimpleNamespace(check=int),
     )
     worker._try_destinations(context)

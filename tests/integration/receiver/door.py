@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from orchestrator.core.job import Job
 from orchestrator.core.lifecycle import State
+from orchestrator.core.routes import Route
 from orchestrator.engine.follow_up import FollowUp
 from orchestrator.store import inbox, jobs
 from orchestrator.store.inbox import Entry, Rejection
@@ -135,7 +136,7 @@ class Door:
             "accepted_at": now,
             "state_since": now,
             "deadline_at": now + 3600,
-            "destinations": ("folder",),
+            "destinations": (Route("folder"),),
             "gateway_id": gateway_id,
         }
         job = Job(**standard | facts)

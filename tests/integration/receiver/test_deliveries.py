@@ -66,7 +66,7 @@ def test_a_2xx_says_that_everything_is_committed(door: Door) -> None:
     assert door.post(example("video.completed")).status_code == 200
     assert other.execute("SELECT state FROM jobs").fetchall() == [("completed",)]
     assert other.execute("SELECT count(*) FROM inbox").fetchone() == (1,)
-    assert other.execute("SELECT count(*) FROM hand_offs").fetchone() == (1,)
+    assert other.execute("SELECT destination FROM hand_offs").fetchall() == [("archive",), ("folder",)]
     other.close()
 
 
