@@ -4,6 +4,7 @@ import logging
 import signal
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 pytest_plugins = ("tests.servers.fixtures", "tests.servers.object_stores")
@@ -21,6 +22,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "soak: takes minutes, and runs only with --soak")
+    # How long an example takes says something about the machine, not about the code.
+    hypothesis.settings.register_profile(
+        "anywhere", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+    hypothesis.settings.load_profile("anywhere")
     # A shell lets what it starts in the background ignore SIGINT, and so would all that we start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -24,6 +24,7 @@ def every_check(settings: Settings, *, destinations: bool = False) -> list[Findi
         _database(settings),
         *([processes_checks.broker(settings)] if settings.scaled else []),
         _output_folder(settings),
+        _archive(settings, write=destinations),
         _gateway(settings),
         _webhooks(settings),
         _port(settings),
@@ -84,6 +85,23 @@ def _destinations_file(settings: Settings) -> list[Finding]:
         return [Finding("fail", "destinations", error.message, error.hint)]
     names = ", ".join(one.name for one in found) or "none"
     return [Finding("ok", "destinations", f"{settings.destinations_file}: {names}")]
+
+
+def _archive(settings: Settings, *, write: bool) -> Finding:
+    folder, http = settings.resolved_archive_dir, HttpLoop()
+    try:
+        there = wiring.archive(settings, wiring.builder(settings, http.run))
+        elsewhere = wiring.configured(settings).archive_options is not None
+        if not write and not elsewhere and not os.path.lexists(folder):
+            return _not_there_yet("archive", folder, "ORCHESTRATOR_ARCHIVE_DIR")
+        if elsewhere and not write:
+            return Finding("ok", "archive", "as the destinations file says; --destinations tries it")
+        there.check()
+    except OrchestratorError as error:
+        return Finding("fail", "archive", error.message, error.hint)
+    finally:
+        http.stop()
+    return Finding("ok", "archive", "as the destinations file says" if elsewhere else str(folder))
 
 
 def _gateway(settings: Settings) -> Finding:

@@ -30,6 +30,8 @@ from orchestrator.store.database import Transaction
 from orchestrator.telemetry import Event, log
 
 LONGEST_PAUSE = 10_800.0
+LONGEST_PREVIEW = 500  # characters
+LONGEST_SENTENCE = 2_000  # characters; sinks are written by anybody
 _ENDS = {Result.DEAD: HandOffState.DEAD, Result.MISSING: HandOffState.MISSING}
 
 
@@ -117,7 +119,7 @@ def _failed(context: Context, claimed: HandOff, error: OrchestratorError) -> lis
         result = _result(context, tx, claimed, error)
         waits = result is Result.FAILED and isinstance(error, ContentDamaged)
         due_at = None if result is not Result.FAILED or waits else tx.now + pause
-        answer = {"status": getattr(error, "status", None), "preview": getattr(error, "preview", None)}
+        answer = _answer(error)
         changes = {
             "state": _ENDS.get(result, HandOffState.OWED),
             "due_at": due_at,
@@ -150,6 +152,13 @@ def _result(context: Context, tx: Transaction, claimed: HandOff, error: Orchestr
     return Result.DEAD if spent or not error.retry.again else Result.FAILED
 
 
+def _answer(error: OrchestratorError) -> dict[str, Any]:
+    """What the destination answered, if it did."""
+    if not isinstance(error, DestinationError):
+        return {"status": None, "preview": None}
+    return {"status": error.status, "preview": error.preview and error.preview[:LONGEST_PREVIEW]}
+
+
 def _pause(context: Context, claimed: HandOff, error: OrchestratorError) -> float:
     first = context.settings.hand_off_first_retry_seconds
     jitter = context.random()
@@ -163,7 +172,7 @@ def _began(claimed: HandOff) -> float:
 
 
 def _sentence(error: OrchestratorError) -> str:
-    return f"{error.message} ({error.hint})" if error.hint else error.message
+    return (f"{error.message} ({error.hint})" if error.hint else error.message)[:LONGEST_SENTENCE]
 
 
 def _announce(tx: Transaction, claimed: HandOff, error: OrchestratorError, *, ended: bool) -> None:

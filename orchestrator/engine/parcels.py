@@ -16,7 +16,7 @@ def of_output(job: Job, claimed: HandOff, output: Output) -> Parcel:
     mime_type = output.mime_type or "application/octet-stream"
     name = f"{job.id}-{output.index}{_again(claimed)}.{SUFFIXES.get(mime_type, 'bin')}"
     facts = {"index": str(output.index), "sha256": output.sha256 or "", "outcome": "completed"}
-    return Parcel(name, mime_type, "output", claimed.created_at, _facts(job, claimed) | facts)
+    return Parcel(name, mime_type, "output", claimed.created_at, _facts(job) | facts)
 
 
 def of_outcome(job: Job, claimed: HandOff, *, as_file: bool) -> Parcel:
@@ -24,8 +24,8 @@ def of_outcome(job: Job, claimed: HandOff, *, as_file: bool) -> Parcel:
     stem = f"{job.id}.{claimed.outcome}" if as_file else f"{job.id}-{claimed.outcome}"
     again = _again(claimed)
     name = f"{stem}{again}.json" if as_file else f"{stem}{again.replace('.', '-')}"
-    facts = _facts(job, claimed) | {"outcome": claimed.outcome or ""}
     event = f"job.{(claimed.outcome or '').partition('-')[0]}"
+    facts = _facts(job) | {"outcome": claimed.outcome or "", "event": event}
     return Parcel(name, JSON, event, claimed.created_at, facts)
 
 
@@ -34,17 +34,20 @@ def _again(claimed: HandOff) -> str:
     return f".again{claimed.generation}" if claimed.generation else ""
 
 
-def _facts(job: Job, claimed: HandOff) -> dict[str, str]:
-    """What key templates and metadata may name; every one is always there."""
+def _facts(job: Job) -> dict[str, str]:
+    """What key templates and metadata may name; every one is always there.
+
+    But for the provider nothing that may still change: keys are made of these, over attempts and replays.
+    """
     return {
         "tenant": job.tenant_id,
         "job_id": job.id,
         "reference": job.reference or "",
-        "model": job.model or str(job.request.get("model", "")),
+        "model": str(job.request.get("model", "")),
         "provider": job.provider or "",
         "outcome": "",
         "index": "",
         "sha256": "",
-        "date": datetime.fromtimestamp(claimed.created_at, UTC).strftime("%Y-%m-%d"),
+        "date": datetime.fromtimestamp(job.accepted_at, UTC).strftime("%Y-%m-%d"),
         "event": "output",
     }

@@ -27,7 +27,8 @@ FACTS = (
     "sha256",
     "event",
 )
-FIELDS = (NAME, *FACTS)
+# An object that is brought once more must get the same key, so only what never changes about a job.
+FIELDS = (NAME, *(name for name in FACTS if name != "provider"))
 LONGEST_KEY = 1000  # bytes; S3, GCS and Azure end at 1024
 LONGEST_NAME = 200
 LONGEST_VALUE = 100  # of one field, as it stands in the key

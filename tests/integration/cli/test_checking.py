@@ -36,6 +36,7 @@ def test_on_a_fresh_machine_only_what_is_optional_is_missing(run: Run) -> None:
         "settings": "ok",
         "database": "ok",
         "output folder": "ok",
+        "archive": "ok",
         "gateway": "warn",
         "webhooks": "warn",
         "port": "ok",
