@@ -80,7 +80,7 @@ def _keep(context: Context, tx: Transaction, job: Job, found: _Found) -> list[Fo
     if waited and may_risk and job.account_id in found.whole:
         note = "resubmitted by the setting uncertain_policy: if the first create made a job, both are paid"
         return follow_ups + observe(context, tx, job.id, Observation(Source.CLOCK, Seen.RESUBMIT, note=note))
-    return follow_ups + _search_again(context, tx, job, needs_person=waited)
+    return follow_ups + _search_again(context, tx, current, needs_person=waited)
 
 
 def _search_again(context: Context, tx: Transaction, job: Job, *, needs_person: bool) -> list[FollowUp]:
@@ -88,7 +88,8 @@ def _search_again(context: Context, tx: Transaction, job: Job, *, needs_person: 
     due_at = min(tx.now + every, job.deadline_at)
     jobs.release_if_ours(tx, job, {"needs_person": needs_person, "due_at": due_at})
     if needs_person and not job.needs_person:
-        hand_offs.owe_outcome(tx, job, Outcome.UNCERTAIN)
+        if job.cancel_requested_at is None:
+            hand_offs.owe_outcome(tx, job, Outcome.UNCERTAIN)
         tx.after_commit.append(
             lambda: log(Event.NEEDS_PERSON, job=job.id, level=logging.WARNING, session=job.session_id)
         )

@@ -9,7 +9,7 @@ from orchestrator.core.lifecycle import Seen, State, Verdict
 from orchestrator.engine import uncertain
 from orchestrator.engine.context import Context
 from orchestrator.engine.observe import observe
-from orchestrator.engine.resolve import adopt, resubmit
+from orchestrator.engine.resolve import adopt, cancel, resubmit
 from orchestrator.engine.uncertain import SEARCH_FOR_PERSON_EVERY
 from orchestrator.errors import BadAnswer, NoAnswer, NotAllowed
 from orchestrator.gateway.client import Gateway
@@ -132,6 +132,17 @@ def test_the_search_goes_on_while_a_person_is_asked_and_still_adopts(
     made = sandbox.create(session=f"{job_id}.1", duration=600)
     job = engine.look_when_due(job_id)
     assert (job.state, job.gateway_id, job.needs_person) == (State.WAITING, made, False)
+
+
+def test_nobody_is_told_that_a_create_is_uncertain_once_its_caller_cancelled(engine: Engine) -> None:
+    kept, unwanted = (engine.created(create_error="cut") for _ in range(2))
+    cancel(engine.context, unwanted)
+    engine.later(engine.settings.uncertain_wait_seconds)
+    engine.look()
+    assert engine.job(kept).needs_person
+    assert engine.job(unwanted).needs_person
+    assert [one.outcome for one in engine.owed(kept)] == ["uncertain"]
+    assert engine.owed(unwanted) == []
 
 
 def test_jobs_of_others_are_opened_once_whatever_their_sessions_look_like(
