@@ -69,13 +69,28 @@ def given_up(tx: Transaction, claimed: HandOff, error: OrchestratorError, *, gon
 
 
 def fetch_again(context: Context, tx: Transaction, claimed: HandOff) -> None:
-    """The archive lost an output, or has it damaged: whoever wants it waits until it is there again."""
+    """The archive lost an output, or has it damaged: whoever wants it waits until it is there again.
+
+    Raises ContentError where the archive cannot remove what is damaged.
+    """
     assert claimed.output_index is not None
-    there = next(one for one in outputs.of_job(tx, claimed.job_id) if one.index == claimed.output_index)
+    there = _output(tx, claimed)
     if there.sha256 and there.archived_at and archived.forget(tx, there.sha256):
-        context.archive.remove(there.sha256)  # else what is there would be taken for what is brought
+        _remove(context, there.sha256)  # else what is there would be taken for what is brought
     outputs.note(tx, claimed.job_id, claimed.output_index, {"archived_at": None})
     hand_offs.refetch(tx, claimed.job_id, claimed.output_index)
+
+
+def _output(tx: Transaction, claimed: HandOff) -> Output:
+    return next(one for one in outputs.of_job(tx, claimed.job_id) if one.index == claimed.output_index)
+
+
+def _remove(context: Context, sha256: str) -> None:
+    try:
+        context.archive.remove(sha256)
+    except DestinationError as error:
+        message = f"the archive has it damaged and could not remove it: {error.message}"
+        raise ContentError(message, hint=error.hint) from error
 
 
 def _go_on(tx: Transaction, claimed: HandOff) -> list[FollowUp]:

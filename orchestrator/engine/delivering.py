@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from orchestrator.core.job import HandOff, HandOffKind, Job, Output
 from orchestrator.engine import parcels
 from orchestrator.engine.context import Context
 from orchestrator.engine.lease import Lease
 from orchestrator.engine.outcome import document
-from orchestrator.errors import NEVER, ContentDamaged, DestinationError
+from orchestrator.errors import NEVER, ContentDamaged, ContentError, DestinationError
 from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.sinks import Delivered, Parcel, Sink
 from orchestrator.store import hand_offs, observations
 
 
 def deliver(context: Context, claimed: HandOff, job: Job, siblings: list[Output]) -> Delivered:
-    """Bring it there, or find that an earlier attempt did. Raises DestinationError or ContentDamaged."""
+    """Bring it there, or find that an earlier attempt did. Raises DestinationError or ContentError."""
     destination = context.destinations.get(claimed.destination)
     if destination is None:
         raise DestinationError(
@@ -34,7 +34,7 @@ def _deliver_output(context: Context, sink: Sink, claimed: HandOff, job: Job, ou
     if not output.sha256 or not output.archived_at:
         raise ContentDamaged("the archive does not have this output", hint="it is fetched from the gateway")
     parcel = parcels.of_output(job, claimed, output)
-    chunks = context.archive.read(output.sha256)
+    chunks = _from_archive(context, output.sha256)
     delivered = _bring(Lease(context, claimed), sink, parcel, claimed, chunks)
     if delivered.sha256 != output.sha256:
         raise DestinationError(
@@ -43,6 +43,15 @@ def _deliver_output(context: Context, sink: Sink, claimed: HandOff, job: Job, ou
             retry=NEVER,
         )
     return delivered
+
+
+def _from_archive(context: Context, sha256: str) -> Iterator[bytes]:
+    """What the archive has; its failures are none of the destination's."""
+    try:
+        yield from context.archive.read(sha256)
+    except DestinationError as error:
+        message = f"the archive could not be read: {error.message}"
+        raise ContentError(message, hint=error.hint, retry=error.retry) from error
 
 
 def _deliver_outcome(

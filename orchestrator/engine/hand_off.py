@@ -15,6 +15,7 @@ from orchestrator.engine.lease import LEASE
 from orchestrator.errors import (
     ContentDamaged,
     ContentDuplicate,
+    ContentError,
     ContentMissing,
     DestinationError,
     LeaseLost,
@@ -61,6 +62,8 @@ def _hand_off(context: Context, claimed: HandOff, job: Job, siblings: list[Outpu
         return []  # to an attempt that goes on
     except StoreError:
         raise
+    except ContentDamaged as error:
+        return _damaged(context, claimed, error)
     except OrchestratorError as error:
         return _failed(context, claimed, error)
     except Exception as error:  # noqa: BLE001 - a bug of ours must use up attempts too, not repeat for ever
@@ -111,6 +114,13 @@ def _given_back(context: Context, claimed: HandOff) -> list[FollowUp]:
     with context.store.write() as tx:
         hand_offs.finish_if_ours(tx, claimed, {"attempts": claimed.attempts - 1})
     return [FollowUp(Task.HAND_OFF)]
+
+
+def _damaged(context: Context, claimed: HandOff, error: ContentDamaged) -> list[FollowUp]:
+    try:
+        return _failed(context, claimed, error)
+    except ContentError as worse:  # the archive can do nothing about it now
+        return _failed(context, claimed, worse)
 
 
 def _failed(context: Context, claimed: HandOff, error: OrchestratorError) -> list[FollowUp]:
