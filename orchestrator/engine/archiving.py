@@ -50,16 +50,17 @@ def kept(tx: Transaction, claimed: HandOff, facts: dict[str, Any]) -> list[Follo
     if not archived.confirm(tx, facts["sha256"]):
         raise DestinationError("the content was purged while it was kept", hint="it is fetched again")
     known = {"missing": False, "archived_at": tx.now, "purged_at": None}
+    before = _output(tx, claimed)
     outputs.note(tx, claimed.job_id, claimed.output_index, facts | known)
     hand_offs.release(tx, claimed.job_id, claimed.output_index)
-    return _go_on(tx, claimed)
+    return _go_on(tx, claimed, news=before.sha256 is None)  # else it was lost meanwhile, and is back
 
 
 def given_up(tx: Transaction, claimed: HandOff, error: OrchestratorError, *, gone: bool) -> list[FollowUp]:
     """A completed job whose output cannot be had: an outcome of its own, handed off as such."""
     assert claimed.output_index is not None
-    if gone:
-        outputs.note(tx, claimed.job_id, claimed.output_index, {"missing": True})
+    unknown = {"missing": gone, "bytes": None, "sha256": None}  # as if it had never been there
+    outputs.note(tx, claimed.job_id, claimed.output_index, unknown)
     hand_offs.give_up(tx, claimed.job_id, claimed.output_index, error.message)
     if isinstance(error, ContentError):  # the archive's own fault is for whoever runs it to mend
         outcome = Outcome.OUTPUT_MISSING if gone else Outcome.OUTPUT_UNAVAILABLE
@@ -93,7 +94,7 @@ def _remove(context: Context, sha256: str) -> None:
         raise ContentError(message, hint=error.hint) from error
 
 
-def _go_on(tx: Transaction, claimed: HandOff) -> list[FollowUp]:
+def _go_on(tx: Transaction, claimed: HandOff, *, news: bool = False) -> list[FollowUp]:
     """Destinations, and further outputs of the job, waited for this one."""
-    hand_offs.announce_outputs(tx, claimed.job_id)
+    hand_offs.announce_outputs(tx, claimed.job_id, news=news)
     return [FollowUp(Task.HAND_OFF)]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, func, or_, select, update
 
 from orchestrator.core.effects import owed_outcome
 from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Job, Owed
@@ -20,14 +20,18 @@ _ELSEWHERE = lanes.c.destination.not_in(bindparam("without", expanding=True))
 # Order matters within a job: a further output is known to be a copy only once the first is hashed.
 # So none is brought to the archive while an earlier output of the job is still on its way there.
 _EARLIER = hand_offs.alias()
-_BLOCKED = and_(
-    hand_offs.c.kind == HandOffKind.ARCHIVE,
-    exists().where(
-        _EARLIER.c.job_id == hand_offs.c.job_id,
-        _EARLIER.c.kind == HandOffKind.ARCHIVE,
-        _EARLIER.c.output_index < hand_offs.c.output_index,
-        _EARLIER.c.state == HandOffState.OWED,
+# And no document tells of the outputs while one of them is, be it that it was lost and is fetched again.
+_ON_ITS_WAY = exists().where(
+    _EARLIER.c.job_id == hand_offs.c.job_id,
+    _EARLIER.c.kind == HandOffKind.ARCHIVE,
+    _EARLIER.c.state == HandOffState.OWED,
+)
+_BLOCKED = or_(
+    and_(
+        hand_offs.c.kind == HandOffKind.ARCHIVE,
+        _ON_ITS_WAY.where(_EARLIER.c.output_index < hand_offs.c.output_index),
     ),
+    and_(func.coalesce(hand_offs.c.outcome, "") == Outcome.COMPLETED, _ON_ITS_WAY),
 )
 HAND_OFFS = Waiting(
     "hand_off",
@@ -74,14 +78,13 @@ def owe_outcome(tx: Transaction, job: Job, outcome: str) -> int:
 def release(tx: Transaction, job_id: str, output_index: int) -> int:
     """The archive has an output: make what waited for it due. Returns how much that is.
 
-    Also what was given up because the archive could not get it.
+    Also what was given up because the archive could not get it. What found it damaged has used up an attempt:
+    an archive that always damages it would else be filled and read for ever.
     """
-    waited = or_(
-        and_(hand_offs.c.state == HandOffState.OWED, hand_offs.c.due_at.is_(None)),
-        hand_offs.c.state == HandOffState.MISSING,
-    )
-    guard = and_(_of_output(job_id, output_index), waited)
-    return _due_again(tx, guard)
+    of_output = _of_output(job_id, output_index)
+    waited = and_(of_output, hand_offs.c.state == HandOffState.OWED, hand_offs.c.due_at.is_(None))
+    released = tx.execute(update(hand_offs).where(waited).values(due_at=tx.now)).rowcount
+    return released + _due_again(tx, and_(of_output, hand_offs.c.state == HandOffState.MISSING))
 
 
 def give_up(tx: Transaction, job_id: str, output_index: int, reason: str) -> int:
@@ -102,10 +105,11 @@ def refetch(tx: Transaction, job_id: str, output_index: int) -> bool:
     return _due_again(tx, guard) == 1
 
 
-def announce_outputs(tx: Transaction, job_id: str) -> int:
+def announce_outputs(tx: Transaction, job_id: str, *, news: bool) -> int:
     """Once nothing is on its way to the archive, tell those that want links what is there.
 
-    Who was told before, when an output was lacking that is there now, is told anew. Returns how many are.
+    `news`: an output is there that never was. Who was told before, when it was lacking, is told anew. Returns
+    how many are told.
     """
     archive = [one for one in of_job(tx, job_id) if one.kind is HandOffKind.ARCHIVE]
     if any(one.state is HandOffState.OWED for one in archive):
@@ -117,6 +121,8 @@ def announce_outputs(tx: Transaction, job_id: str) -> int:
         return 0
     waited = and_(hand_offs.c.state == HandOffState.OWED, hand_offs.c.due_at.is_(None))
     told = _due_again(tx, and_(links, or_(waited, hand_offs.c.state == HandOffState.MISSING)))
+    if not news:
+        return told
     done = and_(links, hand_offs.c.state == HandOffState.DONE)
     return told + _due_again(tx, done, generation=hand_offs.c.generation + 1)
 

@@ -1,18 +1,23 @@
 """What the archive has may be damaged or out of reach: who is told, who waits, and who is not to blame."""
 
+import json
 from collections.abc import Generator
 from typing import Any
 
 import pytest
 
 from orchestrator.archive.folder import FolderArchive
-from orchestrator.core.job import HandOffState
-from orchestrator.errors import DestinationError
-from orchestrator.store import destinations
-from tests.integration.engine.harness import Engine, completed
+from orchestrator.core.effects import owed_outputs
+from orchestrator.core.job import HandOffState, OutputSeen
+from orchestrator.core.routes import ARCHIVE, Route
+from orchestrator.engine.replay import replay_hand_off
+from orchestrator.errors import ContentDamaged, DestinationError
+from orchestrator.store import destinations, hand_offs, outputs
+from tests.integration.engine.harness import Engine, NewEngine, completed
 from tests.sandbox.harness import Sandbox
 
-OWED, DONE = HandOffState.OWED, HandOffState.DONE
+XAI = "x-ai/grok-video"
+OWED, DONE, DEAD = HandOffState.OWED, HandOffState.DONE, HandOffState.DEAD
 
 
 def damage(engine: Engine) -> None:
@@ -25,6 +30,68 @@ def damage(engine: Engine) -> None:
 
 def content_gets(sandbox: Sandbox) -> int:
     return sum(int(row["content_gets"]) for row in sandbox.truth())
+
+
+@pytest.mark.parametrize(("files", "links"), [("folder", "told"), ("told", "folder")])
+def test_who_wants_links_is_told_once_though_the_copy_was_damaged_before_or_after(
+    engine: Engine, files: str, links: str
+) -> None:
+    engine.with_folders("told")
+    job_id = completed(engine, destinations=(files, Route(links, link=True)))
+    engine.archive()
+    damage(engine)
+    engine.hand_off_all()
+    assert engine.states(job_id) == [DONE, DONE]
+    told = engine.files_of("told") if links == "told" else engine.files()
+    assert list(told) == [f"{job_id}.completed.json"]
+    assert json.loads(told[f"{job_id}.completed.json"])["outputs"][0]["output_url"]
+
+
+def test_who_was_told_is_not_told_anew_where_an_output_is_given_up_once_more(engine: Engine) -> None:
+    engine.with_folders("told")
+    job_id = completed(
+        engine, {"model": XAI, "sample_count": 2}, outputs=1, destinations=(Route("told", link=True),)
+    )
+    with engine.store.write() as tx:
+        outputs.learn(tx, job_id, [OutputSeen(1)])
+        hand_offs.owe(tx, list(owed_outputs(engine.job(job_id), (OutputSeen(1),), engine.now)))
+    engine.hand_off_all()
+    replay_hand_off(engine.context, engine.archiving(job_id)[1].id)
+    engine.hand_off_all()
+    told = [f"{job_id}.completed.json", f"{job_id}.output_missing-1.json"]
+    assert list(engine.files_of("told")) == told
+
+
+def test_who_was_told_is_told_anew_once_an_output_that_was_lacking_is_there(new_engine: NewEngine) -> None:
+    engine = new_engine(content_patience_seconds=0)
+    engine.with_folders("told")
+    missing = {"content_error": "missing_video_uri", "content_error_times": 1}
+    job_id = completed(engine, {"sample_count": 2}, destinations=(Route("told", link=True),), **missing)
+    engine.hand_off_all()
+    told = [f"{job_id}.completed.json", f"{job_id}.output_missing-0.json"]
+    assert list(engine.files_of("told")) == told
+    replay_hand_off(engine.context, engine.archiving(job_id)[0].id)
+    engine.hand_off_all()
+    assert list(engine.files_of("told")) == [f"{job_id}.completed.again1.json", *told]
+    links = [one["output_url"] for one in engine.told("told", f"{job_id}.completed.again1.json")["outputs"]]
+    assert all(links)
+
+
+def test_a_copy_that_is_damaged_each_time_is_given_up_after_all_attempts(
+    new_engine: NewEngine, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(*_: Any) -> Generator[bytes, None, None]:
+        yield b"something else"
+        raise ContentDamaged("damaged")
+
+    engine = new_engine(hand_off_attempts=3)
+    job_id = completed(engine)
+    monkeypatch.setattr(FolderArchive, "read", damaged)
+    engine.hand_off_all()
+    assert engine.states(job_id) == [DEAD]
+    assert [one.number for one in engine.attempts(job_id) if one.destination != ARCHIVE] == [1, 2, 3]
+    assert content_gets(sandbox) == 3
+    assert engine.files() == {}
 
 
 def test_a_copy_that_is_damaged_and_cannot_be_removed_is_tried_again_later(
