@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator import wiring
@@ -15,9 +15,10 @@ from orchestrator.engine.destination_settings import DestinationSettings
 from orchestrator.engine.http_loop import HttpLoop
 from orchestrator.errors import NotFound, OrchestratorError, SettingError
 from orchestrator.settings import Settings
-from orchestrator.store import configured
+from orchestrator.store import configured, destinations
 from orchestrator.store.configured import Entry
 from orchestrator.store.database import Store, sqlite_path
+from orchestrator.store.destinations import Failing
 from orchestrator.store.migrate import require_current
 
 MASK = "********"
@@ -41,11 +42,12 @@ class Shown:
 def every(settings: Settings) -> list[Shown]:
     """All destinations. Raises SettingError where the file is wrong."""
     with _opened(settings) as (catalogue, store):
-        entries = _entries(store)
+        entries, failing = _entries(store), _failing(store)
         said = {one.name: one for one in wiring.configured(settings).destinations}
-        return [
+        found = [
             _shown(settings, one, said.get(one.name), entries.get(one.name)) for one in catalogue.values()
         ]
+    return [replace(one, problem=one.problem or _trouble(failing.get(one.name))) for one in found]
 
 
 def one(settings: Settings, name: str) -> Shown:
@@ -100,6 +102,25 @@ def _entries(store: Store | None) -> dict[str, Entry]:
         return {}
     with store.read() as tx:
         return {one.name: one for one in configured.every(tx)}
+
+
+def _failing(store: Store | None) -> dict[str, Failing]:
+    if store is None:
+        return {}
+    with store.read() as tx:
+        return destinations.failing(tx)
+
+
+def _trouble(failing: Failing | None) -> str | None:
+    """Why nothing is taken there at the moment, if that is so."""
+    if failing is None or not (failing.disabled_at or failing.shut_until):
+        return None
+    again = f"`orchestrator destinations enable {failing.name}` delivers again"
+    if failing.disabled_at:
+        return f"disabled, {failing.reason}; {again}"
+    return (
+        f"shut after {failing.failures} failures, {failing.reason}; it is tried now and then; {again} at once"
+    )
 
 
 def _probe(destination: Destination) -> Finding:

@@ -57,7 +57,7 @@ def _purge(context: Context, wanted: Wanted, *, whole_jobs: bool, dry_run: bool)
 
 
 def _sentence(done: dict[str, Any]) -> str:
-    what = f"{done['count']} {done['what']}"
+    what = f"{done['count']} {done['what'] if done['count'] != 1 else done['what'][:-1]}"
     if done["dry_run"]:
         size = "" if done["bytes"] is None else f", {done['bytes']} bytes as they were counted"
         return f"{what} would be purged{size}"

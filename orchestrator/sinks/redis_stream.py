@@ -33,9 +33,7 @@ WEEK = 7 * 86_400
 PROBE = ".check"  # as no parcel is called
 
 # Printable, with braces around one hash tag at most.
-_STREAM = re.compile(
-    r"[!-z|~]+|[!-z|~]*\{[!-z|~]+\}[!-z|~]*"
-)  # printable; with braces for one hash tag at most
+_STREAM = re.compile(r"[!-z|~]+|[!-z|~]*\{[!-z|~]+\}[!-z|~]*")
 _MARK = re.compile(rb"([0-9]+-[0-9]+) ([0-9]+) ([0-9a-f]{64})")
 
 
