@@ -135,11 +135,13 @@ def link_keys(settings: Settings) -> list[bytes]:
     return links.derive([key.get_secret_value() for key in settings.secret_keys])
 
 
-def linker(settings: Settings) -> Callable[[str, int], str]:
-    """Makes the link to an output. It raises SettingError where there is no key to sign one."""
+def linker(settings: Settings) -> Callable[[str, int], str | None]:
+    """Makes the link to an output, or none where there is no key to sign it with."""
     keys, base = link_keys(settings), settings.resolved_public_url
 
-    def link(job_id: str, index: int) -> str:
+    def link(job_id: str, index: int) -> str | None:
+        if not keys:
+            return None
         return f"{base}/outputs/{job_id}/{index}?signature={links.sign(keys, job_id, index)}"
 
     return link

@@ -89,8 +89,8 @@ class Context:
     webhook_secrets: Mapping[str, tuple[SecretStr, ...]]
     destinations: Catalogue
     archive: Archive
-    # Where a reader gets an output from, by job and index.
-    link: Callable[[str, int], str]
+    # Where a reader gets an output from, by job and index; None where links cannot be signed.
+    link: Callable[[str, int], str | None]
     worker: str
     random: Callable[[], float]
     new_id: Callable[[], str]

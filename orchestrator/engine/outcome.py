@@ -17,7 +17,7 @@ def document(
     siblings: Sequence[Output],
     others: Sequence[HandOff],
     *,
-    links: Mapping[int, str],
+    links: Mapping[int, str | None],
     timeline: Sequence[Recorded] | None = None,
 ) -> dict[str, Any]:
     """What happened, whose doing it was, and the ids to ask the gateway about it with.
@@ -53,7 +53,7 @@ def _blame(job: Job, what: str, output: HandOff | None) -> Blame | None:
     return Blame.UNCERTAIN_CREATE if what == Outcome.UNCERTAIN else job.blame
 
 
-def _output(output: Output, links: Mapping[int, str]) -> dict[str, Any]:
+def _output(output: Output, links: Mapping[int, str | None]) -> dict[str, Any]:
     return {
         "index": output.index,
         "mime_type": output.mime_type,

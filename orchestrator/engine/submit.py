@@ -105,8 +105,11 @@ def _routes(context: Context, one: Submission) -> tuple[Route, ...]:
         return context.destinations.defaults()
     routes = tuple(_route(context, route) for route in one.destinations)
     names = [route.destination for route in routes]
-    if any(route.link for route in routes):
-        context.link("", 0)  # raises SettingError where there is no key to sign links with
+    if any(route.link for route in routes) and context.link("", 0) is None:
+        raise RequestError(
+            "links to outputs cannot be signed: there is no key",
+            hint="`orchestrator secrets new-key` makes one; set it as ORCHESTRATOR_SECRET_KEYS",
+        )
     if len(set(names)) < len(names):
         raise RequestError("a destination is named twice", hint="name each once, with all it is to get")
     return routes

@@ -38,9 +38,9 @@ def work(settings: Settings) -> None:
     """
     stopping = stop_signal()
     with connected(settings, asks_gateway=True) as context:
-        if _wanted(context, Task.HAND_OFF):
-            _try_destinations(context)
         if wait_for_database(context, stopping):
+            if _wanted(context, Task.HAND_OFF):
+                _try_destinations(context)
             _work(context, broker_url(settings), stopping)
     log(Event.STOPPED)
 

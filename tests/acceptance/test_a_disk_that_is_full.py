@@ -38,8 +38,8 @@ def _fails(orchestrator: Orchestrator, job: str, why: str) -> None:
     """Two attempts fail for this reason; the job stays completed and owed."""
 
     def tried_twice() -> HandOff | None:
-        owed = next(iter(orchestrator.database.owed(job)), None)
-        return owed if owed and owed.attempts >= 2 and owed.leased_by is None else None
+        owed = orchestrator.database.hand_offs(job)  # a limit of the process keeps it from the archive too
+        return next((one for one in owed if one.attempts >= 2 and one.leased_by is None), None)
 
     owed = until("two attempts failed", tried_twice)
     assert owed is not None

@@ -4,7 +4,7 @@ import os
 import signal
 from typing import Any
 
-from orchestrator.core.job import Source, Updates
+from orchestrator.core.job import HandOffState, Source, Updates
 from orchestrator.processes.timers import BEAT_EVERY, SWEEP_EVERY
 from orchestrator.store import workers
 from orchestrator.store.database import WORKER_DEAD_AFTER
@@ -39,7 +39,8 @@ def test_a_worker_finishes_its_calls_and_gives_up_its_leases(deploy: Deploy, san
     sandbox.heal()
     assert worker.wait() == 0, worker.complained()
     assert fleet.database.job(late[0]).gateway_id, "the create was not finished"
-    assert hooked in [one.job_id for one in done(fleet.database)], "the hand-off was not finished"
+    (archiving,) = fleet.database.archiving(hooked)
+    assert archiving.state is HandOffState.DONE, "the hand-off was not finished"
     assert _nobody_is_known(fleet)
 
     stopped = now()
@@ -70,21 +71,23 @@ def test_a_worker_that_drains_begins_nothing_new_and_keeps_its_leases(
     deploy: Deploy, sandbox: Sandbox, own_redis: RedisServer
 ) -> None:
     """Also where no message told it to work: Redis is away."""
-    fleet = deploy(sandbox, broker_url=own_redis.url, hand_off_threads=2, **PATIENT)
+    fleet = deploy(sandbox, broker_url=own_redis.url, hand_off_threads=4, **PATIENT)
     fleet.start_all(workers=1)
     own_redis.stop()
     jobs = submit_in_flight(fleet, lasting(8))
     sandbox.faults(hold="content")
     finish(fleet, sandbox, jobs)
     worker = fleet.of("worker")[0]
-    until("each of its threads is busy", lambda: len(held(fleet, worker)) == 2)
+    until("all its threads that may fetch are busy", lambda: len(held(fleet, worker)) == 2)
     told = now()
     os.kill(worker.pid, signal.SIGTERM)
     until("a silent worker would be dead", lambda: now() > told + WORKER_DEAD_AFTER + BEAT_EVERY)
     assert worker.alive, "it did not wait for what is under way"
     sandbox.heal()
     assert worker.wait() == 0, worker.complained()
-    assert len(done(fleet.database)) == 2, "a lease was lost"
+    archived = [one for job in jobs for one in fleet.database.archiving(job)]
+    assert sum(one.state is HandOffState.DONE for one in archived) == 2, "a lease was lost"
+    assert not done(fleet.database), "more was begun"
     assert sandbox.contents() == 2, "more was begun"
     assert not fleet.events("hand_off_failed")
 

@@ -3,11 +3,12 @@
 import json
 
 import pytest
+from sqlalchemy import update
 
 from orchestrator.cli.exits import Exit
 from orchestrator.core.job import HandOffState
 from orchestrator.core.routes import Outcome, Route
-from orchestrator.store import attempts, destinations, hand_offs, jobs
+from orchestrator.store import attempts, destinations, hand_offs, jobs, schema
 from orchestrator.store.attempts import Result
 from tests.integration.cli.conftest import Rows, Run
 
@@ -28,8 +29,8 @@ def test_a_dead_letter_is_listed_with_the_last_answer(run: Run, rows: Rows) -> N
     job, hand_off = rows.dead_hand_off("G-1")
     with rows.context.store.write() as tx:
         tx.execute(
-            hand_offs.hand_offs.update()
-            .where(hand_offs.hand_offs.c.id == hand_off)
+            update(schema.hand_offs)
+            .where(schema.hand_offs.c.id == hand_off)
             .values(last_status=503, last_preview="no room\x1b[2J left")
         )
     said = run("dead-letters").out
@@ -94,7 +95,7 @@ def test_what_makes_no_sense_is_bad_usage(run: Run, rows: Rows, wrong: tuple[str
 def test_what_was_done_is_delivered_again_only_as_something_new(run: Run, rows: Rows) -> None:
     _, hand_off = rows.dead_hand_off("G-1")
     with rows.context.store.write() as tx:
-        tx.execute(hand_offs.hand_offs.update().values(state=HandOffState.DONE))
+        tx.execute(update(schema.hand_offs).values(state=HandOffState.DONE))
     refused = run("replay", "--hand-off", hand_off)
     assert (refused.code, "--as-new" in refused.err) == (Exit.REFUSED, True)
     assert run("replay", "--hand-off", hand_off, "--as-new").code == Exit.OK
@@ -156,7 +157,7 @@ def test_a_job_is_submitted_for_what_its_caller_names(
         (("--to", "nowhere"), "there is no destination 'nowhere'"),
         (("--to", "folder:both"), "is not NAME or NAME:links"),
         (("--on", "failed"), "--on goes with --to"),
-        (("--to", "folder:links"), "there is no key to sign links with"),
+        (("--to", "folder:links"), "cannot be signed: there is no key"),
     ],
 )
 def test_what_could_not_be_delivered_is_refused(

@@ -302,6 +302,17 @@ def test_links_are_told_of_what_there_is_and_of_what_is_not(engine: Engine) -> N
     assert [bool(link) for link in links] == [True, False]
 
 
+def test_without_a_key_a_document_tells_of_outputs_without_links(new_engine: NewEngine) -> None:
+    engine = new_engine(secret_keys="")
+    job_id = completed(engine, {"model": XAI, "sample_count": 2}, outputs=1, outputs_listed=False)
+    with engine.store.write() as tx:
+        outputs.learn(tx, job_id, [OutputSeen(1)])
+        hand_offs.owe(tx, list(owed_outputs(engine.job(job_id), (OutputSeen(1),), engine.now)))
+    try_until_over(engine, job_id)
+    told = outcome_of(engine, f"{job_id}.output_missing-1.json")
+    assert [one["output_url"] for one in told["outputs"]] == [None, None]
+
+
 def test_links_are_not_told_of_outputs_where_there_are_none(engine: Engine) -> None:
     engine.with_folders("told")
     job_id = completed(engine, content="missing", destinations=(Route("told", link=True),))
