@@ -1,0 +1,93 @@
+"""Purging beside somebody who keeps the same content, on PostgreSQL: SQLite's one writer hides the races."""
+
+import pytest
+
+from orchestrator.core.job import OutputSeen
+from orchestrator.core.lifecycle import State
+from orchestrator.core.routes import Route
+from orchestrator.store import archived, jobs, outputs
+from orchestrator.store.database import Store
+from tests.integration.store.rows import Clock, a_job, keep
+from tests.integration.store.together import Elsewhere, ended
+
+SHA = "ab" * 32
+
+
+@pytest.fixture
+def kind() -> str:
+    return "postgresql"
+
+
+@pytest.fixture
+def unused(store: Store, clock: Clock) -> Store:
+    """A store whose archive has content that no output is of."""
+    keep(store, a_job(state=State.COMPLETED))
+    with store.write() as tx:
+        outputs.learn(tx, "job_1", [OutputSeen(0)])
+        archived.want(tx, SHA, 7)
+    clock.now += 2 * archived.IN_USE
+    return store
+
+
+def confirm(store: Store) -> bool:
+    """The end of an attempt: it says that the content is there, and of which output."""
+    with store.write() as tx:
+        if not archived.confirm(tx, SHA):
+            return False
+        outputs.note(tx, "job_1", 0, {"sha256": SHA, "archived_at": tx.now})
+        return True
+
+
+def take_out(store: Store) -> bool:
+    with store.write() as tx:
+        return archived.take_out(tx, SHA)
+
+
+def test_whoever_keeps_content_waits_for_its_removal_and_is_told_that_it_is_gone(
+    unused: Store, elsewhere: Elsewhere
+) -> None:
+    with unused.write() as tx:
+        assert archived.take_out(tx, SHA)
+        keeping = elsewhere.begin_and_wait_for_us(lambda: confirm(unused))
+    assert not ended(keeping), "it puts it there once more"
+
+
+def test_a_removal_waits_for_whoever_keeps_the_content_and_lets_it_be(
+    unused: Store, elsewhere: Elsewhere
+) -> None:
+    with unused.write() as tx:
+        assert archived.confirm(tx, SHA)
+        outputs.note(tx, "job_1", 0, {"sha256": SHA, "archived_at": tx.now})
+        removing = elsewhere.begin_and_wait_for_us(lambda: take_out(unused))
+    assert not ended(removing)
+    with unused.read() as tx:
+        assert archived.unused(tx, limit=9) == []
+
+
+def test_a_removal_waits_for_whoever_is_about_to_keep_the_content_and_lets_it_be(
+    unused: Store, elsewhere: Elsewhere
+) -> None:
+    with unused.write() as tx:
+        archived.want(tx, SHA, 7)
+        removing = elsewhere.begin_and_wait_for_us(lambda: take_out(unused))
+    assert not ended(removing)
+    assert confirm(unused)
+
+
+def test_two_removals_of_the_same_content_are_one(unused: Store, elsewhere: Elsewhere) -> None:
+    with unused.write() as tx:
+        assert archived.take_out(tx, SHA)
+        second = elsewhere.begin_and_wait_for_us(lambda: take_out(unused))
+    assert not ended(second)
+
+
+def test_two_that_submit_the_first_jobs_for_a_place_open_its_lane_once(
+    store: Store, elsewhere: Elsewhere
+) -> None:
+    def submit(job_id: str) -> None:
+        keep(store, a_job(job_id, state=State.ACCEPTED, destinations=(Route("new"), Route("newer"))))
+
+    with store.write() as tx:
+        jobs.add(tx, [a_job("job_a", state=State.ACCEPTED, destinations=(Route("newer"), Route("new")))])
+        other = elsewhere.begin_and_wait_for_us(lambda: submit("job_b"))
+    ended(other)
