@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
 
 from orchestrator.core.job import HandOffState
 from orchestrator.core.lifecycle import SETTLED, State
@@ -13,8 +14,6 @@ from orchestrator.store.database import Transaction
 from orchestrator.store.schema import ARCHIVED, hand_offs, jobs, outputs
 
 PART = 200  # rows that one step removes at most
-
-_OWED = exists().where(hand_offs.c.job_id == jobs.c.id, hand_offs.c.state == HandOffState.OWED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +27,15 @@ class Found:
 def count_outputs(tx: Transaction, *, before: float, states: Collection[State]) -> Found:
     """What `purge_outputs` would take out of the archive in the end."""
     told = func.count().label("outputs"), func.coalesce(func.sum(outputs.c.bytes), 0).label("size")
-    row = tx.execute(select(*told).select_from(_OUTPUTS).where(_old_outputs(before, states))).one()
+    row = tx.execute(select(*told).where(_old_outputs(before, states))).one()
     return Found(row.outputs, int(row.size))
 
 
 def purge_outputs(tx: Transaction, *, before: float, states: Collection[State]) -> int:
     """Note some outputs as purged; their content is unused from then on. Returns how many."""
-    some = select(outputs.c.job_id, outputs.c.index).select_from(_OUTPUTS)
-    found = tx.execute(some.where(_old_outputs(before, states)).limit(PART)).all()
+    some = select(outputs.c.job_id, outputs.c.index).where(_old_outputs(before, states))
+    oldest = some.order_by(outputs.c.archived_at)  # as the index has them
+    found = tx.execute(oldest.limit(PART)).all()
     for row in found:
         one = and_(outputs.c.job_id == row.job_id, outputs.c.index == row.index)
         tx.execute(update(outputs).where(one).values(archived_at=None, purged_at=tx.now))
@@ -53,21 +53,27 @@ def purge_jobs(tx: Transaction, *, before: float, states: Collection[State]) -> 
     old = select(jobs.c.id).where(_old_jobs(before, states)).order_by(jobs.c.accepted_at).limit(PART)
     ids = [row.id for row in tx.execute(old)]
     # Asked again: what was replayed in between is owed.
-    return tx.execute(delete(jobs).where(jobs.c.id.in_(ids), ~_OWED)).rowcount
-
-
-_OUTPUTS = outputs.join(jobs, jobs.c.id == outputs.c.job_id)
+    return tx.execute(delete(jobs).where(jobs.c.id.in_(ids), _nothing_owed(jobs.c.id))).rowcount
 
 
 def _old_outputs(before: float, states: Collection[State]) -> ColumnElement[bool]:
-    old = and_(ARCHIVED, outputs.c.archived_at < before)
-    return and_(old, jobs.c.state.in_(_settled(states)), jobs.c.settled_at < before, ~_OWED)
+    # Looked up for each old output: a planner would turn a join or EXISTS into a reading of all jobs.
+    ended = (jobs.c.id == outputs.c.job_id, jobs.c.state.in_(_settled(states)))
+    settled_at = select(jobs.c.settled_at).where(*ended).scalar_subquery()
+    return and_(
+        ARCHIVED, outputs.c.archived_at < before, settled_at < before, _nothing_owed(outputs.c.job_id)
+    )
 
 
 def _old_jobs(before: float, states: Collection[State]) -> ColumnElement[bool]:
     # By both: one of them has an index, and a job is not settled before it was accepted.
     old = and_(jobs.c.accepted_at < before, jobs.c.settled_at < before)
-    return and_(old, jobs.c.state.in_(_settled(states)), jobs.c.detail_tries == 0, ~_OWED)
+    return and_(old, jobs.c.state.in_(_settled(states)), jobs.c.detail_tries == 0, _nothing_owed(jobs.c.id))
+
+
+def _nothing_owed(job_id: Any) -> ColumnElement[bool]:
+    owed = (hand_offs.c.job_id == job_id, hand_offs.c.state == HandOffState.OWED)
+    return select(hand_offs.c.id).where(*owed).limit(1).scalar_subquery().is_(None)
 
 
 def _settled(states: Collection[State]) -> list[State]:

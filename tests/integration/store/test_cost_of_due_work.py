@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
-from orchestrator.core.job import Job
-from orchestrator.core.lifecycle import State
-from orchestrator.store import hand_offs, inbox, jobs, leases, schema, tenants
+from orchestrator.core.job import Job, OutputSeen
+from orchestrator.core.lifecycle import SETTLED, State
+from orchestrator.core.routes import Route
+from orchestrator.store import hand_offs, inbox, jobs, leases, outputs, retention, schema, tenants
 from orchestrator.store.database import Store, Transaction
 from orchestrator.store.migrate import migrate
 from tests.integration.store.rows import START, Clock, a_delivery, a_job, join, keep, owe
@@ -56,6 +57,22 @@ def many_owed(store: Store) -> None:
         multiply(tx, "hand_offs", "job_id = 'job_open'", told | {"due_at": "due_at + n"})
 
 
+def many_for_one_that_is_shut(store: Store) -> None:
+    """What is owed to a destination that is away, all of it due."""
+    keep(store, a_job("job_shut", State.COMPLETED, due_at=None, destinations=(Route("away"),)))
+    owe(store, 0, job_id="job_shut", to="away")
+    with store.write() as tx:
+        multiply(tx, "hand_offs", "job_id = 'job_shut'", {"id": f"{3 * OPEN} + n", "key": "key || '_' || n"})
+
+
+def many_archived(store: Store) -> None:
+    """Outputs in the archive, too young to be purged, and dead letters of another destination."""
+    with store.write() as tx:
+        outputs.learn(tx, "job_open", [OutputSeen(0)])
+        outputs.note(tx, "job_open", 0, {"sha256": "ab", "bytes": 1, "archived_at": START})
+        multiply(tx, "outputs", "job_id = 'job_open'", {"job_id": "job_id || '_' || n"})
+
+
 def many_entries(store: Store, clock: Clock) -> None:
     """So many webhooks of other programs' jobs, that came long ago."""
     clock.now -= 86_400
@@ -87,6 +104,10 @@ def a_few_of_each(store: Store) -> None:
             a_job(f"abandoned_{number}", State.CREATING, due_at=None),
         )
         owe(store, 0, job_id=f"look_{number}")
+        keep(store, a_job(f"old_{number}", State.COMPLETED, due_at=None, settled_at=START - 9))
+        with store.write() as tx:
+            outputs.learn(tx, f"old_{number}", [OutputSeen(0)])
+            outputs.note(tx, f"old_{number}", 0, {"sha256": "cd", "bytes": 1, "archived_at": START - 9})
         with store.write() as tx:
             inbox.remember_once(tx, a_delivery(f"evt_look_{number}", gateway_id=f"G-look_{number}"))
 
@@ -99,6 +120,8 @@ def fill(store: Store, clock: Clock, *, known: bool) -> None:
     analyze(store)
     many_jobs(store, accepted)
     many_owed(store)
+    many_for_one_that_is_shut(store)
+    many_archived(store)
     many_entries(store, clock)
     recent_entries(store)
     if known:
@@ -108,7 +131,7 @@ def fill(store: Store, clock: Clock, *, known: bool) -> None:
 
 def analyze(store: Store) -> None:
     with store.write() as tx:
-        for table in ("jobs", "hand_offs", "inbox"):
+        for table in ("jobs", "hand_offs", "inbox", "outputs"):
             tx.execute(text(f"ALTER TABLE {table} SET (autovacuum_enabled = false)"))
             tx.execute(text(f"ANALYZE {table}"))
 
@@ -154,7 +177,9 @@ FIND: dict[str, Find] = {
     "claim a hand-off": lambda tx: hand_offs.claim_due(tx, worker="w", lease=60, without=["away"]),
     "look ahead to looks": lambda tx: jobs.due_moments(tx, jobs.LOOKS, until=START + 5, limit=200),
     "look ahead to creates": lambda tx: jobs.due_moments(tx, jobs.CREATES, until=START + 5, limit=200),
-    "look ahead to hand-offs": lambda tx: hand_offs.due_moments(tx, until=START + 5, limit=200),
+    "look ahead to hand-offs": lambda tx: hand_offs.due_moments(
+        tx, until=START + 5, limit=200, without=["away"]
+    ),
     "the look due longest": lambda tx: jobs.due_since(tx, jobs.LOOKS, held_within=60),
     "the create due longest": lambda tx: jobs.due_since(tx, jobs.CREATES, held_within=60),
     "the hand-off due longest": lambda tx: hand_offs.due_since(tx, without=["away"]),
@@ -164,6 +189,7 @@ FIND: dict[str, Find] = {
     "leases of a worker": lambda tx: leases.of_worker(tx, "w"),
     "whether a webhook waits": lambda tx: inbox.unmatched(tx, since=START - 300, limit=1),
     "webhooks that wait": lambda tx: inbox.unmatched(tx, since=START - 300, limit=200),
+    "outputs to purge": lambda tx: retention.purge_outputs(tx, before=START - 5, states=SETTLED),
     "put off creates": lambda tx: jobs.put_off_creates(tx, a_job(), until=START + 15),
 }
 
@@ -179,7 +205,7 @@ def test_a_few_that_are_due_among_many_that_are_open_cost_a_few_blocks(full: Sto
             assert touched < BLOCKS + ("webhook" in name) * BLOCKS_EACH * RECENT, f"{touched} blocks: {plan}"
 
 
-@pytest.mark.parametrize("table", ["jobs", "hand_offs", "inbox"])
+@pytest.mark.parametrize("table", ["jobs", "hand_offs", "inbox", "outputs"])
 def test_all_that_are_open_would_cost_more_than_that(full: Store, table: str) -> None:
     with undone(full) as tx:
         assert blocks(tx, f"SELECT * FROM {table}", {})[0] > BLOCKS
