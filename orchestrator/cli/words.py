@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from orchestrator.cli.screen import ago, text
-from orchestrator.core.job import HandOffState, Job
+from orchestrator.core.job import HandOffKind, HandOffState, Job
 from orchestrator.core.lifecycle import State
 from orchestrator.engine.standing import Standing
 
@@ -68,9 +68,13 @@ def _ended(standing: Standing) -> str:
 
 
 def _handed_off(standing: Standing) -> str:
-    states = Counter(one.state for one in standing.hand_offs)
+    archiving = [one for one in standing.hand_offs if one.kind is HandOffKind.ARCHIVE]
+    late = next((one for one in archiving if one.state is HandOffState.OWED), None)
+    if late is not None:
+        return "fetching from the gateway" + (f" ({late.last_error})" if late.last_error else "")
+    states = Counter(one.state for one in standing.deliveries)
     if not states:
-        return ""
+        return "in the archive, for no destination" if archiving else ""
     if list(states) == [HandOffState.DONE]:
         return "handed off" if standing.job.state is State.COMPLETED else "outcome handed off"
     told = [f"{count} {state}" for state, count in sorted(states.items())]
