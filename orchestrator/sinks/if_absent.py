@@ -19,6 +19,7 @@ from obstore.store import ObjectStore
 from orchestrator.sinks.object_errors import STATUS
 
 COPY_HEADERS = ("header: If-None-Match: *", "header: cf-copy-destination-if-none-match: *")
+TRIES = 3
 NOT_UNDERSTOOD = ("400", "501")
 
 
@@ -58,6 +59,11 @@ def learn(store: ObjectStore, copiers: Sequence[ObjectStore], scratch: str) -> R
 
 
 def _refused(call: Callable[[], object]) -> bool:
+    """Whether one of some tries is: a newer attempt may remove what is in the way just before any of them."""
+    return any(_refused_once(call) for _ in range(TRIES))
+
+
+def _refused_once(call: Callable[[], object]) -> bool:
     try:
         call()
     except (AlreadyExistsError, PreconditionError):

@@ -60,7 +60,7 @@ SILENT = Words(
 ODD = Words(
     "the store did not answer as such a store does", "look whether `endpoint` leads to the right place"
 )
-GONE = Words("the object was removed meanwhile", "it is tried again")
+GONE = Words("the object, or the upload of it, was removed meanwhile", "it is tried again")
 CHANGED = Words("the object was replaced while it was read", "it is tried again")
 
 BY_CODE = {
@@ -68,6 +68,7 @@ BY_CODE = {
     "ContainerNotFound": NO_BUCKET,
     "ContainerBeingDeleted": NO_BUCKET,
     "NoSuchKey": GONE,
+    "NoSuchUpload": GONE,
     "BlobNotFound": GONE,
     "InvalidAccessKeyId": REFUSED,
     "SignatureDoesNotMatch": REFUSED,

@@ -51,7 +51,7 @@ class Bucket:
         self._place = place
         self._before = f"{place.prefix}/" if place.prefix else ""
         self._store = open_store(place, seconds=CALL, retries=RETRIES)
-        self._hasty = open_store(place, seconds=HASTY, retries=0)
+        self._hasty = open_store(place, seconds=HASTY, retries=1)
         self._copier = open_store(place, seconds=COPY, retries=0)
         self._refuses = None if place.scheme == "s3" else Refuses(put=True, copier=self._copier)
 

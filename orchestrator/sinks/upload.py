@@ -116,9 +116,15 @@ class Upload:
         self._held.clear()
 
     def _put_together(self, writer: WritableFile) -> None:
-        if not self._complete:
+        if self._complete:
+            return
+        try:
             ask("write", self._bucket.location(self._temporary), writer.close)
-            self._complete = True
+        except DestinationError as error:
+            # Where the store was slow obstore asks again; what is done already is no upload any more.
+            if error.status != 404 or self._bucket.size(self._temporary) != self.bytes:
+                raise
+        self._complete = True
 
     def _require_whole(self, key: str) -> None:
         size = self._bucket.size(key)

@@ -4,13 +4,16 @@ import hashlib
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
+import obstore
 import pytest
 
 from orchestrator.errors import DestinationError
 from orchestrator.sinks import Delivered, Parcel, Staging, upload
 from orchestrator.sinks.bucket import BucketSink
+from orchestrator.sinks.objects import Bucket
 from tests.integration.sinks.conformance import NAME, ReadBack, SinkConformance, deliver, parcel
 from tests.ports import free_port
 from tests.servers.azurite import AzureContainer
@@ -197,3 +200,51 @@ def test_a_bucket_may_be_used_without_a_prefix(place: Place) -> None:
     assert told.location.endswith(f"{place.name}/{NAME}")
     assert sink.find(parcel(NAME)) == told
     assert place.list() == [NAME]
+
+
+def test_what_a_store_refuses_is_found_out_though_a_newer_attempt_tidies_up(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink, real = sink_for(place), obstore.put
+    removed: list[str] = []
+
+    def put(store: Any, key: str, content: bytes, **more: Any) -> Any:
+        if more.get("mode") == "create" and "-probe-" in key and not removed:
+            removed.append(key)
+            sink.stage(parcel(NAME), 2).discard()
+        return real(store, key, content, **more)
+
+    staging = sink.stage(parcel(NAME), 1)
+    staging.write(b"small")
+    with monkeypatch.context() as patch:
+        patch.setattr(obstore, "put", put)
+        with suppress(DestinationError):  # what it would copy may be gone: then the next one finds it out
+            staging.publish()
+    assert bool(removed) is not isinstance(place, AzureContainer)
+    deliver(sink, "other", 1, b"small")
+    assert sink._bucket._refuses is not None
+    assert sink._bucket._refuses.put
+
+
+class AskedTwice:
+    """A writer whose store was slow: what it was asked to put together it was asked for once more."""
+
+    def __init__(self, writer: Any) -> None:
+        self.write = writer.write
+        self._close = writer.close
+
+    def close(self) -> None:
+        self._close()
+        raise FileNotFoundError(
+            "Server returned non-2xx status code: 404 Not Found: <Code>NoSuchUpload</Code>"
+        )
+
+
+def test_an_upload_that_the_store_put_together_late_is_whole(
+    sink: BucketSink, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Bucket.writer
+    monkeypatch.setattr(Bucket, "writer", lambda *arguments: AskedTwice(real(*arguments)))
+    deliver(sink, NAME, 1, LARGE)
+    assert place.get(f"{PREFIX}/{NAME}") == LARGE
+    assert place.list() == [f"{PREFIX}/{NAME}"]

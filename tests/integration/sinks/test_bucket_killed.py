@@ -49,10 +49,10 @@ def test_a_kill_leaves_no_object_or_a_whole_one(
 
 
 def test_uploads_at_once_take_little_memory(s3_bucket: S3Bucket) -> None:
-    ran = run("measure", s3_bucket, 4, 32)
+    ran = run("measure", s3_bucket, 3, 24)
     assert ran.returncode == 0, ran.stderr
-    assert int(ran.stdout) < 80 * 1024, "in KiB; together they are 128 MiB"
-    assert [len(s3_bucket.get(key) or b"") for key in s3_bucket.list()] == [32 << 20] * 4
+    assert int(ran.stdout) < 55 * 1024, "in KiB; together they are 72 MiB"
+    assert [len(s3_bucket.get(key) or b"") for key in s3_bucket.list()] == [24 << 20] * 3
 
 
 def test_what_goes_in_parts_of_their_real_size_arrives_whole(s3_bucket: S3Bucket) -> None:
