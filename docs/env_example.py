@@ -41,6 +41,12 @@ POSTGRES_PASSWORD=
 
 # What a deployment must know beside what the setting means.
 _BESIDE = {
+    "archive_dir": "With several machines a folder that every worker and every web reach. "
+    "compose and systemd set it.",
+    "destinations_file": "compose: /etc/orchestrator/destinations.toml, which is the folder `destinations` "
+    "beside compose.yaml.",
+    "secret_keys": "The same for every worker and web. Links to outputs are signed with them too.",
+    "public_url": "Workers make the links: behind a proxy they need this.",
     "drain_seconds": "Whoever kills it afterwards must wait longer: STOP_GRACE above for compose, "
     "TimeoutStopSec= for systemd; a platform with a Procfile has a limit of its own.",
 }

@@ -22,6 +22,12 @@ OURS = {name: one for name, one in SERVICES.items() if one["image"] == "hybrid-j
 SETTINGS = {PREFIX + name.upper() for name in Settings.model_fields}
 
 
+def mounts(service: str) -> dict[str, tuple[str, bool]]:
+    """By the path in the container: what a service mounts there, and whether it may write."""
+    parts = [volume.split(":") for volume in SERVICES[service].get("volumes", ())]
+    return {path: (source, options != ["ro"]) for source, path, *options in parts}
+
+
 def parsed(line: list[str]) -> tuple[str, dict[str, Any]]:
     """The command and its parameters. Fails as the program would where the line is none of its own."""
     assert line[0].rpartition("/")[2] == "orchestrator"

@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator import wiring
 from orchestrator.cli.exits import Exit
+from orchestrator.core.vault import new_key
 from orchestrator.engine.alarms import AlarmName
 from orchestrator.processes.workers import threads
 from orchestrator.settings import QUEUES, Settings, load
@@ -20,6 +21,7 @@ from tests.house_rules.deployed import (
     ROOT,
     SERVICES,
     SETTINGS,
+    mounts,
     parsed,
     procfile,
     unit,
@@ -154,10 +156,44 @@ def test_images_of_others_are_pinned_to_a_major_version() -> None:
 
 
 def test_every_volume_is_used_and_every_used_one_is_declared() -> None:
-    used = {volume.partition(":")[0] for one in SERVICES.values() for volume in one.get("volumes", ())}
-    assert used == set(COMPOSE["volumes"])
+    used = {source for name in SERVICES for source, _ in mounts(name).values()}
+    folders = {source for source in used if source.startswith("./")}
+    assert used - folders == set(COMPOSE["volumes"])
     assert SERVICES["database"]["volumes"]
     assert SERVICES["broker"]["volumes"]
+
+
+def _archive_dir(place: str, command: str) -> Path:
+    """Where a process that gets only what its deployment gives it has the archive."""
+    if place == "compose":
+        said = SERVICES[command]["environment"]
+    else:
+        text = (DEPLOY / "systemd" / "orchestrator-.service.d" / "common.conf").read_text()
+        said = dict(re.findall(r"^Environment=(\w+)=(.+)$", text, re.MULTILINE))
+    names = ("ORCHESTRATOR_DATA_DIR", "ORCHESTRATOR_ARCHIVE_DIR")
+    return load({name: said[name] for name in names}).resolved_archive_dir
+
+
+def test_web_reads_the_archive_that_the_workers_write() -> None:
+    archive = str(_archive_dir("compose", "worker"))
+    assert str(_archive_dir("compose", "web")) == archive
+    (volume, workers_write), (webs, web_writes) = mounts("worker")[archive], mounts("web")[archive]
+    assert volume == webs
+    assert volume in COMPOSE["volumes"], "a named volume is there once, however many workers there are"
+    assert (workers_write, web_writes) == (True, False)
+    state = f"/var/lib/{COMMON['Service']['StateDirectory']}"
+    assert _archive_dir("systemd", "web").is_relative_to(state)
+    units_of_both = [UNITS[name]["Service"] for name in UNITS if "web" in name or "worker" in name]
+    assert not [one for one in units_of_both if "Environment" in one], "nothing differs between them"
+
+
+def test_web_and_the_workers_get_the_destinations_file_and_nobody_else() -> None:
+    folder = "/etc/orchestrator"
+    assert [name for name in SERVICES if folder in mounts(name)] == ["web", "worker"]
+    assert mounts("web")[folder] == mounts("worker")[folder] == ("./destinations", False)
+    assert f"{folder}/destinations.toml" in (DEPLOY / "env.example").read_text()
+    assert f"{folder}/destinations.toml" in GUIDE
+    assert "/deploy/destinations/" in (ROOT / ".gitignore").read_text().split()
 
 
 def test_every_variable_of_the_compose_file_is_in_the_example_with_its_default() -> None:
@@ -174,19 +210,20 @@ def _withheld(place: str, command: str) -> set[str]:
 
 
 @pytest.mark.parametrize("place", ["compose", "systemd"])
-def test_only_the_workers_get_the_gateways_key_and_only_web_besides_them_the_webhook_secrets(
+def test_only_the_workers_get_the_gateways_key_and_only_web_besides_them_the_other_secrets(
     place: str,
 ) -> None:
     everything = {
         "ORCHESTRATOR_GATEWAY_API_KEY": "key",
         "ORCHESTRATOR_WEBHOOK_ENDPOINT_ID": "7d1c5f2e-6a8e-4a51-9a0c-4bb6a3a6f9f0",
         "ORCHESTRATOR_WEBHOOK_SECRETS": "whsec_1",
+        "ORCHESTRATOR_SECRET_KEYS": new_key(),
     }
     for command in ("web", "beat", "migrate"):
         withheld = _withheld(place, command)
         settings = load({name: value for name, value in everything.items() if name not in withheld})
         assert not settings.gateway_api_key.get_secret_value()
-        assert bool(settings.webhook_secrets) == (command == "web")
+        assert bool(settings.webhook_secrets) == bool(settings.secret_keys) == (command == "web")
         assert withheld <= SETTINGS
     assert SERVICES["worker"]["environment"] == COMPOSE["x-program"]["environment"]
     assert "UnsetEnvironment" not in UNITS["orchestrator-worker@.service"]["Service"]

@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 from pydantic import SecretStr
 
 from orchestrator.settings import PREFIX, Settings, load
-from tests.house_rules.deployed import ROOT, SERVICES, given, parsed
+from tests.house_rules.deployed import COMPOSE, ROOT, SERVICES, given, mounts, parsed
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 IGNORED = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line[:1] not in ("", "#")]
@@ -76,8 +76,8 @@ def test_it_runs_as_a_user_that_it_makes_and_that_is_not_root() -> None:
     made = next(run for run in RUNS if "useradd" in run)
     assert f"--uid {user} --gid {group} " in made
     assert f"--gid {group} orchestrator" in made
-    for folder in (ENVIRONMENT[f"{PREFIX}DATA_DIR"], ENVIRONMENT[f"{PREFIX}OUTPUT_DIR"]):
-        assert folder in made  # made for that user: a named volume takes the owner of what it covers
+    # Made for that user: a named volume takes the owner of what it covers.
+    assert {ENVIRONMENT[f"{PREFIX}{name}_DIR"] for name in ("DATA", "ARCHIVE", "OUTPUT")} <= set(made.split())
 
 
 def test_the_command_chooses_the_role_and_sigterm_drains() -> None:
@@ -100,5 +100,6 @@ def test_compose_and_the_image_agree_on_where_things_are() -> None:
     for name, value in SERVICES["worker"]["environment"].items():
         if name in ENVIRONMENT:
             assert value == ENVIRONMENT[name], name
-    mounted = [volume.rpartition(":")[2] for volume in SERVICES["worker"]["volumes"]]
-    assert mounted == [ENVIRONMENT[f"{PREFIX}OUTPUT_DIR"]]
+    for service, folders in (("worker", ("ARCHIVE", "OUTPUT")), ("web", ("ARCHIVE",))):
+        named = {path for path, (source, _) in mounts(service).items() if source in COMPOSE["volumes"]}
+        assert named == {ENVIRONMENT[f"{PREFIX}{name}_DIR"] for name in folders}
