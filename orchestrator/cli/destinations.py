@@ -109,9 +109,7 @@ def add(
 @app.command()
 def remove(
     name: Name,
-    force: Annotated[
-        bool, typer.Option("--force", help="Also while something is owed there; it then waits.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also while something is owed there.")] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -130,7 +128,10 @@ def remove(
         return
     print(f"{name} was removed")
     if owed:
-        print(f"{owed} hand-offs are owed there and wait until there is a destination of that name again")
+        print(
+            f"{owed} hand-offs are owed there: they are tried for about a day, in case there is a destination "
+            "of that name again, and are dead letters then"
+        )
 
 
 @app.command()

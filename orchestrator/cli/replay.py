@@ -34,7 +34,7 @@ def replay(
             min=1,
             max=LARGEST_ID,
             metavar="ID",
-            help="A hand-off that is dead or missing.",
+            help="A hand-off that was given up; with --as-new also one that was done.",
             show_default=False,
         ),
     ] = None,

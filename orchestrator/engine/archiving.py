@@ -10,7 +10,13 @@ from orchestrator.engine.context import Context
 from orchestrator.engine.fetching import fetch
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.lease import Lease
-from orchestrator.errors import ContentDuplicate, ContentError, DestinationError, OrchestratorError
+from orchestrator.errors import (
+    ContentDamaged,
+    ContentDuplicate,
+    ContentError,
+    DestinationError,
+    OrchestratorError,
+)
 from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.sinks import Delivered
 from orchestrator.store import archived, hand_offs, jobs, outputs
@@ -31,6 +37,7 @@ def archive_output(
             # Asked for an index that does not exist, several providers send output 0 (contract 1.4).
             raise ContentDuplicate(f"output {output.index} is byte for byte an earlier one: there is none")
         reach(FaultPoint.ARCHIVING_STAGED)
+        _make_room(context, sha256)
         with context.store.write(durable=False) as tx:
             archived.want(tx, sha256, fetched.bytes)
         lease.renew()
@@ -39,6 +46,19 @@ def archive_output(
         fetched.keeping.discard()
     facts = {"bytes": kept.bytes, "sha256": kept.sha256, "mime_type": fetched.mime_type}
     return Delivered(f"archive:{kept.sha256}", kept.bytes, kept.sha256), facts
+
+
+def _make_room(context: Context, sha256: str) -> None:
+    """Remove what is there under this hash if it is damaged: else it would pass for what is brought."""
+    if context.archive.has(sha256) is None:
+        return
+    try:
+        for _ in context.archive.read(sha256):
+            pass
+    except ContentDamaged:
+        with context.store.write() as tx:
+            archived.forget(tx, sha256)
+            context.archive.remove(sha256)
 
 
 def kept(tx: Transaction, claimed: HandOff, facts: dict[str, Any]) -> list[FollowUp]:

@@ -67,7 +67,7 @@ def remove(store: Store, name: str, *, force: bool) -> int:
         if owed and not force:
             raise NotAllowed(
                 f"{owed} hand-offs are owed to {name}",
-                hint="let them arrive first; `--force` leaves them waiting until there is such a destination",
+                hint="let them arrive first; with `--force` they are dead letters in about a day",
             )
     return owed
 

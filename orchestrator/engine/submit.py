@@ -102,16 +102,17 @@ def _check(context: Context, one: Submission) -> None:
 def _routes(context: Context, one: Submission) -> tuple[Route, ...]:
     """Where this job's results go. Raises RequestError."""
     if one.destinations is None:
-        return context.destinations.defaults()
-    routes = tuple(_route(context, route) for route in one.destinations)
+        routes = context.destinations.defaults()
+    else:
+        routes = tuple(_route(context, route) for route in one.destinations)
     names = [route.destination for route in routes]
+    if len(set(names)) < len(names):
+        raise RequestError("a destination is named twice", hint="name each once, with all it is to get")
     if any(route.link for route in routes) and context.link("", 0) is None:
         raise RequestError(
             "links to outputs cannot be signed: there is no key",
             hint="`orchestrator secrets new-key` makes one; set it as ORCHESTRATOR_SECRET_KEYS",
         )
-    if len(set(names)) < len(names):
-        raise RequestError("a destination is named twice", hint="name each once, with all it is to get")
     return routes
 
 

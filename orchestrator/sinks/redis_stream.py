@@ -223,4 +223,4 @@ class RedisStreamStaging:
 
 def _without_user(url: str) -> str:
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+    return f"{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"

@@ -134,3 +134,14 @@ def test_an_archive_that_cannot_be_read_is_not_counted_against_the_destination(
     engine.later(5)
     engine.hand_off_all()
     assert engine.states(job_id) == [DONE]
+
+
+def test_a_person_can_have_a_damaged_copy_mended_although_nobody_else_wants_it(engine: Engine) -> None:
+    job_id = completed(engine, destinations=())
+    engine.hand_off_all()
+    (whole,) = (file.read_bytes() for file in engine.archived_files())
+    damage(engine)
+    replay_hand_off(engine.context, engine.archiving(job_id)[0].id, as_new=True)
+    engine.hand_off_all()
+    assert [file.read_bytes() for file in engine.archived_files()] == [whole]
+    assert engine.archiving(job_id)[0].state is DONE
