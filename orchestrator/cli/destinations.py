@@ -129,7 +129,7 @@ def remove(
     print(f"{name} was removed")
     if owed:
         print(
-            f"{owed} hand-offs are owed there: they are tried for about a day, in case there is a destination "
+            f"{owed} hand-offs are owed there: they are tried for about a day, should there be a destination "
             "of that name again, and are dead letters then"
         )
 
