@@ -51,6 +51,11 @@ class Fault(StrEnum):
     SINK_FAILS = "sink_fails"  # a destination takes nothing
     SINK_HALF = "sink_half"  # a destination takes it, and says that it failed
     SINK_SLOW = "sink_slow"  # a destination takes long
+    ARCHIVE_FAILS = "archive_fails"  # the archive can be neither read nor written
+    ARCHIVE_HALF = "archive_half"  # the archive keeps it, and says that it failed
+    ARCHIVE_SLOW = "archive_slow"  # the archive takes long
+    ARCHIVE_DAMAGED = "archive_damaged"  # what the archive has is not any more what was kept
+    ARCHIVE_LOST = "archive_lost"  # what the archive had is gone
     CONTENT_502 = "content_502"  # the content cannot be fetched now
     CONTENT_SLOW = "content_slow"  # it takes minutes to come
     CONTENT_CUT = "content_cut"  # it stops in the middle, with an error or without
@@ -59,7 +64,14 @@ class Fault(StrEnum):
 RATES = (0.05, 0.15, 0.4)
 COMMON = 0.3  # of the seeds have a given kind of fault
 # Of those that have to meet something rare.
-COMMONER = {Fault.LIVE_REGRESSES: 0.7, Fault.LIST_502: 0.5, Fault.OLDER_READ: 0.8, Fault.CONTENT_CUT: 0.5}
+COMMONER = {
+    Fault.LIVE_REGRESSES: 0.7,
+    Fault.LIST_502: 0.5,
+    Fault.OLDER_READ: 0.8,
+    Fault.CONTENT_CUT: 0.5,
+    Fault.ARCHIVE_DAMAGED: 0.5,
+    Fault.ARCHIVE_LOST: 0.4,
+}
 OTHERWISE = {
     Fault.DATABASE_AWAY: (0.01, 0.04),
     Fault.CRASH: (0.02, 0.1),
@@ -67,6 +79,8 @@ OTHERWISE = {
     Fault.LIST_502: (0.3, 1.0),  # also for as long as there are faults at all
     Fault.LIVE_REGRESSES: (0.3, 0.9),
     Fault.OLDER_READ: (0.3, 0.9),
+    Fault.ARCHIVE_DAMAGED: (0.3, 0.7),
+    Fault.ARCHIVE_LOST: (0.3, 0.7),
 }
 SELDOM = dict.fromkeys(  # has few occasions in a life
     [one for one in Fault if one.startswith(("hook_", "webhook_", "content_"))]

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
-from orchestrator.core.job import HandOffState, job_of_session
+from orchestrator.core.job import job_of_session
 from orchestrator.core.lifecycle import State
 from orchestrator.engine.follow_up import Task
 from orchestrator.simulation.floor import ABOUT_NOW, Floor
 from orchestrator.simulation.gateway import TERMINAL, PretendGateway
 from orchestrator.simulation.invariants import Broken, Invariant, Row
-from orchestrator.simulation.leases import Leases, claimed, holds, who
+from orchestrator.simulation.leases import Leases, holds, who
+from orchestrator.simulation.owing import Owing
 from orchestrator.simulation.scheduler import Activity
-from orchestrator.simulation.sink import PretendSink
 
 SETTLED = ("completed", "failed", "cancelled", "expired", "rejected", "timed_out")
 FURTHEST = 3700.0  # seconds ahead that anything may be planned, the deadline apart
@@ -29,24 +27,21 @@ _MAY_FOLLOW = {
 
 @dataclass(slots=True)
 class Mirror:
-    """All rows as last committed. `unwanted` are the jobs whose callers were told that they are cancelled."""
+    """All rows as last committed; those of hand-offs are judged by `owing`."""
 
     now: Callable[[], float]
     leases: Leases
     gateway: PretendGateway
-    sinks: dict[str, PretendSink]
-    unwanted: set[str]
+    owing: Owing
+    jobs: dict[str, Row]
     floor: Floor = field(default_factory=Floor)
-    jobs: dict[str, Row] = field(default_factory=dict)
-    hand_offs: dict[int, Row] = field(default_factory=dict)
     inbox: dict[int, Row] = field(default_factory=dict)
     events: dict[str, int] = field(default_factory=dict)  # the gateway's id of an event → inbox id
-    outputs: dict[tuple[str, int], Row] = field(default_factory=dict)
     by_gateway_id: dict[str, str] = field(default_factory=dict)
     listed_at: float = 0.0  # when the list last reached anybody
     last_seq: Counter[str] = field(default_factory=Counter)
+    needed: set[str] = field(default_factory=set)  # jobs for which a person was asked
     told: set[int] = field(default_factory=set)  # inbox ids that are on a timeline
-    owed: set[tuple[Any, ...]] = field(default_factory=set)
     risks: Counter[str] = field(default_factory=Counter)  # resubmissions by job
     uncertain_since: dict[str, float] = field(default_factory=dict)
 
@@ -63,15 +58,13 @@ class Mirror:
                 self.jobs[row["id"]] = row
                 if row["gateway_id"]:
                     self.by_gateway_id[row["gateway_id"]] = row["id"]
-            elif table == "hand_offs":
-                broken += self._hand_off(activity, self.hand_offs.get(rowid), row)
-                self.hand_offs[rowid] = row
             elif table == "observations":
                 broken += self._observation(row)
             elif table == "inbox":
                 broken += self._inbox(row)
             else:
-                self.outputs[row["job_id"], row["index"]] = row
+                broken += self.owing.take(activity, table, rowid, row)
+        broken += self.owing.settled()
         for job_id in sorted(touched):
             if self.jobs[job_id]["next_seq"] != self.last_seq[job_id] + 1:
                 broken.append((Invariant.NO_GAPS, f"{job_id} counts on from {self.jobs[job_id]['next_seq']}"))
@@ -87,18 +80,12 @@ class Mirror:
                 yield Task.CREATE if state == State.ACCEPTED else Task.LOOK, max(due_at, free_at(job))
         for _ in self.unmatched():
             yield Task.SWEEP, self.now()
-        first: dict[tuple[str, str], Row] = {}
-        for owed in self.hand_offs.values():
-            if owed["state"] != HandOffState.OWED:
-                continue
-            # Further outputs wait for the first one.
-            known = first.setdefault((owed["job_id"], owed["destination"]), owed)
-            if owed is known or owed["output_index"] is None:
-                yield Task.HAND_OFF, max(owed["due_at"], free_at(owed))
+        for owed in self.owing.could_be_done():
+            yield Task.HAND_OFF, max(owed["due_at"], free_at(owed))
 
     def leased_by(self, worker: str) -> bool:
         """Whether any row is leased to this worker."""
-        rows = (*self.jobs.values(), *self.hand_offs.values())
+        rows = (*self.jobs.values(), *self.owing.rows.values())
         return any(row["leased_by"] == worker for row in rows)
 
     def unmatched(self) -> Iterator[Row]:
@@ -115,6 +102,8 @@ class Mirror:
     def _job(self, activity: Activity | None, old: Row | None, new: Row) -> Broken:
         if old is not None:
             yield from self._changed(activity, old, new)
+        if new["needs_person"]:
+            self.needed.add(new["id"])
         yield from self._planned(old, new)
 
     def _changed(self, activity: Activity | None, old: Row, new: Row) -> Broken:
@@ -169,51 +158,6 @@ class Mirror:
             yield Invariant.TRUE_TO_GATEWAY, f"{new['id']} became {now} without a job of the gateway's"
         elif job.stored != now and not (now == State.COMPLETED and now in job.shown):
             yield Invariant.TRUE_TO_GATEWAY, f"{new['id']} became {now}, the gateway keeps {job.stored}"
-
-    # hand-offs
-
-    def _hand_off(self, activity: Activity | None, old: Row | None, new: Row) -> Broken:
-        state, key = new["state"], new["key"]
-        if (state == HandOffState.OWED) != (new["due_at"] is not None):
-            yield Invariant.NOTHING_LOST, f"{key} is {state} and due {new['due_at']}"
-        if old is None:
-            what = (new["job_id"], new["output_index"], new["outcome"], new["destination"])
-            if what in self.owed:
-                yield Invariant.ONE_HAND_OFF, f"{key} is owed twice"
-            self.owed.add(what)
-            return
-        if claimed(old, new):
-            yield from self._begun(old, new)
-        yield from self.leases.changed("hand_offs", activity, old, new)
-        if old["state"] != state:
-            yield from self._hand_off_moved(activity, old, new)
-        hastened = new["due_at"] == self.now()
-        put_off = old["due_at"] != new["due_at"] and state == old["state"] and not hastened
-        if put_off and old["fence"] == new["fence"] and not holds(activity, "hand_offs", new):
-            yield Invariant.OLD_FENCE, f"{who(activity)} put off {key} without holding it"
-
-    def _begun(self, old: Row, new: Row) -> Broken:
-        key, job = new["key"], self.jobs[new["job_id"]]
-        if old["state"] != HandOffState.OWED or old["due_at"] > self.now():
-            yield Invariant.ONE_EFFECT, f"{key} was begun, though {old['state']} and due {old['due_at']}"
-        # That it is cancelled, by its caller in time or by its provider before, is told all the same.
-        if job["id"] in self.unwanted and job["state"] != State.CANCELLED:
-            yield Invariant.ONE_EFFECT, f"{key} was begun after its caller had cancelled"
-
-    def _hand_off_moved(self, activity: Activity | None, old: Row, new: Row) -> Broken:
-        key, was, now = new["key"], old["state"], new["state"]
-        # What was adopted after its deadline may time out once more.
-        again = (was, now, new["outcome"]) == (HandOffState.WITHDRAWN, HandOffState.OWED, State.TIMED_OUT)
-        if was in (HandOffState.DONE, HandOffState.WITHDRAWN) and not again:
-            yield Invariant.ONE_EFFECT, f"{key} was {was} and became {now}"
-        ended = was == HandOffState.OWED and now != HandOffState.WITHDRAWN
-        if ended and not holds(activity, "hand_offs", new):
-            yield Invariant.OLD_FENCE, f"{who(activity)} ended {key} without holding it"
-        if now == HandOffState.DONE:
-            place, _, name = (new["location"] or "").partition(":")
-            body = self.sinks[place].content.get(name) if place in self.sinks else None
-            if body is None or hashlib.sha256(body).hexdigest() != new["sha256"]:
-                yield Invariant.ONE_EFFECT, f"{key} is done, and {new['location']} does not hold it"
 
     # what was learned
 

@@ -27,7 +27,7 @@ ABOUT_NOW = 1e-6
 class Floor:
     """What the product has kept of the gateway's answers, by our jobs' ids; in seconds."""
 
-    _hints: dict[str, float] = field(default_factory=dict)
+    _hints: dict[str, float] = field(default_factory=dict)  # by the gateway's ids
     _no_look_before: dict[str, float] = field(default_factory=dict)
     _no_create_before: dict[str, float] = field(default_factory=dict)
 
@@ -39,23 +39,25 @@ class Floor:
             return
         looked = activity.heard.pop(new["gateway_id"], None)
         if looked is not None:
-            self._looked(new["id"], *looked)
+            self._looked(new["id"], new["gateway_id"], *looked)
         created = activity.heard.get(new["session_id"])
         if created is not None and new["state"] == State.ACCEPTED:
             at, answer = created
             self._no_create_before[new["id"]] = at + (answer.retry_after or 0)
 
     def _begins_to_wait(self, activity: Activity | None, job: Row, now: float) -> None:
-        self._hints[job["id"]] = WITHOUT_HINT
+        self._hints.setdefault(job["gateway_id"], WITHOUT_HINT)
         self._no_look_before[job["id"]] = now + WITHOUT_HINT
         adopted = activity is not None and activity.name == "operator"
         if adopted or (activity is not None and _showed_bad_end(activity.heard.get(job["session_id"]))):
             del self._no_look_before[job["id"]]
 
-    def _looked(self, job_id: str, at: float, answer: Answer) -> None:
+    def _looked(self, job_id: str, gateway_id: str, at: float, answer: Answer) -> None:
         if answer.status == 200:  # an error gives no hint and takes none back
-            self._hints[job_id] = answer.body.get("poll_after_seconds", WITHOUT_HINT)
-        hint = self._hints.get(job_id, WITHOUT_HINT)  # none of a job that ended before it was known to wait
+            self._hints[gateway_id] = answer.body.get("poll_after_seconds", WITHOUT_HINT)
+        hint = self._hints.get(
+            gateway_id, WITHOUT_HINT
+        )  # none of a job that ended before it was known to wait
         self._no_look_before[job_id] = at + max(hint, answer.retry_after or 0)
 
     def asked(self, activity: Activity, what: str, job: Row, now: float) -> Broken:

@@ -33,6 +33,7 @@ class GatewayJob:
     id: str
     session_id: str
     made_at: float
+    twin: str  # the job that it has its content from: mostly itself
     ends_at: float
     ending: str
     outputs: int
@@ -42,7 +43,7 @@ class GatewayJob:
     lists_outputs: bool
     tells_reason: bool
     mime_type: str
-    missing: bool  # completed, and its content never comes
+    missing_until: float  # completed, and its content comes late or never
     tells_session: bool  # to webhooks
     stored: str = "queued"
     shown: set[str] = field(default_factory=set)  # every status that was ever shown live
@@ -65,8 +66,10 @@ class PretendGateway:
         now = self.scheduler.now
         ending = random.choice(ENDINGS)
         never = random.random() < 0.04
+        job_id, twin = f"G-{len(self.jobs) + 1:04d}", next(reversed(self.jobs), None)
         job = GatewayJob(
-            id=f"G-{len(self.jobs) + 1:04d}",
+            id=job_id,
+            twin=twin if twin and random.random() < 0.3 else job_id,
             session_id=session_id,
             made_at=now,
             ends_at=inf if never else now + random.choice((0.0, 0.0, 3.0, 15.0, 45.0)) + 5 * random.random(),
@@ -78,7 +81,7 @@ class PretendGateway:
             lists_outputs=random.random() < 0.7,
             tells_reason=random.random() < 0.5,
             mime_type=random.choice(("video/mp4", "video/mp4", "video/webm")),
-            missing=random.random() < 0.08,
+            missing_until=random.choice((inf, inf, now + 150.0)) if random.random() < 0.1 else 0.0,
             tells_session=random.random() < 0.5,
         )
         self.jobs[job.id] = job
@@ -141,7 +144,7 @@ class PretendGateway:
             return Answer(502, {"error": "upstream_error", "reason": "provider_content_fetch_failed"})
         if not self.ended(job):
             return Answer(409, {"error": "not_ready", "reason": "video_not_ready"})
-        if job.missing:
+        if self.scheduler.now < job.missing_until:
             return Answer(502, {"error": "upstream_error", "reason": "missing_video_uri"})
         return Answer(200, bytes_of(job, index))
 
@@ -183,7 +186,7 @@ class PretendGateway:
 def bytes_of(job: GatewayJob, index: int) -> bytes:
     """A whole small file, different for each output that exists."""
     real = index if index < job.outputs else 0
-    unique = f"{job.id}/{real}".encode()
+    unique = f"{job.twin}/{real}".encode()
     if job.mime_type != "video/mp4":
         return b"webm" + unique
     return _box(b"ftyp", b"isom") + _box(b"moov", b"") + _box(b"mdat", unique)

@@ -21,6 +21,11 @@ class Invariant(StrEnum):
     PAID_ONCE = "paid_once"  # one job at the gateway, and one more for each risk that was rightly taken
     ONE_HAND_OFF = "one_hand_off"  # each output or outcome is owed once to each destination
     ONE_EFFECT = "one_effect"  # what is handed off appears once, whole, under one name, only while wanted
+    ARCHIVE_FIRST = "archive_first"  # what is handed on, or told a link of, is in the archive by then
+    FETCHED_ONCE = (
+        "fetched_once"  # content is fetched once an attempt, and not while the archive has it whole
+    )
+    ATTEMPTS_KEPT = "attempts_kept"  # each attempt that ended is on record once, with growing numbers
     FLOOR = "floor"  # no look at a waiting job before the moment that the gateway's last answer allows
     ONE_HOLDER = "one_holder"  # a lease is taken only when nobody holds it
     OLD_FENCE = "old_fence"  # whoever lost a lease changes nothing about it, nor when the work is due

@@ -10,6 +10,8 @@ from orchestrator.core.job import HandOffState, job_of_session
 from orchestrator.simulation.checking import Mirror
 from orchestrator.simulation.gateway import Answer, GatewayJob, bytes_of
 from orchestrator.simulation.invariants import Broken, Invariant, Row
+from orchestrator.simulation.leases import holds
+from orchestrator.simulation.names import Named, linked, read_name
 from orchestrator.simulation.scheduler import Activity
 
 
@@ -19,6 +21,7 @@ class Outside:
 
     mirror: Mirror
     paid: Counter[str] = field(default_factory=Counter)
+    fetched: set[tuple[int, int]] = field(default_factory=set)  # ways to the archive, and fences
 
     def accepted(self, job_id: str) -> Broken:
         """A caller was told that a job is kept."""
@@ -27,9 +30,26 @@ class Outside:
 
     def asked(self, activity: Activity, what: str, about: str) -> Broken:
         """A question leaves for the gateway."""
+        if what == "content":
+            yield from self._fetched(activity, about)
+            return
         job = self.mirror.jobs.get(self.mirror.by_gateway_id.get(about) or job_of_session(about))
         if job is not None:
             yield from self.mirror.floor.asked(activity, what, job, self.mirror.now())
+
+    def _fetched(self, activity: Activity, about: str) -> Broken:
+        gateway_id, _, index = about.partition("/")
+        owing, job_id = self.mirror.owing, self.mirror.by_gateway_id[gateway_id]
+        way, output = owing.way(job_id, int(index)), owing.outputs[job_id, int(index)]
+        fence = None if way is None else activity.holds.get(("hand_offs", way["id"]))
+        if way is None or fence is None or (way["id"], fence) in self.fetched:
+            yield Invariant.FETCHED_ONCE, f"output {index} of {job_id} is fetched by no attempt of its own"
+            return
+        self.fetched.add((way["id"], fence))
+        # Who stood still since its claim may ask although somebody else has brought it meanwhile.
+        had = output["archived_at"] is not None and owing.archive.sound(output["sha256"])
+        if had and holds(activity, "hand_offs", way):
+            yield Invariant.FETCHED_ONCE, f"output {index} of {job_id} is fetched, and the archive has it"
 
     def heard(self, activity: Activity, what: str, about: str, answer: Answer) -> None:
         """An answer of the gateway's reached somebody."""
@@ -50,52 +70,58 @@ class Outside:
 
     def published(self, sink: str, name: str, body: bytes, attempt: int) -> Broken:
         """A name appeared at a destination."""
-        stem = name.rpartition(".")[0]
-        job_id, _, outcome = stem.partition(".")
-        if not outcome:
-            job_id, _, index = stem.rpartition("-")
-            yield from self._output(sink, name, job_id, int(index), body, attempt)
-            return
-        owed = self._owed(sink, job_id, outcome=outcome)
-        yield from self._wanted(owed, name, attempt)
-        if json.loads(body)["job_id"] != job_id:
-            yield Invariant.ONE_EFFECT, f"{name} tells of another job"
+        named = read_name(name)
+        owed = self._owed(sink, named)
+        # An attempt that was under way when its caller cancelled may still come to its end.
+        if owed is None or (owed["state"] == HandOffState.WITHDRAWN and attempt >= owed["fence"]):
+            yield Invariant.ONE_EFFECT, f"{name} was brought, and nobody wants it"
+        elif named.index is not None:
+            yield from self._output(sink, name, named, body)
+        else:
+            yield from self._document(owed, name, body, attempt)
 
-    def _output(self, sink: str, name: str, job_id: str, index: int, body: bytes, attempt: int) -> Broken:
-        job = self.mirror.jobs[job_id]
-        made = self.mirror.gateway.jobs[job["gateway_id"]]
+    def _output(self, sink: str, name: str, named: Named, body: bytes) -> Broken:
+        job_id, index = named.job_id, named.index
+        assert index is not None
+        made = self.mirror.gateway.jobs[self.mirror.jobs[job_id]["gateway_id"]]
         if index >= made.outputs:
             yield Invariant.ONE_EFFECT, f"{name} was brought, and there are {made.outputs} outputs"
         elif body != bytes_of(made, index):
             yield Invariant.ONE_EFFECT, f"{name} was brought with {len(body)} bytes that are not its own"
-        yield from self._wanted(self._owed(sink, job_id, index=index), name, attempt)
-        there = [
-            one for one in self.mirror.sinks[sink].content if one.rpartition(".")[0] == f"{job_id}-{index}"
-        ]
+        content = self.mirror.owing.sinks[sink].content
+        there = [one for one in content if one.startswith(f"{job_id}-{index}.")]
         if len(there) > 1:
             yield Invariant.ONE_EFFECT, f"one output is at {sink} as {there}"
 
-    def differs(self, sink: str, name: str, there: bytes, body: bytes) -> Broken:
-        """A name that is there was to appear anew; the first stays."""
-        outcome = json.loads(there)["outcome"] if name.endswith(".json") else None
-        # Overtaken while it was written, how a job ended may be told with a longer timeline.
-        if there != body and (outcome is None or json.loads(body)["outcome"] != outcome):
-            yield Invariant.ONE_EFFECT, f"{name} was brought to {sink} again, and was not the same"
+    def _document(self, owed: Row, name: str, body: bytes, attempt: int) -> Broken:
+        if json.loads(body)["job_id"] != owed["job_id"]:
+            yield Invariant.ONE_EFFECT, f"{name} tells of another job"
+        known = self.mirror.owing.links.get((owed["id"], attempt), frozenset())
+        if linked(body) != known:
+            told, had = sorted(linked(body)), sorted(known)
+            yield Invariant.ARCHIVE_FIRST, f"{name} tells links of {told}, and the archive has {had}"
 
-    def _wanted(self, owed: Row | None, name: str, attempt: int) -> Broken:
-        # An attempt that was under way when its caller cancelled may still come to its end.
-        if owed is None or (owed["state"] == HandOffState.WITHDRAWN and attempt >= owed["fence"]):
-            yield Invariant.ONE_EFFECT, f"{name} was brought, and nobody wants it"
+    def again(self, sink: str, name: str, there: bytes, body: bytes, attempt: int) -> Broken:
+        """A name that is there was brought anew; the first stays."""
+        named = read_name(name)
+        if named.outcome is None:
+            if there != body:
+                yield Invariant.ONE_EFFECT, f"{name} was brought to {sink} again, and was not the same"
+            return
+        # Tried again, how a job ended may be told with what was learned since.
+        was, now = json.loads(there), json.loads(body)
+        if (was["job_id"], was["outcome"]) != (now["job_id"], now["outcome"]):
+            yield Invariant.ONE_EFFECT, f"{name} was brought to {sink} again, and tells of something else"
+        owed = self._owed(sink, named)
+        if owed is not None:
+            yield from self._document(owed, name, body, attempt)
 
-    def _owed(
-        self, sink: str, job_id: str, *, index: int | None = None, outcome: str | None = None
-    ) -> Row | None:
-        wanted = (job_id, sink, index, outcome)
-        names = ("job_id", "destination", "output_index", "outcome")
-        found = (
-            one for one in self.mirror.hand_offs.values() if tuple(one[name] for name in names) == wanted
+    def _owed(self, sink: str, named: Named) -> Row | None:
+        wanted = (sink, named.index, named.outcome)
+        rows = (self.mirror.owing.rows[rowid] for rowid in self.mirror.owing.of_job[named.job_id])
+        return next(
+            (row for row in rows if (row["destination"], row["output_index"], row["outcome"]) == wanted), None
         )
-        return next(found, None)
 
     def acknowledged(self, event_id: str) -> Broken:
         """A delivery was answered with 2xx."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from random import Random
 
 from orchestrator.core.job import Updates, job_of_session
-from orchestrator.engine import resolve
+from orchestrator.core.routes import Outcome, Route
+from orchestrator.engine import replay, resolve
 from orchestrator.engine.submit import Submission, submit
 from orchestrator.errors import RequestError
 from orchestrator.simulation.chance import Scenario
@@ -17,6 +18,18 @@ from orchestrator.simulation.process import Process
 from orchestrator.simulation.scheduler import Scheduler
 
 AGAIN_AFTER = 30.0
+HOOK = "hook"
+BAD_ENDS = tuple(outcome for outcome in Outcome if outcome is not Outcome.COMPLETED)
+WHITHER: tuple[tuple[Route | str, ...], ...] = (
+    ("folder",),
+    ("folder", "bucket"),
+    ("bucket", HOOK),
+    (Route("bucket", link=True), "folder"),
+    ("bucket", Route("folder", link=True), HOOK),
+    (Route("folder", (Outcome.COMPLETED,)), Route(HOOK, BAD_ENDS, link=True)),
+    (Route("folder", BAD_ENDS), Route(HOOK, (Outcome.COMPLETED,), link=True)),
+    (),
+)
 
 
 @dataclass(slots=True)
@@ -37,6 +50,7 @@ class People:
     to_come: int = 0
     _reconsidered: set[str] = field(default_factory=set)
     asked: set[str] = field(default_factory=set)
+    _missed: set[int] = field(default_factory=set)
 
     def begin(self) -> None:
         """Plan the submissions."""
@@ -60,6 +74,25 @@ class People:
             self.to_come += 1
             self.scheduler.after(60 * self.random.random(), lambda: self._adopt(job_id, mine[-1].id))
 
+    def miss(self, hand_off_id: int) -> None:
+        """An output could not be had: now and then an operator has it tried once more."""
+        if hand_off_id not in self._missed and self.random.random() < 0.7:
+            self.to_come += 1
+            self.scheduler.after(200 * self.random.random(), lambda: self._try_again(hand_off_id))
+        self._missed.add(hand_off_id)
+
+    def _try_again(self, hand_off_id: int) -> None:
+        console = self.console()
+
+        def act() -> None:
+            self.to_come -= 1
+            try:
+                console.send(replay.replay_hand_off(console.context, hand_off_id))
+            except (RequestError, Staged):
+                return
+
+        console.begin("operator", act)
+
     def _adopt(self, job_id: str, gateway_id: str) -> None:
         console = self.console()
 
@@ -81,7 +114,7 @@ class People:
         wanted = Submission(
             request,
             updates=random.choice((Updates.HYBRID, Updates.HYBRID, Updates.HYBRID, Updates.POLL)),
-            destinations=random.choice((("folder",), ("folder",), ("folder", "bucket"))),
+            destinations=random.choice(WHITHER),
         )
         console = self.console()
 

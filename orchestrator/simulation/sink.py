@@ -1,8 +1,9 @@
-"""A destination in memory with the promises of `sinks.base`, and what really came to be there."""
+"""Destinations in memory with the promises of `sinks.base`, and what really came to be there."""
 
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -16,16 +17,16 @@ from orchestrator.sinks import Delivered, Parcel
 
 @dataclass(slots=True)
 class PretendSink:
-    """One destination. `published` is told of each name that appears, with its content and the attempt.
+    """A destination for files. `published` is told of each name that appears, its content and the attempt.
 
-    `again` is told of each that was there already, with what is there and what was brought.
+    `again` is told of each that was there already, with what is there, what was brought, and the attempt.
     """
 
     name: str
     scheduler: Scheduler
     chance: Chance
     published: Callable[[str, str, bytes, int], None]
-    again: Callable[[str, str, bytes, bytes], None]
+    again: Callable[[str, str, bytes, bytes, int], None]
     content: dict[str, bytes] = field(default_factory=dict)
     takes_files: ClassVar[bool] = True
 
@@ -46,9 +47,22 @@ class PretendSink:
     def close(self) -> None:
         """Nothing is held."""
 
+    def holds(self, name: str, sha256: str) -> bool:
+        """Whether this very content is there."""
+        return name in self.content and hashlib.sha256(self.content[name]).hexdigest() == sha256
+
     def delivered(self, name: str, body: bytes) -> Delivered:
         """What is told of something that is there."""
         return Delivered(f"{self.name}:{name}", len(body), hashlib.sha256(body).hexdigest())
+
+    def take(self, name: str, body: bytes, attempt: int) -> Delivered:
+        """Show something under its name; the first stays."""
+        there = self.content.setdefault(name, body)
+        if there is body:
+            self.published(self.name, name, body, attempt)
+        else:
+            self.again(self.name, name, there, body, attempt)
+        return self.delivered(name, there)
 
     def pass_time(self) -> None:
         """A dead process does nothing here; a living one may wait, or fail."""
@@ -59,6 +73,29 @@ class PretendSink:
             self.scheduler.wait(self.chance.random.choice((1.0, 10.0, 150.0)) * self.chance.random.random())
         if self.chance.happens(Fault.SINK_FAILS):
             raise DestinationError("the destination takes nothing (simulated)")
+
+
+@dataclass(slots=True)
+class PretendHook(PretendSink):
+    """A receiver of documents: nobody can ask what it has, and of each name it heeds the first call only."""
+
+    received: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    takes_files: ClassVar[bool] = False
+
+    def find(self, parcel: Parcel) -> Delivered | None:
+        """Nobody can ask."""
+        return None
+
+    def holds(self, name: str, sha256: str) -> bool:
+        """Whether a call with this very content came."""
+        return sha256 in self.received[name]
+
+    def take(self, name: str, body: bytes, attempt: int) -> Delivered:
+        """A call came."""
+        PretendSink.take(self, name, body, attempt)
+        delivered = self.delivered(name, body)
+        self.received[name].add(delivered.sha256)
+        return delivered
 
 
 @dataclass(slots=True)
@@ -79,17 +116,12 @@ class PretendStaging:
         return hashlib.sha256(self.body).hexdigest()
 
     def publish(self) -> Delivered:
-        """Show it under its name; the first stays."""
+        """Bring it."""
         self.sink.pass_time()
-        there = self.sink.content.get(self.name)
-        if there is None:
-            self.sink.content[self.name] = self.body
-            self.sink.published(self.sink.name, self.name, self.body, self.attempt)
-        else:
-            self.sink.again(self.sink.name, self.name, there, self.body)
+        delivered = self.sink.take(self.name, self.body, self.attempt)
         if self.sink.chance.happens(Fault.SINK_HALF):
             raise DestinationError("the destination gave no answer (simulated)")
-        return self.sink.delivered(self.name, self.sink.content[self.name])
+        return delivered
 
     def discard(self) -> None:
         """Nothing stays of it anyway."""

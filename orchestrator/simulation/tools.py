@@ -48,10 +48,11 @@ class Chance:
 
 _NAMED = {
     "jobs": ("id", "state", "due_at", "leased_by", "fence", "suspicion"),
-    "hand_offs": ("key", "state", "due_at", "leased_by", "fence"),
+    "hand_offs": ("key", "state", "due_at", "leased_by", "fence", "attempts", "generation"),
+    "attempts": ("key", "number", "result", "error"),
     "observations": ("job_id", "seq", "source", "seen", "verdict", "inbox_id"),
     "inbox": ("event_key", "state", "deliveries"),
-    "outputs": ("job_id", "index"),
+    "outputs": ("job_id", "index", "sha256", "archived_at"),
 }
 
 

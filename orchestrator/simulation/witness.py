@@ -54,10 +54,10 @@ class Witness:
         self.trace(sink, f"has {name}, by attempt {attempt}")
         self.report(self.outside.published(sink, name, body, attempt))
 
-    def again(self, sink: str, name: str, there: bytes, body: bytes) -> None:
+    def again(self, sink: str, name: str, there: bytes, body: bytes, attempt: int) -> None:
         """A name that is at a destination was brought once more."""
         self.trace(sink, f"is brought {name} once more")
-        self.report(self.outside.differs(sink, name, there, body))
+        self.report(self.outside.again(sink, name, there, body, attempt))
 
     def asked(self, process: Process, what: str, about: str) -> None:
         """A question leaves for the gateway."""

@@ -7,32 +7,32 @@ from functools import partial
 from random import Random
 from typing import Any, cast
 
-from pydantic import SecretStr
-
+from orchestrator.core.job import HandOffKind
 from orchestrator.core.lifecycle import State
 from orchestrator.engine.catalogue import Catalogue
 from orchestrator.engine.context import Context, Quota
 from orchestrator.engine.follow_up import Task
 from orchestrator.engine.receive import Fate, receive
 from orchestrator.fault_points import FaultPoint
-from orchestrator.settings import Settings, UncertainPolicy
+from orchestrator.simulation.archive import PretendArchive
 from orchestrator.simulation.broker import Broker
 from orchestrator.simulation.chance import START, draw
 from orchestrator.simulation.checking import Mirror
-from orchestrator.simulation.client import CREATE_WITHIN, LOOK_WITHIN, PretendClient
+from orchestrator.simulation.client import PretendClient
 from orchestrator.simulation.database import SimulatedStore, Staged
 from orchestrator.simulation.ending import Ending
+from orchestrator.simulation.equipment import settings_of, sinks_of
 from orchestrator.simulation.fleet import Fleet
 from orchestrator.simulation.gateway import PretendGateway
-from orchestrator.simulation.hooks import SECRET, Hooks
+from orchestrator.simulation.hooks import Hooks
 from orchestrator.simulation.invariants import Invariant, Row, Violation
 from orchestrator.simulation.leases import Leases
 from orchestrator.simulation.loop import VirtualHttp
 from orchestrator.simulation.outside import Outside
+from orchestrator.simulation.owing import GIVEN_UP, Owing
 from orchestrator.simulation.people import People
 from orchestrator.simulation.process import Process
 from orchestrator.simulation.scheduler import Activity, Scheduler, whoever
-from orchestrator.simulation.sink import PretendSink
 from orchestrator.simulation.tools import Chance, Trace
 from orchestrator.simulation.witness import Witness
 from orchestrator.store import jobs
@@ -42,8 +42,6 @@ from orchestrator.tasks.sending import Sender
 # Seconds after everything has healed: longer than the longest pause between two attempts at a hand-off.
 ENDS_WITHIN = 18_000.0
 MOST_STEPS = 50_000
-ENDPOINT = "7f9c2ba4-e88f-4f9a-8d0e-0c1b2a3d4e5f"
-SINKS = ("bucket", "folder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +73,19 @@ class World:
         self.gateway = PretendGateway(
             self.scheduler, self.chance, self.scenario.list_reaches, self.hooks.announce, seen.made
         )
-        self.sinks = {
-            name: PretendSink(name, self.scheduler, self.chance, seen.published, seen.again) for name in SINKS
-        }
+        self.sinks = sinks_of(self.scheduler, self.chance, seen)
+        self.archive = PretendArchive(self.scheduler, self.chance, self.trace, lambda: store.open)
         self.fleet = Fleet(self.scheduler, self.chance, self._equip)
         self.people = People(
             self.scheduler, random, self.scenario, self.fleet.console, self.gateway, seen.accepted
         )
         leases = Leases(self.fleet.held, self.fleet.worked_on)
-        self.mirror = Mirror(self.clock, leases, self.gateway, self.sinks, self.people.cancelled)
+        jobs: dict[str, Row] = {}
+        owing = Owing(self.clock, leases, self.gateway, self.archive, self.sinks, self.people.cancelled, jobs)
+        self.mirror = Mirror(self.clock, leases, self.gateway, owing, jobs)
         seen.outside = Outside(self.mirror)
         self.ending = Ending(self.mirror)
-        self.settings = self._settings()
+        self.settings = settings_of(self.scenario)
         self.broker = Broker(self.scheduler, self.chance, self.fleet.deliver, seen.sending)
         self._ids = 0
         self._beats: dict[str, float] = {}
@@ -131,20 +130,6 @@ class World:
 
     # how it is put together
 
-    def _settings(self) -> Settings:
-        scenario = self.scenario
-        return Settings(
-            gateway_api_key=SecretStr("k"),
-            webhook_endpoint_id=ENDPOINT if scenario.hooks else None,
-            webhook_secrets=(SecretStr(SECRET),),
-            deadline_seconds=scenario.deadline,
-            uncertain_wait_seconds=scenario.uncertain_wait,
-            uncertain_policy=UncertainPolicy.RESUBMIT if scenario.resubmits else UncertainPolicy.PERSON,
-            create_timeout_seconds=CREATE_WITHIN,
-            look_timeout_seconds=LOOK_WITHIN,
-            content_patience_seconds=60.0,
-        )
-
     def _equip(self, process: Process) -> None:
         """What `wiring.build` does, with pretend things."""
         process.http = VirtualHttp(self.scheduler, process, lambda: self._waits(process))
@@ -163,7 +148,7 @@ class World:
             gateways=cast("Any", {DEFAULT: client}),
             webhook_secrets={DEFAULT: self.settings.webhook_secrets},
             destinations=Catalogue.of(self.sinks),
-            archive=cast("Any", None),
+            archive=self.archive,
             link=lambda job_id, index: f"{job_id}/{index}",
             worker=f"{process.name}.{self._new_id()}",
             random=self.chance.random.random,
@@ -229,6 +214,8 @@ class World:
                 self.people.ask(row["id"])
             if table == "jobs" and row["state"] in (State.TIMED_OUT, State.REJECTED):
                 self.people.reconsider(row["id"])
+            if table == "hand_offs" and row["state"] in GIVEN_UP and row["kind"] == HandOffKind.ARCHIVE:
+                self.people.miss(row["id"])
 
     # the end
 
