@@ -23,7 +23,7 @@ def some_outcomes_never_owed() -> AbstractContextManager[object]:
     """Nobody downstream is told of a job that was rejected or timed out."""
     real = effects.owed_outcome
 
-    def owed(job: Job, outcome: str, due_at: float) -> Iterator[Owed]:
+    def owed(job: Job, outcome: str, due_at: float | None) -> Iterator[Owed]:
         return iter(()) if outcome in (State.REJECTED, State.TIMED_OUT) else real(job, outcome, due_at)
 
     return patch.object(effects, "owed_outcome", owed)
