@@ -87,11 +87,11 @@ def _after(job: Job, changes: dict[str, Any]) -> Job:
 def owed_outputs(job: Job, outputs: tuple[OutputSeen, ...], now: float) -> Iterator[Owed]:
     """Each output, owed to the archive now, and to the destinations once the archive has it."""
     for output in outputs:
-        yield _owed_output(job, HandOffKind.ARCHIVE, ARCHIVE, output.index, now)
+        yield owed_archive(job.id, output.index, now)
     for route in job.destinations:
         if route.wants(Outcome.COMPLETED) and not route.link:
             for output in outputs:
-                yield _owed_output(job, HandOffKind.OUTPUT, route.destination, output.index, None)
+                yield _owed_output(job.id, HandOffKind.OUTPUT, route.destination, output.index, None)
     yield from owed_outcome(job, Outcome.COMPLETED, None)
 
 
@@ -103,8 +103,13 @@ def owed_outcome(job: Job, outcome: str, due_at: float | None) -> Iterator[Owed]
             yield Owed(key, job.id, HandOffKind.OUTCOME, route.destination, due_at, outcome=outcome)
 
 
-def _owed_output(job: Job, kind: HandOffKind, place: str, index: int, due_at: float | None) -> Owed:
-    return Owed(f"{job.id}/{index}/{place}", job.id, kind, place, due_at, output_index=index)
+def owed_archive(job_id: str, index: int, due_at: float) -> Owed:
+    """An output's way into the archive."""
+    return _owed_output(job_id, HandOffKind.ARCHIVE, ARCHIVE, index, due_at)
+
+
+def _owed_output(job_id: str, kind: HandOffKind, place: str, index: int, due_at: float | None) -> Owed:
+    return Owed(f"{job_id}/{index}/{place}", job_id, kind, place, due_at, output_index=index)
 
 
 def _step(job: Job, seen: Observation) -> Step:

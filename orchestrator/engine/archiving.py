@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrator.core.effects import owed_archive
 from orchestrator.core.job import HandOff, Job, Output
 from orchestrator.core.routes import Outcome
 from orchestrator.engine.context import Context
@@ -99,7 +100,9 @@ def fetch_again(context: Context, tx: Transaction, claimed: HandOff) -> None:
     if there.sha256 and there.archived_at and archived.forget(tx, there.sha256):
         _remove(context, there.sha256)  # else what is there would be taken for what is brought
     outputs.note(tx, claimed.job_id, claimed.output_index, {"archived_at": None})
-    hand_offs.refetch(tx, claimed.job_id, claimed.output_index)
+    if not hand_offs.refetch(tx, claimed.job_id, claimed.output_index):
+        # Nothing where it is under way. A job that ended before there was an archive was never owed to it.
+        hand_offs.owe(tx, [owed_archive(claimed.job_id, claimed.output_index, tx.now)])
 
 
 def _output(tx: Transaction, claimed: HandOff) -> Output:

@@ -5,6 +5,7 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+from sqlalchemy import delete, update
 
 from orchestrator.archive.folder import FolderArchive
 from orchestrator.core.effects import owed_outputs
@@ -12,7 +13,7 @@ from orchestrator.core.job import HandOffState, OutputSeen
 from orchestrator.core.routes import ARCHIVE, Route
 from orchestrator.engine.replay import replay_hand_off
 from orchestrator.errors import ContentDamaged, DestinationError
-from orchestrator.store import destinations, hand_offs, outputs
+from orchestrator.store import destinations, hand_offs, outputs, schema
 from tests.integration.engine.harness import Engine, NewEngine, completed
 from tests.sandbox.harness import Sandbox
 
@@ -145,3 +146,19 @@ def test_a_person_can_have_a_damaged_copy_mended_although_nobody_else_wants_it(e
     engine.hand_off_all()
     assert [file.read_bytes() for file in engine.archived_files()] == [whole]
     assert engine.archiving(job_id)[0].state is DONE
+
+
+@pytest.mark.parametrize(("state", "as_new"), [(DEAD, False), (HandOffState.MISSING, False), (DONE, True)])
+def test_what_is_replayed_of_a_job_from_before_there_was_an_archive_is_fetched(
+    engine: Engine, state: HandOffState, as_new: bool
+) -> None:
+    job_id = completed(engine)
+    (owed,) = engine.owed(job_id)
+    with engine.store.write() as tx:  # as an upgrade leaves it: only what is owed is owed to the archive
+        tx.execute(delete(schema.hand_offs).where(schema.hand_offs.c.destination == ARCHIVE))
+        one = schema.hand_offs.c.id == owed.id
+        tx.execute(update(schema.hand_offs).where(one).values(state=state, due_at=None))
+    replay_hand_off(engine.context, owed.id, as_new=as_new)
+    engine.hand_off_all()
+    assert engine.states(job_id) == [DONE]
+    assert len(engine.files()) == 1
