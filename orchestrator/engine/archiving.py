@@ -38,7 +38,7 @@ def archive_output(
             # Asked for an index that does not exist, several providers send output 0 (contract 1.4).
             raise ContentDuplicate(f"output {output.index} is byte for byte an earlier one: there is none")
         reach(FaultPoint.ARCHIVING_STAGED)
-        _make_room(context, sha256)
+        _make_room(context, lease, sha256)
         with context.store.write(durable=False) as tx:
             archived.want(tx, sha256, fetched.bytes)
         lease.renew()
@@ -49,13 +49,13 @@ def archive_output(
     return Delivered(f"archive:{kept.sha256}", kept.bytes, kept.sha256), facts
 
 
-def _make_room(context: Context, sha256: str) -> None:
+def _make_room(context: Context, lease: Lease, sha256: str) -> None:
     """Remove what is there under this hash if it is damaged: else it would pass for what is brought."""
     if context.archive.has(sha256) is None:
         return
     try:
         for _ in context.archive.read(sha256):
-            pass
+            lease.keep()  # it may be as large as what was fetched
     except ContentDamaged:
         with context.store.write() as tx:
             archived.forget(tx, sha256)

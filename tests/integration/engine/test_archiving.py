@@ -1,11 +1,12 @@
 """Bringing outputs into the archive: whole or not at all, from the gateway once; and what comes if not."""
 
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 
 from orchestrator import fault_points
-from orchestrator.archive.folder import FolderKeeping
+from orchestrator.archive.folder import FolderArchive, FolderKeeping
 from orchestrator.core.effects import owed_outputs
 from orchestrator.core.job import Blame, HandOffState, OutputSeen
 from orchestrator.core.routes import ARCHIVE, Route
@@ -334,3 +335,28 @@ def test_who_was_told_before_an_output_came_after_all_is_told_anew(new_engine: N
     replay_hand_off(engine.context, engine.archiving(job_id)[0].id)
     engine.hand_off_all()
     assert list(engine.files_of("told")) == [f"{job_id}.completed.json", f"{job_id}.output_missing-0.json"]
+
+
+def test_an_attempt_keeps_its_lease_while_it_reads_what_the_archive_has_already(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[object] = []
+    whole = FolderArchive.read
+
+    def slow(archive: FolderArchive, sha256: str) -> Generator[bytes, None, None]:
+        for _ in range(5):
+            engine.later(LEASE / 3)
+            yield b""
+        with engine.store.write() as tx:
+            taken.append(hand_offs.claim_due(tx, worker=engine.context.worker, lease=LEASE))
+        yield from whole(archive, sha256)
+
+    job_id = completed(engine)
+    engine.hand_off_all()
+    replay_hand_off(engine.context, engine.archiving(job_id)[0].id, as_new=True)
+    engine.context.clock = lambda: engine.now
+    with monkeypatch.context() as patched:
+        patched.setattr(FolderArchive, "read", slow)
+        engine.archive()
+    assert taken == [None]
+    assert [one.state for one in engine.archiving(job_id)] == [DONE]
