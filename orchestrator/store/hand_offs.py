@@ -111,10 +111,12 @@ def announce_outputs(tx: Transaction, job_id: str, *, news: bool) -> int:
     `news`: an output is there that never was. Who was told before, when it was lacking, is told anew. Returns
     how many are told.
     """
+    links = and_(hand_offs.c.job_id == job_id, hand_offs.c.outcome == Outcome.COMPLETED)
+    # Of two outputs that end at once, the one that comes second here sees that the first has ended.
+    tx.execute(select(hand_offs.c.id).where(links).order_by(hand_offs.c.id).with_for_update(key_share=True))
     archive = [one for one in of_job(tx, job_id) if one.kind is HandOffKind.ARCHIVE]
     if any(one.state is HandOffState.OWED for one in archive):
         return 0
-    links = and_(hand_offs.c.job_id == job_id, hand_offs.c.outcome == Outcome.COMPLETED)
     if not any(one.state is HandOffState.DONE for one in archive):
         waits = and_(links, hand_offs.c.state == HandOffState.OWED)
         tx.execute(update(hand_offs).where(waits).values(state=HandOffState.MISSING, due_at=None))

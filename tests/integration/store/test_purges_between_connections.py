@@ -5,9 +5,10 @@ import pytest
 from orchestrator.core.job import OutputSeen
 from orchestrator.core.lifecycle import State
 from orchestrator.core.routes import Route
-from orchestrator.store import archived, jobs, outputs
-from orchestrator.store.database import Store
-from tests.integration.store.rows import Clock, a_job, keep
+from orchestrator.store import archived, hand_offs, jobs, outputs, schema
+from orchestrator.store.database import Store, Transaction
+from tests.integration.store.rows import START, Clock, a_job, keep
+from tests.integration.store.test_ways_through_the_archive import DONE, OWED, begin, standing
 from tests.integration.store.together import Elsewhere, ended
 
 SHA = "ab" * 32
@@ -91,3 +92,23 @@ def test_two_that_submit_the_first_jobs_for_a_place_open_its_lane_once(
         jobs.add(tx, [a_job("job_a", state=State.ACCEPTED, destinations=(Route("newer"), Route("new")))])
         other = elsewhere.begin_and_wait_for_us(lambda: submit("job_b"))
     ended(other)
+
+
+def test_of_two_outputs_that_come_into_the_archive_at_once_one_tells_of_both(
+    store: Store, elsewhere: Elsewhere
+) -> None:
+    def arrives(tx: Transaction, index: int) -> int:
+        key = schema.hand_offs.c.key == f"job_1/{index}/archive"
+        tx.execute(schema.hand_offs.update().where(key).values(state=DONE, due_at=None))
+        return hand_offs.announce_outputs(tx, "job_1", news=True)
+
+    def second() -> int:
+        with store.write() as tx:
+            return arrives(tx, 1)
+
+    begin(store, 0, 1)
+    with store.write() as tx:
+        assert arrives(tx, 0) == 0, "the other is on its way"
+        other = elsewhere.begin_and_wait_for_us(second)
+    assert ended(other) == 1
+    assert standing(store)["completed/hook"] == (OWED, START)
