@@ -80,6 +80,8 @@ def kept(tx: Transaction, claimed: HandOff, facts: dict[str, Any]) -> list[Follo
 def given_up(tx: Transaction, claimed: HandOff, error: OrchestratorError, *, gone: bool) -> list[FollowUp]:
     """A completed job whose output cannot be had: an outcome of its own, handed off as such."""
     assert claimed.output_index is not None
+    if _output(tx, claimed).archived_at is not None:
+        return _go_on(tx, claimed)  # a person had it fetched anew: what the archive has stays
     unknown = {"missing": gone, "bytes": None, "sha256": None}  # as if it had never been there
     outputs.note(tx, claimed.job_id, claimed.output_index, unknown)
     hand_offs.give_up(tx, claimed.job_id, claimed.output_index, error.message)

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, func, or_, s
 from orchestrator.core.effects import owed_outcome
 from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Job, Owed
 from orchestrator.core.routes import Outcome, lane_of
-from orchestrator.store import due
+from orchestrator.store import due, outputs
 from orchestrator.store.database import Transaction
 from orchestrator.store.due import Turns, Waiting
 from orchestrator.store.schema import HAND_OFFS_DUE, hand_offs, jobs, lanes
@@ -117,7 +117,9 @@ def announce_outputs(tx: Transaction, job_id: str, *, news: bool) -> int:
     archive = [one for one in of_job(tx, job_id) if one.kind is HandOffKind.ARCHIVE]
     if any(one.state is HandOffState.OWED for one in archive):
         return 0
-    if not any(one.state is HandOffState.DONE for one in archive):
+    # An output that could not be fetched anew is there as it was.
+    there = {one.index for one in outputs.of_job(tx, job_id) if one.archived_at is not None}
+    if not any(one.state is HandOffState.DONE or one.output_index in there for one in archive):
         waits = and_(links, hand_offs.c.state == HandOffState.OWED)
         tx.execute(update(hand_offs).where(waits).values(state=HandOffState.MISSING, due_at=None))
         return 0

@@ -10,10 +10,11 @@ from orchestrator.archive.folder import FolderArchive, FolderKeeping
 from orchestrator.core.effects import owed_outputs
 from orchestrator.core.job import Blame, HandOffState, OutputSeen
 from orchestrator.core.routes import ARCHIVE, Route
+from orchestrator.engine import archiving
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.lease import LEASE
 from orchestrator.engine.replay import replay_hand_off
-from orchestrator.errors import NotAllowed
+from orchestrator.errors import NEVER, ContentError, NotAllowed
 from orchestrator.fault_points import FaultPoint
 from orchestrator.store import hand_offs, outputs, workers
 from orchestrator.store.attempts import Result
@@ -360,3 +361,25 @@ def test_an_attempt_keeps_its_lease_while_it_reads_what_the_archive_has_already(
         engine.archive()
     assert taken == [None]
     assert [one.state for one in engine.archiving(job_id)] == [DONE]
+
+
+def test_what_the_archive_has_stays_where_it_cannot_be_fetched_anew(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise ContentError("the gateway has it no longer", retry=NEVER)
+
+    job_id = completed(engine)
+    engine.hand_off_all()
+    before = engine.outputs(job_id)
+    (owed,) = engine.owed(job_id)
+    replay_hand_off(engine.context, engine.archiving(job_id)[0].id, as_new=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(archiving, "fetch", refused)
+        engine.archive()
+    assert [one.state for one in engine.archiving(job_id)] == [DEAD]
+    assert engine.outputs(job_id) == before
+    replay_hand_off(engine.context, owed.id, as_new=True)
+    engine.hand_off_all()
+    assert engine.states(job_id) == [DONE]
+    assert [one.outcome for one in engine.owed(job_id)] == [None], "nobody is told that it is lacking"
