@@ -56,15 +56,14 @@ def purge_jobs(context: Context, wanted: Wanted, *, parts: int = PARTS) -> int:
 
 def remove_unused(context: Context) -> int:
     """Remove content that no output is of any more. Returns how much. Raises DestinationError."""
-    removed, tried = 0, set[str]()
+    removed, after = 0, ""
     while True:
         with context.store.read() as tx:
-            found = [one for one in archived.unused(tx, limit=AT_ONCE) if one not in tried]
+            found = archived.unused(tx, limit=AT_ONCE, after=after)
         if not found:
             return removed
-        tried.update(found)
-        for sha256 in found:
-            removed += _remove(context, sha256)
+        for after in found:
+            removed += _remove(context, after)
 
 
 def _remove(context: Context, sha256: str) -> bool:

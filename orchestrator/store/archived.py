@@ -27,12 +27,15 @@ def confirm(tx: Transaction, sha256: str) -> bool:
     return tx.execute(update(archived).where(guard).values(wanted_at=tx.now)).rowcount == 1
 
 
-def unused(tx: Transaction, *, limit: int) -> list[str]:
-    """Content that no output is of any more, and that nobody is about to keep."""
+def unused(tx: Transaction, *, limit: int, after: str = "") -> list[str]:
+    """Content that no output is of any more, and that nobody is about to keep.
+
+    `after`, a hash, goes on where an earlier call ended: what is in use is gone through once.
+    """
     used = exists().where(outputs.c.sha256 == archived.c.sha256, ARCHIVED)
     old = archived.c.wanted_at < tx.now - IN_USE
-    query = select(archived.c.sha256).where(old, ~used).order_by(archived.c.sha256).limit(limit)
-    return [row.sha256 for row in tx.execute(query)]
+    query = select(archived.c.sha256).where(archived.c.sha256 > after, old, ~used)
+    return [row.sha256 for row in tx.execute(query.order_by(archived.c.sha256).limit(limit))]
 
 
 def forget(tx: Transaction, sha256: str) -> bool:

@@ -162,3 +162,16 @@ def test_what_attempts_at_the_archive_left_behind_is_tidied_up(engine: Engine) -
     engine.now = wiring.wall_clock() + 2 * DAY  # files have the time of this machine
     assert purge.tidy(engine.context, older_than=DAY) == 1
     left.discard()
+
+
+def test_content_is_gone_through_part_by_part_to_its_end(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = delivered(engine)
+    with engine.store.write() as tx:
+        for first in "059af":
+            archived.want(tx, first * 64, 1)  # an attempt that died before it put it there
+    engine.later(2 * archived.IN_USE)
+    monkeypatch.setattr(purge, "AT_ONCE", 2)
+    assert purge.remove_unused(engine.context) == 5
+    assert [file.name for file in engine.archived_files()] == [engine.outputs(used)[0].sha256]
