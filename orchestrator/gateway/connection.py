@@ -18,11 +18,13 @@ from functools import cache
 import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
+from httpx_aiohttp.transport import AiohttpResponseStream
 
 from orchestrator.errors import BadAnswer, GatewayError, NoAnswer, Unreachable
 from orchestrator.gateway.account import Account
 
 ANSWER_LIMIT = 2 * 1024 * 1024  # bytes of a JSON answer about one job, which takes a few thousand
+READ = 256 * 1024  # bytes that are taken from a connection at once
 LIST_LIMIT = 8 * 1024 * 1024  # of a list: 100 jobs, each with up to ten webhook attempts, maybe long prompts
 
 # What an HTTP call may raise: httpx's own, and what its aiohttp transport lets through.
@@ -39,7 +41,7 @@ class Timeouts:
     read: float = 30.0  # for the next bytes of an answer that is not a create's
     total_create: float = 120.0  # for the whole of a create: providers are asked one after the other
     total_look: float = 30.0  # for the whole of any other JSON answer
-    content_chunk: float = 60.0  # for the next 256 KiB of an output
+    content_chunk: float = 60.0  # for the next 128 KiB of an output, or its end
     snapshot: float = 15.0  # for connecting to a WebSocket and its first frame
 
 
@@ -61,7 +63,7 @@ def pooled_client(account: Account, timeouts: Timeouts, connections: int) -> htt
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
     return httpx.AsyncClient(
-        transport=AiohttpTransport(client=session, verify=tls(), trust_env=False),
+        transport=_LargeReads(client=session, verify=tls(), trust_env=False),
         base_url=account.base_url,
         headers=_headers(account),
         # No limit on the wait for a connection: it would read as a gateway that cannot be reached.
@@ -69,6 +71,16 @@ def pooled_client(account: Account, timeouts: Timeouts, connections: int) -> htt
         follow_redirects=False,
         trust_env=False,
     )
+
+
+class _LargeReads(AiohttpTransport):
+    """Takes what has come, up to READ bytes; by itself it takes 16 KiB at once, and an output in thousands."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await super().handle_async_request(request)
+        assert isinstance(response.stream, AiohttpResponseStream)
+        response.stream.CHUNK_SIZE = READ
+        return response
 
 
 def fresh_client(account: Account, timeouts: Timeouts) -> httpx.AsyncClient:

@@ -15,7 +15,7 @@ from orchestrator.gateway.account import Account
 from orchestrator.gateway.connection import Timeouts
 from orchestrator.gateway.error_answers import ErrorAnswer, explain
 
-CHUNK = 256 * 1024  # bytes; small reads are joined up to this
+CHUNK = 128 * 1024  # bytes; smaller reads are joined up to this
 
 # There is nothing to fetch, and asking again seldom changes it.
 MISSING = {(502, "missing_video_uri"), (404, "video_deleted")}
@@ -40,7 +40,7 @@ class Content:
     _chunk_timeout: float = field(repr=False)
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The bytes, once, in pieces of about 256 KiB. Raises ContentError when they stop coming."""
+        """The bytes, once, in pieces of 128 to 384 KiB. Raises ContentError when they stop coming."""
         parts = self._response.aiter_raw()
         more = True
         while more:
@@ -53,6 +53,8 @@ class Content:
         with content_errors("the content stopped coming"):
             async with asyncio.timeout(self._chunk_timeout):
                 async for part in parts:
+                    if not joined and len(part) >= CHUNK:
+                        return part, True
                     joined += part
                     if len(joined) >= CHUNK:
                         return bytes(joined), True
