@@ -9,6 +9,7 @@ from orchestrator.archive import Keeping
 from orchestrator.core.job import Job, Output
 from orchestrator.core.mp4 import BoxWalk, Mp4Error
 from orchestrator.engine.context import Context
+from orchestrator.engine.http_loop import Ahead
 from orchestrator.engine.lease import Lease
 from orchestrator.errors import NEVER, ContentError
 from orchestrator.gateway.content import Content
@@ -43,23 +44,28 @@ def _copy(context: Context, lease: Lease, content: Content, keeping: Keeping) ->
     walk = BoxWalk() if content.mime_type == "video/mp4" else None
     count = 0
     try:
-        for chunk in context.http.each(content.chunks()):
-            count += len(chunk)
-            if count > context.settings.output_max_bytes:
-                raise ContentError(
-                    f"the content is larger than {context.settings.output_max_bytes} bytes",
-                    hint="raise ORCHESTRATOR_OUTPUT_MAX_BYTES and replay the hand-off",
-                    retry=NEVER,
-                )
-            if walk is not None:
-                walk.feed(chunk)
-            keeping.write(chunk)
-            lease.keep()
+        with context.http.closing(Ahead(content.chunks())) as chunks:
+            for chunk in chunks:
+                count += len(chunk)
+                _check_limit(count, context.settings.output_max_bytes)
+                if walk is not None:
+                    walk.feed(chunk)
+                keeping.write(chunk)
+                lease.keep()
         if walk is not None and count:
             walk.finish()
     except Mp4Error as error:
         raise ContentError(f"the content is no whole MP4: {error}", hint="it is fetched again") from error
     return count
+
+
+def _check_limit(count: int, most: int) -> None:
+    if count > most:
+        raise ContentError(
+            f"the content is larger than {most} bytes",
+            hint="raise ORCHESTRATOR_OUTPUT_MAX_BYTES and replay the hand-off",
+            retry=NEVER,
+        )
 
 
 def _check_count(count: int, content: Content, output: Output) -> None:

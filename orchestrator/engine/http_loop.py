@@ -7,11 +7,40 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import AbstractAsyncContextManager, contextmanager
-from typing import Any, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from orchestrator.errors import Stopping
 
 T = TypeVar("T")
+
+
+class Ahead(Generic[T]):
+    """What comes out of a stream; the next item is on its way while somebody works on the one before."""
+
+    def __init__(self, stream: AsyncGenerator[T, None]) -> None:
+        self._stream = stream
+        self._coming: asyncio.Task[T | None] | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        item = await (self._coming or self._ask())
+        if item is None:
+            raise StopAsyncIteration
+        self._ask()
+        return item
+
+    def _ask(self) -> asyncio.Task[T | None]:
+        self._coming = asyncio.create_task(_next(self._stream))
+        return self._coming
+
+    async def aclose(self) -> None:
+        """End what is on its way, and the stream."""
+        if self._coming is not None:
+            self._coming.cancel()
+            await asyncio.gather(self._coming, return_exceptions=True)  # what runs cannot be closed
+        await self._stream.aclose()
 
 
 class HttpLoop:
@@ -64,7 +93,7 @@ class HttpLoop:
             yield item
 
     @contextmanager
-    def closing(self, stream: AsyncGenerator[T, None]) -> Iterator[Iterator[T]]:
+    def closing(self, stream: AsyncGenerator[T, None] | Ahead[T]) -> Iterator[Iterator[T]]:
         """The same, and the stream is over however this is left."""
         try:
             yield self.each(stream)

@@ -74,7 +74,7 @@ def pooled_client(account: Account, timeouts: Timeouts, connections: int) -> htt
 
 
 class _LargeReads(AiohttpTransport):
-    """Takes what has come, up to READ bytes; by itself it takes 16 KiB at once, and an output in thousands."""
+    """Takes what has come, up to READ bytes; by itself it takes 16 KiB, so an output by the thousands."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         response = await super().handle_async_request(request)

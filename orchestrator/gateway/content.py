@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -39,7 +39,7 @@ class Content:
     _response: httpx.Response = field(repr=False)
     _chunk_timeout: float = field(repr=False)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The bytes, once, in pieces of 128 to 384 KiB. Raises ContentError when they stop coming."""
         parts = self._response.aiter_raw()
         more = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -160,7 +160,7 @@ class PretendContent:
     _body: bytes
     _chance: Chance
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The bytes; raises ContentError when they stop coming. A cut may also go unsaid."""
         half, quarter = len(self._body) // 2, len(self._body) // 4
         yield self._body[:half]
