@@ -53,12 +53,14 @@ class Archive(Protocol):
         """What is there under this hash, by its size alone: it is not read."""
         ...
 
-    def read(self, sha256: str, start: int = 0, end: int | None = None) -> Generator[bytes, None, None]:
+    def read(
+        self, sha256: str, start: int = 0, end: int | None = None, *, verify: bool = True
+    ) -> Generator[bytes, None, None]:
         """The bytes from `start` up to, not including, `end`, in pieces of at most a MiB.
 
         Read from beginning to end it is hashed on the way: after the last piece ContentDamaged is raised if
         it is not what was kept. Raises ContentDamaged at once where it is gone, or ends before `start` or
-        `end`. Whoever stops reading early closes it.
+        `end`. Whoever stops reading early closes it. Without `verify` nothing is hashed: whoever reads does.
         """
         ...
 

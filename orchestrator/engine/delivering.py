@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from typing import NoReturn
 
 from orchestrator.core.job import HandOff, HandOffKind, Job, Output
 from orchestrator.engine import parcels
@@ -34,8 +35,8 @@ def _deliver_output(context: Context, sink: Sink, claimed: HandOff, job: Job, ou
     if not output.sha256 or not output.archived_at:
         raise ContentDamaged("the archive does not have this output", hint="it is fetched from the gateway")
     parcel = parcels.of_output(job, claimed, output)
-    chunks = _from_archive(context, output.sha256)
-    delivered = _bring(Lease(context, claimed), sink, parcel, claimed, chunks)
+    chunks = _from_archive(context, output.sha256, verify=False)  # who stages them hashes them
+    delivered = _bring(context, sink, parcel, claimed, chunks, sha256=output.sha256)
     if delivered.sha256 != output.sha256:
         raise DestinationError(
             f"something else is at {delivered.location} already",
@@ -45,10 +46,10 @@ def _deliver_output(context: Context, sink: Sink, claimed: HandOff, job: Job, ou
     return delivered
 
 
-def _from_archive(context: Context, sha256: str) -> Iterator[bytes]:
+def _from_archive(context: Context, sha256: str, *, verify: bool) -> Iterator[bytes]:
     """What the archive has; its failures are none of the destination's."""
     try:
-        yield from context.archive.read(sha256)
+        yield from context.archive.read(sha256, verify=verify)
     except DestinationError as error:
         message = f"the archive could not be read: {error.message}"
         raise ContentError(message, hint=error.hint, retry=error.retry) from error
@@ -64,10 +65,19 @@ def _deliver_outcome(
     told = document(job, claimed, siblings, others, timeline=timeline, links=links)
     body = json.dumps(told, indent=2 if sink.takes_files else None, ensure_ascii=False).encode()
     parcel = parcels.of_outcome(job, claimed, as_file=sink.takes_files)
-    return _bring(Lease(context, claimed), sink, parcel, claimed, [body])
+    return _bring(context, sink, parcel, claimed, [body])
 
 
-def _bring(lease: Lease, sink: Sink, parcel: Parcel, claimed: HandOff, chunks: Iterable[bytes]) -> Delivered:
+def _bring(
+    context: Context,
+    sink: Sink,
+    parcel: Parcel,
+    claimed: HandOff,
+    chunks: Iterable[bytes],
+    *,
+    sha256: str | None = None,
+) -> Delivered:
+    lease = Lease(context, claimed)
     if claimed.fence > 1 and (there := sink.find(parcel)) is not None:
         return there  # an attempt published it that did not live to say so
     staging = sink.stage(parcel, claimed.fence)
@@ -75,8 +85,20 @@ def _bring(lease: Lease, sink: Sink, parcel: Parcel, claimed: HandOff, chunks: I
         for chunk in chunks:
             staging.write(chunk)
             lease.keep()
+        if sha256 is not None and staging.sha256() != sha256:
+            _tell_who_is_wrong(context, lease, sha256)
         reach(FaultPoint.DELIVERING_STAGED)
         lease.keep()
         return staging.publish()
     finally:
         staging.discard()
+
+
+def _tell_who_is_wrong(context: Context, lease: Lease, sha256: str) -> NoReturn:
+    """Other bytes were staged than were kept. The archive's copy is given up only where it is damaged."""
+    for _ in _from_archive(context, sha256, verify=True):
+        lease.keep()
+    raise DestinationError(
+        "it staged other bytes than the archive has",
+        hint="if this comes again, the destination's kind has a bug: report it to whoever made it",
+    )

@@ -189,6 +189,8 @@ def revive(tx: Transaction, hand_off_id: int, *, as_new: bool = False) -> bool:
 def withdraw(tx: Transaction, job_id: str) -> int:
     """Take back what is still owed for a job: its caller cancelled."""
     guard = and_(hand_offs.c.job_id == job_id, hand_offs.c.state == HandOffState.OWED)
+    # In the order in which an output that came into the archive holds them: its own way there comes first.
+    tx.execute(select(hand_offs.c.id).where(guard).order_by(hand_offs.c.id).with_for_update(key_share=True))
     gone = {"state": HandOffState.WITHDRAWN, "due_at": None, "fence": hand_offs.c.fence + 1}
     return tx.execute(update(hand_offs).where(guard).values(**gone)).rowcount
 

@@ -242,6 +242,7 @@ class ArchiveConformance:
             got.extend(reading)
         assert sum(map(len, got)) == len(content), "told after the last piece"
         assert raised.value.hint
+        assert len(b"".join(archive.read(kept.sha256, verify=False))) == len(content), "whoever asks checks"
 
     @pytest.mark.parametrize(
         "content", [LARGE[:-1], LARGE[:MIB], b"", LARGE + b"x"], ids=["cut", "short", "empty", "long"]

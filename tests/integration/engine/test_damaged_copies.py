@@ -13,6 +13,8 @@ from orchestrator.core.job import HandOffState, OutputSeen
 from orchestrator.core.routes import ARCHIVE, Route
 from orchestrator.engine.replay import replay_hand_off
 from orchestrator.errors import ContentDamaged, DestinationError
+from orchestrator.sinks import Parcel
+from orchestrator.sinks.folder import FolderSink, FolderStaging
 from orchestrator.store import destinations, hand_offs, outputs, schema
 from tests.integration.engine.harness import Engine, NewEngine, completed
 from tests.sandbox.harness import Sandbox
@@ -81,7 +83,7 @@ def test_who_was_told_is_told_anew_once_an_output_that_was_lacking_is_there(new_
 def test_a_copy_that_is_damaged_each_time_is_given_up_after_all_attempts(
     new_engine: NewEngine, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def damaged(*_: Any) -> Generator[bytes, None, None]:
+    def damaged(*_: Any, **__: Any) -> Generator[bytes, None, None]:
         yield b"something else"
         raise ContentDamaged("damaged")
 
@@ -120,7 +122,7 @@ def test_a_copy_that_is_damaged_and_cannot_be_removed_is_tried_again_later(
 def test_an_archive_that_cannot_be_read_is_not_counted_against_the_destination(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*_: Any) -> Generator[bytes, None, None]:
+    def away(*_: Any, **__: Any) -> Generator[bytes, None, None]:
         raise DestinationError("it is not mounted")
         yield b""
 
@@ -162,3 +164,26 @@ def test_what_is_replayed_of_a_job_from_before_there_was_an_archive_is_fetched(
     engine.hand_off_all()
     assert engine.states(job_id) == [DONE]
     assert len(engine.files()) == 1
+
+
+class MistakenSink(FolderSink):
+    """Tells the hash of something else than was written."""
+
+    def stage(self, parcel: Parcel, attempt: int) -> FolderStaging:
+        staging = super().stage(parcel, attempt)
+        staging.sha256 = lambda: "0" * 64  # type: ignore[method-assign]
+        return staging
+
+
+def test_a_destination_that_hashes_wrongly_costs_the_archive_nothing(
+    engine: Engine, sandbox: Sandbox
+) -> None:
+    engine.sinks = engine.sinks | {"mistaken": MistakenSink(engine.folder.parent / "mistaken")}
+    job_id = completed(engine, destinations=("mistaken",))
+    kept = engine.archive() and engine.archived_files()
+    engine.hand_off()
+    (one,) = engine.owed(job_id)
+    assert (one.state, one.due_at) == (OWED, engine.now + 5.0)
+    assert "staged other bytes than the archive has" in (one.last_error or "")
+    assert engine.archived_files() == kept
+    assert content_gets(sandbox) == 1
