@@ -47,6 +47,7 @@ class Ending:
 
     def _missing(self) -> Iterator[str]:
         """What ended without reaching its destinations."""
+        yield from self._gone()
         there = {name: self._at(name) for name in self.mirror.owing.sinks}
         for job in self.mirror.jobs.values():
             if job["cancel_requested_at"] is None and job["state"] in SETTLED:
@@ -58,6 +59,14 @@ class Ending:
                 for kept in json.loads(job["destinations"]):
                     route = read_route(kept)
                     yield from self._lacks(job, route, there[route.destination], lost)
+
+    def _gone(self) -> Iterator[str]:
+        """What the archive does not have although nothing befell it there."""
+        archive = self.mirror.owing.archive
+        for output in self.mirror.owing.outputs.values():
+            lost = output["sha256"] not in archive.lacking and not archive.sound(output["sha256"])
+            if output["archived_at"] is not None and lost:
+                yield f"output {output['index']} of {output['job_id']} is in the archive no more"
 
     def _at(self, sink: str) -> dict[tuple[str, int | str | None], tuple[int, str]]:
         """What is there by job and output or outcome: the latest generation of each, and its name."""

@@ -32,10 +32,10 @@ class Chance:
     clock: Callable[[], float]
     trace: Trace
 
-    def happens(self, fault: Fault) -> bool:
-        """Whether it does; never once everything has healed."""
+    def happens(self, fault: Fault, *, late: bool = False) -> bool:
+        """Whether it does; never once everything has healed, unless it may be `late`."""
         rate = self.scenario.rates.get(fault)
-        if rate is None or self.healed or self.random.random() >= rate:
+        if rate is None or (self.healed and not late) or self.random.random() >= rate:
             return False
         self.trace("fault", fault)
         return True

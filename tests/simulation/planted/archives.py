@@ -1,6 +1,6 @@
 """Bugs about the archive, and about what is handed on from it."""
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any
@@ -14,7 +14,6 @@ from orchestrator.engine import archiving, delivering, hand_off
 from orchestrator.engine.context import Context
 from orchestrator.engine.fetching import fetch
 from orchestrator.engine.lease import Lease
-from orchestrator.errors import ContentDamaged
 from orchestrator.simulation.invariants import Invariant
 from orchestrator.sinks import Delivered, Parcel, Sink
 from orchestrator.store import attempts, due, hand_offs, schema
@@ -79,26 +78,26 @@ def told_anew_without_news() -> AbstractContextManager[object]:
 
 
 def damage_delivered() -> AbstractContextManager[object]:
-    """What the archive says after the last piece is not listened to."""
+    """Nobody compares what was staged with what was kept."""
     real = delivering._bring
 
-    def heedless(chunks: Iterable[bytes]) -> Generator[bytes, None, None]:
-        try:
-            yield from chunks
-        except ContentDamaged:
-            return
-
     def bring(
-        lease: Lease, sink: Sink, parcel: Parcel, claimed: HandOff, chunks: Iterable[bytes]
+        context: Context, sink: Sink, parcel: Parcel, claimed: HandOff, chunks: Iterable[bytes], **_: object
     ) -> Delivered:
-        return real(lease, sink, parcel, claimed, heedless(chunks))
+        return real(context, sink, parcel, claimed, chunks)
 
     return patch.object(delivering, "_bring", bring)
 
 
-def damage_not_removed() -> AbstractContextManager[object]:
+@contextmanager
+def damage_not_removed() -> Iterator[None]:
     """A damaged copy stays, so that what is fetched again is taken to be there already."""
-    return patch.object(archiving, "_remove", lambda context, sha256: None)
+
+    def leave(*_: object) -> None:
+        return
+
+    with patch.object(archiving, "_remove", leave), patch.object(archiving, "_make_room", leave):
+        yield
 
 
 def damage_forgets_attempts() -> AbstractContextManager[object]:
