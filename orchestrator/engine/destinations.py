@@ -73,7 +73,7 @@ def failed(tx: Transaction, claimed: HandOff, error: OrchestratorError) -> None:
     if isinstance(error, DestinationGone):
         if destinations.disable(tx, claimed.destination, error.message):
             tx.after_commit.append(lambda: log(Event.DESTINATION_DISABLED, level=logging.ERROR, **facts))
-    elif destinations.failed(tx, claimed.destination, claimed.key, error.message):
+    elif destinations.failed(tx, claimed.destination, claimed.key, error.message, after=error.retry.after):
         tx.after_commit.append(lambda: log(Event.DESTINATION_SHUT, level=logging.ERROR, **facts))
 
 

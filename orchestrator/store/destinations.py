@@ -57,10 +57,11 @@ def try_if_still_shut(tx: Transaction, failing: Failing, key: str) -> bool:
     return tx.execute(update(destinations).where(*guard).values(**values)).rowcount == 1
 
 
-def failed(tx: Transaction, name: str, key: str, reason: str) -> bool:
+def failed(tx: Transaction, name: str, key: str, reason: str, *, after: float = 0.0) -> bool:
     """Count a failure: the fifth in a row shuts it, that of a try doubles the pause. Returns whether it shut.
 
-    Those of hand-offs that were already under way when it was shut lengthen nothing.
+    Those of hand-offs that were already under way when it was shut lengthen nothing. `after`: for how many
+    seconds it asked to be left alone.
     """
     first = {"name": name, "failures": 1, "pause": FIRST_PAUSE, "reason": reason}
     statement = tx.insert(destinations).values(**first)
@@ -70,7 +71,7 @@ def failed(tx: Transaction, name: str, key: str, reason: str) -> bool:
     shuts = row.shut_until is None and row.failures >= FAILURES_TO_OPEN
     if shuts or row.trying == key:
         pause = row.pause if shuts else min(2 * row.pause, LONGEST_PAUSE)
-        values = {"pause": pause, "shut_until": tx.now + pause, "trying": None}
+        values = {"pause": pause, "shut_until": tx.now + max(pause, after), "trying": None}
         tx.execute(update(destinations).where(destinations.c.name == name).values(**values))
     return shuts
 

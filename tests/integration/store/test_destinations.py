@@ -132,3 +132,19 @@ def test_failures_that_are_counted_at_once_are_all_counted(store: Store, elsewhe
     assert [shut for one in counting for shut in ended(one)].count(True) == 1, "one of them shut it"
     with store.read() as tx:
         assert shut(tx).failures == 20
+
+
+def test_one_that_asked_to_be_left_alone_for_longer_is_shut_for_as_long(store: Store, clock: Clock) -> None:
+    fail(store, FAILURES_TO_OPEN - 1)
+    with store.write() as tx:
+        assert destinations.failed(tx, "bucket", "k", "too much to do", after=3_600)
+    clock.now += 3_599
+    assert left_out(store) == {"bucket"}
+    clock.now += 1
+    assert try_it(store, "k")
+    with store.write() as tx:
+        assert not destinations.failed(tx, "bucket", "k", "still too much", after=3_600)
+    clock.now += 2 * FIRST_PAUSE
+    assert left_out(store) == {"bucket"}
+    clock.now += 3_600 - 2 * FIRST_PAUSE
+    assert left_out(store) == set()
