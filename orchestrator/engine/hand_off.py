@@ -13,6 +13,7 @@ from orchestrator.engine.delivering import deliver
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.lease import LEASE
 from orchestrator.errors import (
+    NEVER,
     ContentDamaged,
     ContentDuplicate,
     ContentError,
@@ -43,6 +44,7 @@ def hand_off(context: Context) -> list[FollowUp] | None:
             claimed = claim.take(tx, lease=LEASE)
             if claimed is None:
                 return None
+            attempts.note_if_lost(tx, claimed)
             job = jobs.get(tx, claimed.job_id)
             siblings = outputs.of_job(tx, claimed.job_id)
         assert job is not None  # a foreign key holds it
@@ -52,6 +54,8 @@ def hand_off(context: Context) -> list[FollowUp] | None:
 
 def _hand_off(context: Context, claimed: HandOff, job: Job, siblings: list[Output]) -> list[FollowUp]:
     reach(FaultPoint.HAND_OFF_CLAIMED)
+    if claimed.attempts > context.settings.hand_off_attempts:
+        return _failed(context, claimed, _spent(claimed))
     try:
         delivered, facts = _attempt(context, claimed, job, siblings)
         reach(FaultPoint.HAND_OFF_PUBLISHED)
@@ -74,6 +78,13 @@ def _hand_off(context: Context, claimed: HandOff, job: Job, siblings: list[Outpu
         return _failed(context, claimed, broke)
     reach(FaultPoint.HAND_OFF_COMMITTED)
     return follow_ups
+
+
+def _spent(claimed: HandOff) -> OrchestratorError:
+    """Whoever made the last of all attempts did not live to give it up; one more may kill once more."""
+    kind = ContentError if claimed.kind is HandOffKind.ARCHIVE else DestinationError
+    hint = "see why processes die at it, in the system's log (out of memory?); then replay it"
+    return kind("no attempt is left, and the last one never ended", hint=hint, retry=NEVER)
 
 
 def _attempt(

@@ -58,7 +58,7 @@ def _purged(context: Context) -> dict[str, int]:
     if settings.retain_jobs_days:
         gone["jobs"] = purge.purge_jobs(context, Wanted(settings.retain_jobs_days * DAY), parts=ROUNDS)
     with suppress(DestinationError):  # whoever brings something there says what is wrong with it
-        gone["content"] = purge.remove_unused(context)
+        gone["content"] = purge.remove_unused(context, parts=ROUNDS)
     return gone
 
 

@@ -54,16 +54,17 @@ def purge_jobs(context: Context, wanted: Wanted, *, parts: int = PARTS) -> int:
     )
 
 
-def remove_unused(context: Context) -> int:
+def remove_unused(context: Context, *, parts: int = PARTS) -> int:
     """Remove content that no output is of any more. Returns how much. Raises DestinationError."""
     removed, after = 0, ""
-    while True:
+    for _ in range(parts):
         with context.store.read() as tx:
             found = archived.unused(tx, limit=AT_ONCE, after=after)
         if not found:
-            return removed
+            break
         for after in found:
             removed += _remove(context, after)
+    return removed
 
 
 def _remove(context: Context, sha256: str) -> bool:

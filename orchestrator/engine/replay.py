@@ -9,7 +9,7 @@ from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.receive import Receipt, take, take_again
 from orchestrator.errors import NotAllowed, NotFound
 from orchestrator.gateway.webhooks import parse
-from orchestrator.store import dead_letters, hand_offs, inbox
+from orchestrator.store import dead_letters, hand_offs, inbox, jobs
 from orchestrator.store.dead_letters import Matching
 from orchestrator.store.inbox import Rejection
 
@@ -51,6 +51,7 @@ def replay_hand_off(context: Context, hand_off_id: int, *, as_new: bool = False)
             raise NotFound(
                 f"there is no hand-off {hand_off_id}", hint="`orchestrator show JOB` lists those of a job"
             )
+        jobs.lock(tx, found.job_id)  # so that it is not purged in this moment
         if not hand_offs.revive(tx, hand_off_id, as_new=as_new):
             raise NotAllowed(f"hand-off {hand_off_id} is {found.state}: {_why_not(found)}")
     return [FollowUp(Task.HAND_OFF)]
@@ -70,6 +71,7 @@ def replay_dead(
     while True:
         with context.store.write() as tx:
             some = dead_letters.latest(tx, tenant_id, which, limit=AT_ONCE, before=before)
+            jobs.hold(tx, sorted({one.job_id for one in some}))  # so that none is purged in this moment
             revived += sum(hand_offs.revive(tx, one.id, as_new=as_new) for one in some)
         if len(some) < AT_ONCE:
             return revived, [FollowUp(Task.HAND_OFF)] * bool(revived)

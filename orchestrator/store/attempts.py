@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -22,6 +22,7 @@ class Result(StrEnum):
     FAILED = "failed"  # it is tried again
     DEAD = "dead"  # given up: the last of all attempts, or one that no other can mend
     MISSING = "missing"  # there is no such output
+    LOST = "lost"  # nobody lived to say: its process was killed, or the database was away
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,16 @@ def add(tx: Transaction, claimed: HandOff, result: Result, *, began_at: float, *
         **answer,
     }
     tx.execute(tx.insert(attempts).values(**values))
+
+
+def note_if_lost(tx: Transaction, claimed: HandOff) -> None:
+    """Keep that the attempt before this one ended in nothing, if nobody has said how it ended."""
+    mine = (attempts.c.hand_off_id == claimed.id, attempts.c.number == claimed.attempts - 1)
+    # Numbers begin anew with each replay, and with it `created_at`.
+    told = select(attempts.c.id).where(*mine, attempts.c.ended_at >= claimed.created_at).limit(1)
+    if claimed.attempts > 1 and tx.execute(told).first() is None:
+        before = replace(claimed, attempts=claimed.attempts - 1)
+        add(tx, before, Result.LOST, began_at=tx.now, error="its process did not live to say how it ended")
 
 
 def of_job(tx: Transaction, job_id: str) -> list[Attempt]:

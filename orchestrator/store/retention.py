@@ -37,7 +37,8 @@ def purge_outputs(tx: Transaction, *, before: float, states: Collection[State]) 
     oldest = some.order_by(outputs.c.archived_at)  # as the index has them
     found = tx.execute(oldest.limit(PART)).all()
     for row in found:
-        one = and_(outputs.c.job_id == row.job_id, outputs.c.index == row.index)
+        # Asked again: what was replayed in between is owed.
+        one = and_(outputs.c.job_id == row.job_id, outputs.c.index == row.index, _old_outputs(before, states))
         tx.execute(update(outputs).where(one).values(archived_at=None, purged_at=tx.now))
     return len(found)
 
@@ -51,8 +52,9 @@ def count_jobs(tx: Transaction, *, before: float, states: Collection[State]) -> 
 def purge_jobs(tx: Transaction, *, before: float, states: Collection[State]) -> int:
     """Remove some jobs with everything that is kept about them. Returns how many."""
     old = select(jobs.c.id).where(_old_jobs(before, states)).order_by(jobs.c.accepted_at).limit(PART)
-    ids = [row.id for row in tx.execute(old)]
-    # Asked again: what was replayed in between is owed.
+    # Held, as whoever replays holds the job; and asked again, since what was replayed in between is owed.
+    held = select(jobs.c.id).where(jobs.c.id.in_(old)).order_by(jobs.c.id).with_for_update()
+    ids = [row.id for row in tx.execute(held)]
     return tx.execute(delete(jobs).where(jobs.c.id.in_(ids), _nothing_owed(jobs.c.id))).rowcount
 
 

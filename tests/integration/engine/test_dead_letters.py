@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 
 from orchestrator.core.job import HandOffState
+from orchestrator.core.routes import ARCHIVE
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.replay import replay_dead, replay_hand_off
 from orchestrator.errors import DestinationError, NotAllowed
 from orchestrator.sinks import Parcel
 from orchestrator.sinks.folder import FolderSink, FolderStaging
-from orchestrator.store import dead_letters
+from orchestrator.store import dead_letters, hand_offs
 from orchestrator.store.attempts import Result
 from orchestrator.store.dead_letters import ANY, Matching
 from orchestrator.store.schema import DEFAULT
@@ -148,3 +149,28 @@ def test_something_else_under_the_name_is_a_dead_letter_at_once_and_stays(engine
     engine.hand_off_all()
     assert engine.states(job_id) == [DONE]
     assert sorted(engine.files_of("calm")) == [f"{job_id}-0.again1.mp4", f"{job_id}-0.mp4"]
+
+
+@pytest.mark.parametrize("archiving", [True, False])
+def test_attempts_that_nobody_lives_to_end_are_kept_and_have_an_end(
+    new_engine: NewEngine, archiving: bool
+) -> None:
+    engine = new_engine(hand_off_attempts=2)
+    engine.with_folders("calm")
+    job_id = completed(engine, destinations=("calm",))
+    if not archiving:
+        engine.archive()
+    for _ in range(2):
+        with engine.store.write() as tx:  # whoever takes it is killed
+            assert hand_offs.claim_due(tx, worker=engine.context.worker, lease=60)
+        engine.die_and_start_again()
+    engine.hand_off_all()
+    place = ARCHIVE if archiving else "calm"
+    tries = [
+        one for one in engine.attempts(job_id) if one.destination == place and one.result is not Result.DONE
+    ]
+    assert [(one.number, one.result) for one in tries] == [(2, Result.LOST), (3, Result.DEAD)]
+    (given,) = engine.archiving(job_id) if archiving else engine.owed(job_id)
+    assert given.state is DEAD
+    if archiving:
+        assert list(engine.files_of("calm")) == [f"{job_id}.output_unavailable-0.json"]

@@ -1,13 +1,15 @@
 """Purging beside somebody who keeps the same content, on PostgreSQL: SQLite's one writer hides the races."""
 
+from typing import Any
+
 import pytest
 
 from orchestrator.core.job import OutputSeen
-from orchestrator.core.lifecycle import State
+from orchestrator.core.lifecycle import SETTLED, State
 from orchestrator.core.routes import Route
-from orchestrator.store import archived, hand_offs, jobs, outputs, schema
+from orchestrator.store import archived, hand_offs, jobs, outputs, retention, schema
 from orchestrator.store.database import Store, Transaction
-from tests.integration.store.rows import START, Clock, a_job, keep
+from tests.integration.store.rows import START, Clock, a_job, keep, owe_outcome
 from tests.integration.store.test_ways_through_the_archive import DONE, OWED, begin, standing
 from tests.integration.store.together import Elsewhere, ended
 
@@ -112,3 +114,26 @@ def test_of_two_outputs_that_come_into_the_archive_at_once_one_tells_of_both(
         other = elsewhere.begin_and_wait_for_us(second)
     assert ended(other) == 1
     assert standing(store)["completed/hook"] == (OWED, START)
+
+
+def test_a_job_that_is_purged_waits_for_whoever_replays_it_and_stays(
+    store: Store, elsewhere: Elsewhere
+) -> None:
+    keep(store, a_job(state=State.FAILED, settled_at=START))
+    with store.write() as tx:
+        owe_outcome(tx, "job_1", "failed")
+        tx.execute(schema.hand_offs.update().values(state="dead", due_at=None))
+    old: dict[str, Any] = {"before": START + 50, "states": SETTLED}
+
+    def purge() -> int:
+        with store.write() as tx:
+            return retention.purge_jobs(tx, **old)
+
+    with store.write() as tx:
+        jobs.lock(tx, "job_1")
+        (dead,) = hand_offs.of_job(tx, "job_1")
+        assert hand_offs.revive(tx, dead.id)
+        purging = elsewhere.begin_and_wait_for_us(purge)
+    assert ended(purging) == 0
+    with store.read() as tx:
+        assert jobs.get(tx, "job_1") is not None
