@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from orchestrator.core.vault import MARK, Vault
 from orchestrator.engine.destination_settings import KindSettings, purpose
 from orchestrator.errors import SettingError
+from orchestrator.settings import PREFIX
 from orchestrator.sinks.kinds import Installed, is_table
 
 LARGEST = 65_536  # bytes of a file that holds a secret
@@ -40,7 +41,7 @@ def reference(value: Any, seal: str) -> Reference:
     if isinstance(value, dict) and len(value) == 1:
         (how, where), *_ = value.items()
         if how in ("env", "file") and isinstance(where, str) and where:
-            return _absolute(Reference(how, where))
+            return _permitted(Reference(how, where))
     raise SettingError(
         f'is a secret: give one of {HOW}, or "{MARK}…" from `orchestrator secrets seal {seal}`'
     )
@@ -95,6 +96,7 @@ class SecretSources:
 
 def from_environment(environment: Mapping[str, str], name: str) -> str:
     """The secret in a variable. Raises SettingError."""
+    _require_not_ours(name)
     if value := environment.get(name):
         return value
     raise SettingError(
@@ -125,10 +127,21 @@ def without_line_end(text: str) -> str:
     return text.removesuffix("\n").removesuffix("\r")
 
 
-def _absolute(source: Reference) -> Reference:
+def _permitted(source: Reference) -> Reference:
+    if source.how == "env":
+        _require_not_ours(source.where)
     if source.how == "file" and not Path(source.where).is_absolute():
         raise SettingError("`file` is not an absolute path: processes may be started elsewhere")
     return source
+
+
+def _require_not_ours(name: str) -> None:
+    # A destination sends what it is given: the gateway's key or the secret keys would leave the machine.
+    if name.startswith(PREFIX):
+        raise SettingError(
+            f"{name} is a setting of the orchestrator, which no destination is given",
+            hint="put the destination's own secret into a variable of another name",
+        )
 
 
 def _hidden(value: Any) -> Any:

@@ -165,6 +165,7 @@ def test_one_secret_for_a_list_is_a_list_of_one(run: Run, rows: Rows, key: str) 
         (f"--secret {SECRET}", "--secret is not given as NAME=VALUE"),
         (f"--option {SECRET}", "--option is not given as NAME=VALUE"),
         ("--secret token=env:NOT_SET", "token: the environment variable NOT_SET is not set"),
+        ("--secret token=env:ORCHESTRATOR_SECRET_KEYS", "is a setting of the orchestrator"),
         ("--secret token=file:/nowhere", "token: the file /nowhere cannot be read: No such file"),
         ("--secret token=- --secret tokens=-", "standard input holds one secret"),
         ("--secret token=-", "standard input holds no secret"),
