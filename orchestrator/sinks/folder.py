@@ -46,6 +46,8 @@ class FolderSink:
         def _absolute(cls, value: Path) -> Path:
             if not value.is_absolute():
                 raise ValueError("is not an absolute path: processes may be started elsewhere")
+            if "\0" in str(value):
+                raise ValueError("has a letter that no path has")
             return value
 
     @classmethod
