@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from collections.abc import Mapping
-from typing import Self
 
 import httpx
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from orchestrator.sinks.addresses import Network
 from orchestrator.sinks.base import SinkOptions
@@ -27,6 +26,10 @@ _OUR_HEADERS = {"accept-encoding", "connection", "content-encoding", "content-le
 class WebhookOptions(SinkOptions):
     """Where to call, and what to sign with."""
 
+    allow: tuple[Network, ...] = Field(
+        default=(), description="Networks, such as 10.1.0.0/16, that may be called although not public."
+    )
+    allow_http: bool = Field(default=False, description="Whether `url` may be plain http.")
     url: str = Field(description="Where to POST to. https, unless `allow_http` is set.")
     secrets: tuple[SecretStr, ...] = Field(
         min_length=1,
@@ -36,10 +39,6 @@ class WebhookOptions(SinkOptions):
     timeout_seconds: float = Field(
         default=15.0, gt=0, le=30, description="Within which the receiver has to answer."
     )
-    allow: tuple[Network, ...] = Field(
-        default=(), description="Networks, such as 10.1.0.0/16, that may be called although not public."
-    )
-    allow_http: bool = Field(default=False, description="Whether `url` may be plain http.")
     headers: Mapping[str, SecretStr] = Field(
         default={}, description="Headers to send besides ours, such as Authorization."
     )
@@ -58,13 +57,13 @@ class WebhookOptions(SinkOptions):
             _check_header(name, content.get_secret_value())
         return value
 
-    @model_validator(mode="after")
-    def _callable(self) -> Self:
-        try:
-            self.checked_url()
-        except ValueError as error:
-            raise ValueError(f"`url` {error}") from None
-        return self
+    @field_validator("url")
+    @classmethod
+    def _callable(cls, value: str, info: ValidationInfo) -> str:
+        # Of the field alone, so that it is told also where the secrets are not read yet.
+        if {"allow", "allow_http"} <= info.data.keys():  # else they are wrong, and told of already
+            check_url(value, info.data["allow"], allow_http=info.data["allow_http"])
+        return value
 
     def checked_url(self) -> str:
         """The URL as it is to be called. Raises ValueError."""

@@ -138,6 +138,28 @@ def test_a_secret_that_would_lie_there_in_plain_text_is_refused(file: Path, valu
 
 
 @pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://receiver.example/hook", "must begin with https://"),
+        ("https://me:hunter2@receiver.example/hook", "has a user or password in it"),
+        ("https://0x7f000001/hook", "leads to a loopback address"),
+    ],
+)
+def test_a_url_that_may_not_be_called_is_told_before_any_secret_is_read(
+    file: Path, url: str, words: str
+) -> None:
+    said = wrong(file, f'[destinations.hook]\ntype = "webhook"\nurl = "{url}"\nsecrets = [{{ env = "A" }}]\n')
+    assert "[destinations.hook] url: " in said
+    assert words in said
+    assert "hunter2" not in said
+
+
+def test_a_folder_with_a_name_that_no_file_system_takes_is_refused(file: Path) -> None:
+    said = wrong(file, '[destinations.disk]\ntype = "folder"\npath = "/a\\u0000b"\n')
+    assert "[destinations.disk] path: has a letter that no path has" in said
+
+
+@pytest.mark.parametrize(
     "field", ['tokens = ["hunter2"]', 'headers = { A = "hunter2" }', 'headers = "hunter2"']
 )
 def test_so_is_one_of_several(file: Path, field: str) -> None:
