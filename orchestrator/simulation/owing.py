@@ -17,6 +17,7 @@ from orchestrator.simulation.leases import Leases, claimed, holds, who
 from orchestrator.simulation.names import linked
 from orchestrator.simulation.scheduler import Activity
 from orchestrator.simulation.sink import PretendSink
+from orchestrator.store.attempts import Result
 
 GIVEN_UP = (HandOffState.DEAD, HandOffState.MISSING)
 
@@ -165,8 +166,10 @@ class Owing:
     def _attempt(self, row: Row) -> Broken:
         """An attempt was put on record."""
         number, rowid = row["number"], row["hand_off_id"]
-        self._recorded[rowid] += 1
-        if number <= self._numbers[rowid] or self._ended.get(rowid) != number:
+        lost = row["result"] == Result.LOST  # put on record by whoever makes the next one
+        if not lost:
+            self._recorded[rowid] += 1
+        if number <= self._numbers[rowid] or not (lost or self._ended.get(rowid) == number):
             yield Invariant.ATTEMPTS_KEPT, f"{row['key']}: attempt {number} after {self._numbers[rowid]}"
         self._numbers[rowid] = number
 
