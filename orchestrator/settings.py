@@ -28,6 +28,7 @@ from pydantic import (
 from orchestrator.errors import SettingError
 
 PREFIX = "ORCHESTRATOR_"
+GATEWAY_S_OWN_KEY = "PHASEO_API_KEY"  # as the gateway's documents tell people to call it
 # By purpose, so that slow hand-offs never starve looks or creates.
 QUEUES = ("create", "look", "hand_off", "sweep")
 GATEWAY = "https://api.phaseo.app/v1"

@@ -28,7 +28,7 @@ from orchestrator.engine.secret_sources import SecretSources
 from orchestrator.errors import SettingError
 from orchestrator.fault_points import FaultPoint
 from orchestrator.gateway.account import Account
-from orchestrator.settings import PREFIX, Settings, load
+from orchestrator.settings import GATEWAY_S_OWN_KEY, PREFIX, Settings, load
 from orchestrator.sinks import Tools
 from orchestrator.sinks.base import Run
 from orchestrator.sinks.folder import FolderSink
@@ -37,8 +37,6 @@ from orchestrator.store.schema import DEFAULT
 
 if TYPE_CHECKING:
     from orchestrator.gateway.client import Gateway
-
-GATEWAY_S_OWN_KEY = "PHASEO_API_KEY"
 
 
 def environment() -> dict[str, str]:

@@ -19,7 +19,7 @@ from orchestrator.core.cadence import GUIDANCE_WHEN_ABSENT
 from orchestrator.demo.processes import Child
 from orchestrator.errors import OrchestratorError, SettingError
 from orchestrator.sandbox.config import API_KEY, ENDPOINT_ID, MANAGEMENT_KEY
-from orchestrator.settings import PREFIX, Settings, load
+from orchestrator.settings import GATEWAY_S_OWN_KEY, PREFIX, Settings, load
 
 MARK = ".orchestrator-demo"  # lies in a folder that a demo made, so that the next one may empty it
 NOWHERE = "http://127.0.0.1:9/"  # where webhooks go until the receiver's port is known
@@ -88,7 +88,7 @@ def _environment(folder: Path, out: Path, url: str, secret: str) -> dict[str, st
         "DEADLINE_SECONDS": "3600",
     }
     theirs = wiring.environment()
-    theirs.pop(wiring.GATEWAY_S_OWN_KEY, None)
+    theirs.pop(GATEWAY_S_OWN_KEY, None)
     return theirs | {PREFIX + name: value for name, value in ours.items()}
 
 

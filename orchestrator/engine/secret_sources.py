@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from orchestrator.core.vault import MARK, Vault
 from orchestrator.engine.destination_settings import KindSettings, purpose
 from orchestrator.errors import SettingError
-from orchestrator.settings import PREFIX
+from orchestrator.settings import GATEWAY_S_OWN_KEY, PREFIX
 from orchestrator.sinks.kinds import Installed, is_table
 
 LARGEST = 65_536  # bytes of a file that holds a secret
@@ -137,7 +137,7 @@ def _permitted(source: Reference) -> Reference:
 
 def _require_not_ours(name: str) -> None:
     # A destination sends what it is given: the gateway's key or the secret keys would leave the machine.
-    if name.startswith(PREFIX):
+    if name.startswith(PREFIX) or name == GATEWAY_S_OWN_KEY:
         raise SettingError(
             f"{name} is a setting of the orchestrator, which no destination is given",
             hint="put the destination's own secret into a variable of another name",

@@ -30,6 +30,7 @@ from orchestrator.sinks.redis_scripts import CHECK, PUBLISH
 TIMEOUT = 3.0  # seconds, for connecting and for each answer
 MOST_BYTES = 256 * 1024
 WEEK = 7 * 86_400
+MOST = 1_000_000_000  # seconds, or entries; Redis refuses numbers that are much larger
 PROBE = ".check"  # as no parcel is called
 
 # Printable, with braces around one hash tag at most.
@@ -50,11 +51,13 @@ class RedisStreamSink:
         window_seconds: int = Field(
             WEEK,
             gt=0,
+            le=MOST,
             description="How long a name is remembered, so that it is added once; 7 days if not given.",
         )
         maxlen: int | None = Field(
             None,
             gt=0,
+            le=MOST,
             description="Trim the stream to about so many entries, read or not; never if not given.",
         )
 

@@ -128,6 +128,7 @@ def test_secrets_are_named_in_every_shape_and_read_only_when_they_are_needed(fil
         ("{ env = 7 }", "is a secret"),
         ('{ file = "hunter2" }', "is not an absolute path"),
         ('{ env = "ORCHESTRATOR_SECRET_KEYS" }', "is a setting of the orchestrator"),
+        ('{ env = "PHASEO_API_KEY" }', "is a setting of the orchestrator"),
     ],
 )
 def test_a_secret_that_would_lie_there_in_plain_text_is_refused(file: Path, value: str, words: str) -> None:
