@@ -5,28 +5,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-SECRET = {"access_key_id", "secret_access_key", "account_key"}
+from orchestrator.sinks import kinds
 
 
-def write_destinations(
-    file: Path, destinations: Mapping[str, Mapping[str, Any]], **secret: list[str]
-) -> Path:
-    """Write it; `secret` names further options that are secret, by type of destination."""
+def write_destinations(file: Path, destinations: Mapping[str, Mapping[str, Any]]) -> Path:
+    """Write it."""
     lines = []
     for name, options in destinations.items():
-        hidden = SECRET | set(secret.get(options["type"], ()))
+        secret = kinds.secret_fields(kinds.find(options["type"]).Options)
         lines.append(f"[destinations.{name}]")
         for key, value in options.items():
-            told = _in_files(file, f"{name}-{key}", value) if key in hidden else json.dumps(value)
+            told = _in_file(file, f"{name}-{key}", value) if key in secret else json.dumps(value)
             lines.append(f"{key} = {told}")
     file.write_text("\n".join(lines) + "\n")
     return file
 
 
-def _in_files(file: Path, name: str, value: str | list[str]) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(_in_files(file, f'{name}-{at}', one) for at, one in enumerate(value))}]"
+def _in_file(file: Path, name: str, value: str) -> str:
     secret = file.with_name(f"{file.stem}-{name}.secret")
     secret.write_text(value)
-    secret.chmod(0o600)
     return f"{{ file = {json.dumps(str(secret))} }}"

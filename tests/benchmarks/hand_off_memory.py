@@ -1,8 +1,8 @@
 """How much a worker grows while it moves large outputs, eight at once: from the gateway, and to their place.
 
 A worker of a scaled deployment (web, beat, PostgreSQL, Redis) has threads enough for all; the archive is a
-folder. `growth` is the most that was resident since it was idle (VmHWM), less what was then: what is loaded for
-the first output is in it, the page cache is not. `anonymous` is the same of what is no file, by
+folder. `growth` is the most that was resident since it was idle (VmHWM), less what was then: what it loads
+for its first output is in it, the page cache is not. `anonymous` is the same of what is no file, as seen by
 samples (RssAnon). `at once` is how many outputs were seen on their way at the same moment.
 
 python -m tests.benchmarks.hand_off_memory --mib 500 --outputs 8 [--folder PLACE]
