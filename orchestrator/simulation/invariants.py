@@ -25,7 +25,9 @@ class Invariant(StrEnum):
     FETCHED_ONCE = (
         "fetched_once"  # content is fetched once an attempt, and not while the archive has it whole
     )
-    ATTEMPTS_KEPT = "attempts_kept"  # each attempt that ended is on record once, with growing numbers
+    ATTEMPTS_KEPT = (
+        "attempts_kept"  # each attempt is on record once: how it ended, or that nobody lived to say
+    )
     FLOOR = "floor"  # no look at a waiting job before the moment that the gateway's last answer allows
     ONE_HOLDER = "one_holder"  # a lease is taken only when nobody holds it
     OLD_FENCE = "old_fence"  # whoever lost a lease changes nothing about it, nor when the work is due

@@ -1,8 +1,8 @@
-"""What is owed, what of it the archive has, what each attempt led to: held against what it may become."""
+"""What is owed, and what of it the archive has: held against what it may become."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,9 +15,9 @@ from orchestrator.simulation.gateway import PretendGateway, bytes_of
 from orchestrator.simulation.invariants import Broken, Invariant, Row
 from orchestrator.simulation.leases import Leases, claimed, holds, who
 from orchestrator.simulation.names import linked
+from orchestrator.simulation.records import Records
 from orchestrator.simulation.scheduler import Activity
 from orchestrator.simulation.sink import PretendSink
-from orchestrator.store.attempts import Result
 
 GIVEN_UP = (HandOffState.DEAD, HandOffState.MISSING)
 
@@ -39,10 +39,8 @@ class Owing:
     # The links that a document may tell, by its hand-off and the fence of the attempt.
     links: dict[tuple[int, int], frozenset[int]] = field(default_factory=dict)
     gave_up: set[str] = field(default_factory=set)  # jobs of which an output could not be had for a while
+    records: Records = field(default_factory=Records)
     _owed: set[tuple[Any, ...]] = field(default_factory=set)
-    _numbers: Counter[int] = field(default_factory=Counter)  # of the last attempt that ended
-    _ended: Counter[int] = field(default_factory=Counter)  # in this transaction, by its holder
-    _recorded: Counter[int] = field(default_factory=Counter)  # in this transaction
     _touched: set[str] = field(default_factory=set)  # jobs of hand-offs that were written in it
     _due: list[Row] = field(default_factory=list)  # what became due in this transaction
 
@@ -52,7 +50,7 @@ class Owing:
             self._touched.add(row["job_id"])
             yield from self._hand_off(activity, rowid, row)
         elif table == "attempts":
-            yield from self._attempt(row)
+            yield from self.records.told(row)
         else:
             self.outputs[row["job_id"], row["index"]] = row
 
@@ -74,7 +72,7 @@ class Owing:
         yield from self.leases.changed("hand_offs", activity, old, new)
         if old["state"] != state:
             yield from self._moved(activity, old, new)
-        yield from self._counted(activity, old, new)
+        yield from self.records.changed(activity, old, new)
         hastened = new["due_at"] == self.now()
         put_off = old["due_at"] != new["due_at"] and state == old["state"] and not hastened
         if put_off and old["fence"] == new["fence"] and not holds(activity, "hand_offs", new):
@@ -153,45 +151,15 @@ class Owing:
         elif place not in self.sinks or not self.sinks[place].holds(name, done["sha256"]):
             yield Invariant.ONE_EFFECT, f"{key} is done, and {done['location']} does not hold it"
 
-    def _counted(self, activity: Activity | None, old: Row, new: Row) -> Broken:
-        if new["attempts"] < old["attempts"]:
-            self._numbers[new["id"]] = min(new["attempts"], self._numbers[new["id"]])
-            if old["state"] == HandOffState.OWED and not holds(activity, "hand_offs", new):
-                yield Invariant.ATTEMPTS_KEPT, f"{new['key']} forgot its {old['attempts']} attempts"
-        elif old["leased_by"] and not new["leased_by"] and holds(activity, "hand_offs", new):
-            self._ended[new["id"]] = old["attempts"]
-
     # what came with it
-
-    def _attempt(self, row: Row) -> Broken:
-        """An attempt was put on record."""
-        number, rowid = row["number"], row["hand_off_id"]
-        lost = row["result"] == Result.LOST  # put on record by whoever makes the next one
-        if not lost:
-            self._recorded[rowid] += 1
-        if number <= self._numbers[rowid] or not (lost or self._ended.get(rowid) == number):
-            yield Invariant.ATTEMPTS_KEPT, f"{row['key']}: attempt {number} after {self._numbers[rowid]}"
-        self._numbers[rowid] = number
 
     def settled(self) -> Broken:
         """All rows of a transaction were taken."""
-        for rowid in self._ended:
-            if self._recorded[rowid] != 1:
-                yield (
-                    Invariant.ATTEMPTS_KEPT,
-                    f"{self.rows[rowid]['key']} ended {self._recorded[rowid]} times on record",
-                )
-        for rowid in self._recorded.keys() - self._ended.keys():
-            yield (
-                Invariant.ATTEMPTS_KEPT,
-                f"{self.rows[rowid]['key']} has an attempt on record that did not end",
-            )
+        yield from self.records.settled()
         for row in self._due:
             yield from self._due_rightly(row)
         for job_id in sorted(self._touched):
             yield from self._waits_rightly(job_id)
-        self._ended.clear()
-        self._recorded.clear()
         self._due.clear()
         self._touched.clear()
 

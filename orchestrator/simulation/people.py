@@ -74,18 +74,20 @@ class People:
             self.to_come += 1
             self.scheduler.after(60 * self.random.random(), lambda: self._adopt(job_id, mine[-1].id))
 
-    def miss(self, hand_off_id: int) -> None:
+    def miss(self, hand_off_id: int, job_id: str) -> None:
         """An output could not be had: now and then an operator has it tried once more."""
         if hand_off_id not in self._missed and self.random.random() < 0.7:
             self.to_come += 1
-            self.scheduler.after(200 * self.random.random(), lambda: self._try_again(hand_off_id))
+            self.scheduler.after(200 * self.random.random(), lambda: self._try_again(hand_off_id, job_id))
         self._missed.add(hand_off_id)
 
-    def _try_again(self, hand_off_id: int) -> None:
+    def _try_again(self, hand_off_id: int, job_id: str) -> None:
         console = self.console()
 
         def act() -> None:
             self.to_come -= 1
+            if job_id in self.cancelled:
+                return
             try:
                 console.send(replay.replay_hand_off(console.context, hand_off_id))
             except (RequestError, Staged):

@@ -215,7 +215,7 @@ class World:
             if table == "jobs" and row["state"] in (State.TIMED_OUT, State.REJECTED):
                 self.people.reconsider(row["id"])
             if table == "hand_offs" and row["state"] in GIVEN_UP and row["kind"] == HandOffKind.ARCHIVE:
-                self.people.miss(row["id"])
+                self.people.miss(row["id"], row["job_id"])
 
     # the end
 

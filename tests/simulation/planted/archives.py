@@ -147,6 +147,11 @@ def attempts_not_kept() -> AbstractContextManager[object]:
     return patch.object(attempts, "add", lambda *_, **__: None)
 
 
+def lost_attempts_not_kept() -> AbstractContextManager[object]:
+    """Of an attempt that died with its process nothing is on record."""
+    return patch.object(attempts, "note_if_lost", lambda tx, claimed: None)
+
+
 def uncertain_not_told() -> AbstractContextManager[object]:
     """A person is asked, and nobody downstream hears of it."""
     real = hand_offs.owe_outcome
@@ -170,5 +175,6 @@ BUGS = (
     bug("read from the archive under another hash", read_under_another_hash, Invariant.ONE_EFFECT),
     bug("fetched for each destination", fetched_for_each_destination, Invariant.FETCHED_ONCE),
     bug("attempts not kept", attempts_not_kept, Invariant.ATTEMPTS_KEPT),
+    bug("lost attempts not kept", lost_attempts_not_kept, Invariant.ATTEMPTS_KEPT),
     bug("an uncertain create not told", uncertain_not_told, Invariant.ENDS),
 )
