@@ -58,6 +58,7 @@ def _make_room(context: Context, lease: Lease, sha256: str) -> None:
             lease.keep()  # it may be as large as what was fetched
     except ContentDamaged:
         with context.store.write() as tx:
+            lease.hold(tx)  # else it might be a sound copy by now, which a newer attempt has kept
             archived.forget(tx, sha256)
             context.archive.remove(sha256)
 

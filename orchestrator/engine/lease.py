@@ -6,6 +6,7 @@ from orchestrator.core.job import HandOff
 from orchestrator.engine.context import Context
 from orchestrator.errors import LeaseLost
 from orchestrator.store import hand_offs
+from orchestrator.store.database import Transaction
 
 LEASE = 120.0  # seconds
 RENEW_EVERY = 30.0  # seconds; whatever is waited for in between takes a minute at most
@@ -28,6 +29,10 @@ class Lease:
         """Renew it, before something that may take a minute. Raises LeaseLost."""
         now = self._context.clock()
         with self._context.store.write(durable=False) as tx:
-            if not hand_offs.renew_if_ours(tx, self._claimed, lease=LEASE):
-                raise LeaseLost("the lease went to another attempt", hint="that one goes on")
+            self.hold(tx)
         self._renewed_at = now
+
+    def hold(self, tx: Transaction) -> None:
+        """Renew it in a transaction that does what only its holder may do. Raises LeaseLost."""
+        if not hand_offs.renew_if_ours(tx, self._claimed, lease=LEASE):
+            raise LeaseLost("the lease went to another attempt", hint="that one goes on")

@@ -15,7 +15,7 @@ from orchestrator.engine.replay import replay_hand_off
 from orchestrator.errors import ContentDamaged, DestinationError
 from orchestrator.sinks import Parcel
 from orchestrator.sinks.folder import FolderSink, FolderStaging
-from orchestrator.store import destinations, hand_offs, outputs, schema
+from orchestrator.store import destinations, hand_offs, outputs, schema, workers
 from tests.integration.engine.harness import Engine, NewEngine, completed
 from tests.sandbox.harness import Sandbox
 
@@ -187,3 +187,23 @@ def test_a_destination_that_hashes_wrongly_costs_the_archive_nothing(
     assert "staged other bytes than the archive has" in (one.last_error or "")
     assert engine.archived_files() == kept
     assert content_gets(sandbox) == 1
+
+
+def test_an_attempt_that_lost_its_lease_removes_no_copy(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = completed(engine, destinations=())
+    engine.hand_off_all()
+    replay_hand_off(engine.context, engine.archiving(job_id)[0].id, as_new=True)
+
+    def read(*_: object, **__: object) -> Generator[bytes, None, None]:
+        engine.later(1_000)  # it stood still, and another attempt has kept a sound copy since
+        with engine.store.write() as tx:
+            workers.join(tx, "other", host="there", pid=3)
+            assert hand_offs.claim_due(tx, worker="other", lease=60)
+        raise ContentDamaged("it was damaged when it was read")
+
+    monkeypatch.setattr(FolderArchive, "read", read)
+    assert engine.archive() == []
+    assert len(engine.archived_files()) == 1
+    assert engine.archiving(job_id)[0].leased_by == "other"
