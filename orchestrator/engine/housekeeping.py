@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from orchestrator.engine import purge
 from orchestrator.engine.context import Context
-from orchestrator.engine.purge import DAY, Wanted
+from orchestrator.engine.purge import DAY, Wanted, in_parts
 from orchestrator.errors import DestinationError
 from orchestrator.store import attempts, destinations, inbox, observations, workers
 from orchestrator.store.database import Transaction
@@ -19,8 +20,6 @@ EVERY = 60.0  # seconds
 PURGE_EVERY = 3_600.0  # seconds
 ROUNDS = 50  # parts that one round of it removes at most, each in a transaction of its own
 UNTRIED_FOR = 600.0  # seconds beyond its pause after which a destination that is shut may be forgotten
-
-Prune = Callable[[Transaction], int]
 
 
 def keep_house(context: Context) -> None:
@@ -37,12 +36,16 @@ def keep_house(context: Context) -> None:
         "rejections": (inbox.prune_rejections, settings.retain_inbox_days * DAY),
         "destinations": (destinations.forget, UNTRIED_FOR),
     }
-    gone: dict[str, Any] = {"workers": _all(context, workers.bury_dead)}
+    gone: dict[str, Any] = {"workers": in_parts(context, ROUNDS, workers.bury_dead)}
     for name, (prune, age) in retained.items():
-        gone[name] = _all(context, lambda tx, prune=prune, age=age: prune(tx, before=tx.now - age))  # type: ignore[misc]
+        gone[name] = in_parts(context, ROUNDS, partial(_older, prune, age))
     gone |= _purged(context)
     if any(gone.values()):
         log(Event.SWEPT, **gone)
+
+
+def _older(prune: Callable[..., int], age: float, tx: Transaction) -> int:
+    return prune(tx, before=tx.now - age)
 
 
 def _purged(context: Context) -> dict[str, int]:
@@ -59,16 +62,4 @@ def _purged(context: Context) -> dict[str, int]:
         gone["jobs"] = purge.purge_jobs(context, Wanted(settings.retain_jobs_days * DAY), parts=ROUNDS)
     with suppress(DestinationError):  # whoever brings something there says what is wrong with it
         gone["content"] = purge.remove_unused(context, parts=ROUNDS)
-    return gone
-
-
-def _all(context: Context, prune: Prune) -> int:
-    """Part by part, until one finds nothing."""
-    gone = 0
-    for _ in range(ROUNDS):
-        with context.store.write(durable=False) as tx:
-            some = prune(tx)
-        gone += some
-        if not some:
-            break
     return gone

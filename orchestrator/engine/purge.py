@@ -33,7 +33,7 @@ def preview_outputs(context: Context, wanted: Wanted) -> Found:
 
 def purge_outputs(context: Context, wanted: Wanted, *, parts: int = PARTS) -> int:
     """Note outputs as purged; `remove_unused` removes their content. Returns how many."""
-    return _all(
+    return in_parts(
         context,
         parts,
         lambda tx: retention.purge_outputs(tx, before=tx.now - wanted.older_than, states=wanted.states),
@@ -49,7 +49,7 @@ def preview_jobs(context: Context, wanted: Wanted) -> Found:
 def purge_jobs(context: Context, wanted: Wanted, *, parts: int = PARTS) -> int:
     """Remove jobs with everything about them but their content, which is unused then. Returns how many."""
     age = _age(context, wanted)
-    return _all(
+    return in_parts(
         context, parts, lambda tx: retention.purge_jobs(tx, before=tx.now - age, states=wanted.states)
     )
 
@@ -92,7 +92,8 @@ def _age(context: Context, wanted: Wanted) -> float:
     return max(wanted.older_than, window)
 
 
-def _all(context: Context, parts: int, step: Callable[[Transaction], int]) -> int:
+def in_parts(context: Context, parts: int, step: Callable[[Transaction], int]) -> int:
+    """Take a step in a transaction of its own again and again, until one finds nothing. Returns the sum."""
     gone = 0
     for _ in range(parts):
         with context.store.write(durable=False) as tx:

@@ -31,9 +31,9 @@ class Document:
         self._require_open()
         if len(self._body) + len(chunk) > LARGEST:
             self.discard()
-            hint = "such a destination is told where files are: set `deliver` to link"
+            hint = "a document tells where files are; files themselves go to a folder or a bucket"
             raise DestinationError(
-                f"{self._parcel.name} is larger than a document may be ({LARGEST} bytes)",
+                f"{self._parcel.name} is larger than {LARGEST} bytes, the most that a document may have",
                 hint=hint,
                 retry=NEVER,
             )

@@ -21,14 +21,14 @@ from pydantic import Field, SecretStr, field_validator
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from orchestrator.errors import NEVER, DestinationError, SettingError
+from orchestrator.errors import DestinationError, SettingError
 from orchestrator.sinks.base import Delivered, Parcel, SinkOptions, Tools
+from orchestrator.sinks.documents import Document
 from orchestrator.sinks.names import require_safe
 from orchestrator.sinks.redis_errors import translated
 from orchestrator.sinks.redis_scripts import CHECK, PUBLISH
 
 TIMEOUT = 3.0  # seconds, for connecting and for each answer
-MOST_BYTES = 256 * 1024
 WEEK = 7 * 86_400
 MOST = 1_000_000_000  # seconds, or entries; Redis refuses numbers that are much larger
 PROBE = ".check"  # as no parcel is called
@@ -112,10 +112,10 @@ class RedisStreamSink:
             mark = self._client.get(key)
         return None if mark is None else self._delivered(mark)
 
-    def stage(self, parcel: Parcel, attempt: int) -> RedisStreamStaging:
+    def stage(self, parcel: Parcel, attempt: int) -> Document:
         """Begin an attempt; Redis hears nothing of it before it is published."""
         self._seen(parcel.name)
-        return RedisStreamStaging(self, parcel)
+        return Document(parcel, self.add)
 
     def add(self, parcel: Parcel, data: bytes) -> Delivered:
         """Add the entry, unless its name is remembered; what is told is of the first."""
@@ -171,57 +171,6 @@ class RedisStreamSink:
 
     def _translated(self, doing: str) -> Any:
         return translated(doing, self._place, TIMEOUT)
-
-
-class RedisStreamStaging:
-    """One attempt at one entry, in memory until it is published."""
-
-    def __init__(self, sink: RedisStreamSink, parcel: Parcel) -> None:
-        self._sink = sink
-        self._parcel = parcel
-        self._data = bytearray()
-        self._open = True
-        self._sha256 = hashlib.sha256()
-        self._delivered: Delivered | None = None
-
-    def write(self, chunk: bytes) -> None:
-        """Add bytes, up to 256 KiB in all."""
-        self._require_open()
-        if len(self._data) + len(chunk) > MOST_BYTES:
-            self.discard()
-            raise DestinationError(
-                f"cannot add {self._parcel.name} to {self._sink.place}: it is larger than {MOST_BYTES} bytes",
-                hint="a stream takes documents; send files to a folder or a bucket",
-                retry=NEVER,
-            )
-        self._data += chunk
-        self._sha256.update(chunk)
-
-    def sha256(self) -> str:
-        """The hash of what was written so far."""
-        return self._sha256.hexdigest()
-
-    def publish(self) -> Delivered:
-        """Add the entry, unless another attempt has."""
-        if self._delivered is None:
-            self._require_open()
-            try:
-                self._delivered = self._sink.add(self._parcel, bytes(self._data))
-            finally:
-                self.discard()
-        return self._delivered
-
-    def discard(self) -> None:
-        """Forget what was written."""
-        self._open = False
-        self._data.clear()
-
-    def _require_open(self) -> None:
-        if not self._open:
-            raise DestinationError(
-                f"cannot add {self._parcel.name} to {self._sink.place}: this attempt is over",
-                hint="begin a new one",
-            )
 
 
 def _without_user(url: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, ClassVar, NoReturn, Self
@@ -20,13 +19,13 @@ from standardwebhooks import Webhook
 from orchestrator.errors import LATER, NEVER, DestinationError, DestinationGone, Retry, Stopping
 from orchestrator.sinks.base import Delivered, Parcel, Tools
 from orchestrator.sinks.calls import Answer, post, preview, retry_after
+from orchestrator.sinks.names import require_safe
 from orchestrator.sinks.network import guarded_client, without_query
 from orchestrator.sinks.webhook_options import WebhookOptions
 
 DOCUMENT_LIMIT = 256 * 1024  # bytes
 PROBE = "orchestrator.probe"
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 _HINTS = {
     401: "the receiver refuses the signature or a header: compare the secrets on both sides, and its clock",
     403: "the receiver refuses the signature or a header: compare the secrets on both sides, and its clock",
@@ -60,12 +59,12 @@ class WebhookSink:
 
     def find(self, parcel: Parcel) -> Delivered | None:
         """None: nobody can ask a receiver."""
-        self._check_name(parcel.name)
+        require_safe(parcel.name, f"a call to {self._where}")
         return None
 
     def stage(self, parcel: Parcel, attempt: int) -> WebhookStaging:
         """Begin a call; its document has to be a JSON object."""
-        self._check_name(parcel.name)
+        require_safe(parcel.name, f"a call to {self._where}")
         return WebhookStaging(self, parcel)
 
     def check(self) -> None:
@@ -120,14 +119,6 @@ class WebhookSink:
             status=answer.status,
             preview=shown,
         )
-
-    def _check_name(self, name: str) -> None:
-        if not _NAME.fullmatch(name):
-            raise DestinationError(
-                f"{name!r} cannot be the id of a call to {self._where}",
-                hint="a name is up to 200 letters, digits, `_`, `-` and `.`, the first of them no `-` or `.`",
-                retry=NEVER,
-            )
 
 
 class WebhookStaging:

@@ -113,7 +113,9 @@ def announce_outputs(tx: Transaction, job_id: str, *, news: bool) -> int:
     """
     links = and_(hand_offs.c.job_id == job_id, hand_offs.c.outcome == Outcome.COMPLETED)
     # Of two outputs that end at once, the one that comes second here sees that the first has ended.
-    tx.execute(select(hand_offs.c.id).where(links).order_by(hand_offs.c.id).with_for_update(key_share=True))
+    held = select(hand_offs.c.id).where(links).order_by(hand_offs.c.id).with_for_update(key_share=True)
+    if not tx.execute(held).all():
+        return 0  # nobody wants links of this job
     archive = [one for one in of_job(tx, job_id) if one.kind is HandOffKind.ARCHIVE]
     if any(one.state is HandOffState.OWED for one in archive):
         return 0

@@ -16,12 +16,12 @@ from contextlib import suppress
 from itertools import count
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.archive import Archive, Keeping, Kept
 from orchestrator.errors import NEVER, ContentDamaged, DestinationError
-from tests.integration.sinks.conformance import BAD_NAMES
+from tests.integration.sinks.conformance import BAD_NAMES, several
 
 ReadBack = Callable[[str], bytes | None]
 Damage = Callable[[str, bytes | None], None]
@@ -45,15 +45,6 @@ LARGE = bytes(range(256)) * 4 * 2500  # 2.4 MiB: no whole number of pieces
 AGES_HENCE = 10.0**11
 
 _numbers = count()
-several = settings(
-    deadline=None,
-    max_examples=30,
-    suppress_health_check=[
-        HealthCheck.function_scoped_fixture,
-        HealthCheck.differing_executors,
-        HealthCheck.too_slow,
-    ],
-)
 
 
 def sha256_of(content: bytes) -> str:

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from orchestrator.errors import NEVER, DestinationError
 from orchestrator.sinks import Parcel
-from orchestrator.sinks.redis_stream import MOST_BYTES, RedisStreamSink
+from orchestrator.sinks.documents import LARGEST
+from orchestrator.sinks.redis_stream import RedisStreamSink
 from tests.integration.sinks.conformance import (
     NAME,
     ReadBack,
@@ -120,9 +121,9 @@ def test_a_stream_with_a_limit_keeps_about_so_many_entries(server: Redis) -> Non
 
 
 def test_a_document_up_to_256_kib_is_taken_and_no_larger_one(sink: RedisStreamSink, server: Redis) -> None:
-    assert_is(deliver(sink, "largest", 1, bytes(MOST_BYTES)), bytes(MOST_BYTES))
+    assert_is(deliver(sink, "largest", 1, bytes(LARGEST)), bytes(LARGEST))
     staging = sink.stage(parcel(NAME), 1)
-    staging.write(bytes(MOST_BYTES))
+    staging.write(bytes(LARGEST))
     with pytest.raises(DestinationError, match="larger than 262144 bytes") as refused:
         staging.write(b"x")
     assert refused.value.retry == NEVER
