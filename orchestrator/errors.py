@@ -6,6 +6,7 @@ OrchestratorError              message, hint (what to do), retry
 │   ├── NotFound               no such job, hand-off or inbox entry
 │   └── NotAllowed             it exists, but not in a state where this makes sense
 ├── StoreError                 the database cannot be used (locked by another, newer, unreachable)
+│   └── RowRefused             it can be used, and will never take this row as it is
 ├── GatewayError               the gateway did not answer a question; says nothing about the job
 │   ├── Unreachable            surely not sent: the connection was never made
 │   ├── BadAnswer              sent, and answered with something other than an answer

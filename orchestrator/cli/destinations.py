@@ -157,6 +157,20 @@ def check(
         raise typer.Exit(Exit.OTHERWISE)
 
 
+@app.command()
+def enable(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Deliver again, at once, to a destination that was disabled by its answer or is shut after failures."""
+    from orchestrator import wiring
+    from orchestrator.cli.database import opened
+    from orchestrator.cli.screen import print_json
+    from orchestrator.engine import destinations as engine
+
+    with opened(wiring.read_settings(quiet=True, data_dir=data_dir)) as context:
+        engine.enable(context, name)
+    told = f"{name} is enabled: what is owed to it is delivered"
+    print_json({"destination": name, "enabled": True}) if as_json else print(told)
+
+
 def _described(
     name: str, kind: str, options: list[str], secrets: list[str], given: dict[str, Any]
 ) -> tuple[DestinationSettings, dict[str, Any]]:
@@ -191,17 +205,3 @@ def _print(found: Any, as_json: bool) -> None:
     from orchestrator.cli.screen import print_json
 
     print_json(found) if as_json else print_one(found)
-
-
-@app.command()
-def enable(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Deliver again, at once, to a destination that was disabled by its answer or is shut after failures."""
-    from orchestrator import wiring
-    from orchestrator.cli.database import opened
-    from orchestrator.cli.screen import print_json
-    from orchestrator.engine import destinations as engine
-
-    with opened(wiring.read_settings(quiet=True, data_dir=data_dir)) as context:
-        engine.enable(context, name)
-    told = f"{name} is enabled: what is owed to it is delivered"
-    print_json({"destination": name, "enabled": True}) if as_json else print(told)

@@ -9,34 +9,15 @@ import typer
 from orchestrator.cli.options import AsJson, DataDir, ForDestination, ForOutcome, ForStatus, Since
 
 LARGEST_ID = 2**63 - 1  # what a database counts to
+_ID: dict[str, Any] = {"min": 1, "max": LARGEST_ID, "metavar": "ID", "show_default": False}
 
 
 def replay(
-    entry: Annotated[
-        int | None,
-        typer.Argument(
-            min=1, max=LARGEST_ID, metavar="ID", help="An entry of the inbox.", show_default=False
-        ),
-    ] = None,
-    rejected: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=LARGEST_ID,
-            metavar="ID",
-            help="A rejected webhook, verified again.",
-            show_default=False,
-        ),
-    ] = None,
+    entry: Annotated[int | None, typer.Argument(help="An entry of the inbox.", **_ID)] = None,
+    rejected: Annotated[int | None, typer.Option(help="A rejected webhook, verified again.", **_ID)] = None,
     hand_off: Annotated[
         int | None,
-        typer.Option(
-            min=1,
-            max=LARGEST_ID,
-            metavar="ID",
-            help="A hand-off that was given up; with --as-new also one that was done.",
-            show_default=False,
-        ),
+        typer.Option(help="A hand-off that was given up; with --as-new also one that was done.", **_ID),
     ] = None,
     dead: Annotated[
         bool, typer.Option("--dead", help="All dead letters, or those that the options below name.")

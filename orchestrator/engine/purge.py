@@ -67,13 +67,16 @@ def remove_unused(context: Context, *, parts: int = PARTS) -> int:
     return removed
 
 
-def _remove(context: Context, sha256: str) -> bool:
-    # In one transaction with the row: whoever keeps the same content anew waits, and then finds no row.
-    with context.store.write() as tx:
-        if not archived.take_out(tx, sha256):
-            return False
-        context.archive.remove(sha256)
-        return True
+def in_parts(context: Context, parts: int, step: Callable[[Transaction], int]) -> int:
+    """Take a step in a transaction of its own again and again, until one finds nothing. Returns the sum."""
+    gone = 0
+    for _ in range(parts):
+        with context.store.write(durable=False) as tx:
+            some = step(tx)
+        gone += some
+        if not some:
+            break
+    return gone
 
 
 def tidy(context: Context, *, older_than: float) -> int:
@@ -86,19 +89,16 @@ def tidy(context: Context, *, older_than: float) -> int:
         return 0  # whoever brings something there says what is wrong with it
 
 
+def _remove(context: Context, sha256: str) -> bool:
+    # In one transaction with the row: whoever keeps the same content anew waits, and then finds no row.
+    with context.store.write() as tx:
+        if not archived.take_out(tx, sha256):
+            return False
+        context.archive.remove(sha256)
+        return True
+
+
 def _age(context: Context, wanted: Wanted) -> float:
     """A job's cost counts for the spend cap as long as its window reaches."""
     window = context.settings.spend_window_days * DAY if context.settings.spend_cap_usd else 0.0
     return max(wanted.older_than, window)
-
-
-def in_parts(context: Context, parts: int, step: Callable[[Transaction], int]) -> int:
-    """Take a step in a transaction of its own again and again, until one finds nothing. Returns the sum."""
-    gone = 0
-    for _ in range(parts):
-        with context.store.write(durable=False) as tx:
-            some = step(tx)
-        gone += some
-        if not some:
-            break
-    return gone

@@ -207,6 +207,12 @@ def due_since(tx: Transaction, *, without: Collection[str] = ()) -> float | None
     return due.oldest(tx, HAND_OFFS, given={"without": list(without)})
 
 
+def read_row(row: Row[Any]) -> HandOff:
+    """One hand-off as the database has it."""
+    values = dict(row._mapping)
+    return HandOff(**values | {"kind": HandOffKind(values["kind"]), "state": HandOffState(values["state"])})
+
+
 def _due_again(tx: Transaction, guard: ColumnElement[bool], **more: Any) -> int:
     again = {"state": HandOffState.OWED, "due_at": tx.now, "created_at": tx.now, "attempts": 0}
     return tx.execute(update(hand_offs).where(guard).values(**again, **more)).rowcount
@@ -228,9 +234,3 @@ def _held_by(claimed: HandOff) -> ColumnElement[bool]:
         hand_offs.c.fence == claimed.fence,
         hand_offs.c.leased_by == claimed.leased_by,
     )
-
-
-def read_row(row: Row[Any]) -> HandOff:
-    """One hand-off as the database has it."""
-    values = dict(row._mapping)
-    return HandOff(**values | {"kind": HandOffKind(values["kind"]), "state": HandOffState(values["state"])})
