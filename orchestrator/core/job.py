@@ -120,6 +120,9 @@ class Job:
     updates: Updates = Updates.HYBRID
     destinations: tuple[Route, ...] = ()
     reference: str | None = None
+    end_user: str | None = None
+    retry_of: str | None = None
+    traceparent: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     attempts: int = 0
     without_webhook: bool = False

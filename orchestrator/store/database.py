@@ -57,12 +57,13 @@ class Transaction:
     """An open transaction and the moment it began, by the database's clock.
 
     `after_commit` is for what must not be said before it is true: log lines. Messages are not sent
-    from here but returned to whoever opened the door.
+    from here but returned to whoever opened the door. `ring` wakes those who follow events.
     """
 
     connection: Connection
     now: float
     after_commit: list[Callable[[], object]] = field(default_factory=list)
+    ring: Callable[[], object] = lambda: None
 
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         """Run one statement in this transaction."""
@@ -101,6 +102,8 @@ class Store:
         self.engine = _engine(url, connections)
         self._clock = clock
         self._closed = False
+        # Called after the commit of whatever followers of events wait for; it may be called often.
+        self.ring: Callable[[], object] = lambda: None
         # SQLite has one writer: threads queue here in turn instead of polling its busy handler.
         one_writer = self.engine.dialect.name == "sqlite"
         self._writer: AbstractContextManager[object] = threading.Lock() if one_writer else nullcontext()
@@ -131,7 +134,7 @@ class Store:
             raise StoreError("the store is closed", hint="this process is stopping; the next one goes on")
         try:
             with self.engine.connect() as connection, self._prepared(connection, mode).begin():
-                tx = Transaction(connection, self._now(connection, mode))
+                tx = Transaction(connection, self._now(connection, mode), ring=self.ring)
                 yield tx
         except DBAPIError as error:
             raise _translated(error.orig or error) from error

@@ -32,6 +32,12 @@ _COST = ("tenant_id", "accepted_at", "cost_usd", "state")
 DEADLINES = text("state = 'accepted' AND deadline_at > 0")
 ARCHIVED = text("archived_at IS NOT NULL")
 DEAD_LETTERS = text("state = 'dead'")
+REFERRED = text("reference IS NOT NULL")
+_BY_REFERENCE = ("tenant_id", "reference", "id")
+FOR_SOMEBODY = text("end_user IS NOT NULL")
+_BY_END_USER = ("tenant_id", "end_user", "id")
+_FOR_END_USER = ("tenant_id", "end_user", "position", "job_id", "seq")
+RETRIES = text("retry_of IS NOT NULL")
 _UNMATCHED = text("state = 'waiting'")
 _LEASED = text("leased_by IS NOT NULL")  # what is being done at this moment
 # What is not kept, being known already, uses up a number too: 32 bits would not last.
@@ -62,6 +68,10 @@ tenants = Table(
     # How many further creates fit by the last count, and until when that is believed.
     Column("free_places", Integer),
     Column("counted_until", Float),
+    # Pages of these origins may use come-back tokens of this tenant; null: of none.
+    Column("allowed_origins", JSON(none_as_null=True)),
+    # Null: as the settings say; 0: any number.
+    Column("requests_per_minute", Integer),
 )
 
 accounts = Table(
@@ -70,6 +80,12 @@ accounts = Table(
     Column("id", String(64), primary_key=True),
     Column("tenant_id", ForeignKey("tenants.id"), nullable=False),
     Column("name", String(200), nullable=False),
+    # Null: as the settings say, which only the default account may.
+    Column("base_url", String(500)),
+    # The gateway's key and the signing secrets, as one encrypted token.
+    Column("secrets", Text),
+    Column("webhook_endpoint_id", String(64)),
+    Column("changed_at", Float),
 )
 
 jobs = Table(
@@ -79,6 +95,10 @@ jobs = Table(
     Column("tenant_id", ForeignKey("tenants.id"), nullable=False),
     Column("account_id", ForeignKey("accounts.id"), nullable=False),
     Column("reference", String(200)),
+    # For whom a product has it made, by the product's own id.
+    Column("end_user", String(200)),
+    Column("retry_of", String(64)),
+    Column("traceparent", String(55)),
     Column("metadata", JSON, nullable=False),
     Column("request", JSON, nullable=False),
     Column("updates", String(16), nullable=False),
@@ -137,7 +157,74 @@ jobs = Table(
     Index("ix_jobs_creating", "id", sqlite_where=_CREATING, postgresql_where=_CREATING),
     Index("ix_jobs_leased", "leased_by", sqlite_where=_LEASED, postgresql_where=_LEASED),
     Index("ix_jobs_tenant_id_accepted_at", "tenant_id", "accepted_at"),
-    Index("ix_jobs_tenant_id_reference", "tenant_id", "reference"),
+    # Ids sort by time: each of these is a list in its order, whatever the page.
+    Index("ix_jobs_tenant_id_id", "tenant_id", "id"),
+    Index("ix_jobs_tenant_id_state_id", "tenant_id", "state", "id"),
+    Index("ix_jobs_reference", *_BY_REFERENCE, sqlite_where=REFERRED, postgresql_where=REFERRED),
+    Index("ix_jobs_end_user", *_BY_END_USER, sqlite_where=FOR_SOMEBODY, postgresql_where=FOR_SOMEBODY),
+    Index("ix_jobs_retry_of", "retry_of", sqlite_where=RETRIES, postgresql_where=RETRIES),
+)
+
+# What is told of a job to whoever follows it: history that can be read again from any point.
+events = Table(
+    "events",
+    metadata,
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("end_user", String(200)),
+    # The order of all events: the transaction that wrote it, and never before the event of the same job.
+    Column("position", BigInteger, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("type", String(32), nullable=False),
+    Column("data", JSON, nullable=False),
+    Index("ix_events_position", "position", "job_id", "seq"),
+    Index("ix_events_tenant_id_position", "tenant_id", "position", "job_id", "seq"),
+    Index("ix_events_end_user", *_FOR_END_USER, sqlite_where=FOR_SOMEBODY, postgresql_where=FOR_SOMEBODY),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant_id", ForeignKey("tenants.id"), nullable=False),
+    Column("name", String(200), nullable=False),
+    # SHA-256 of the secret part, which nobody keeps.
+    Column("digest", LargeBinary, nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float),
+    Column("revoked_at", Float),
+    Column("last_used_at", Float),
+    Index("ix_api_keys_tenant_id", "tenant_id"),
+)
+
+# Come-back tokens: each lets a browser follow one job, or the jobs of one end user.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant_id", ForeignKey("tenants.id"), nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE")),
+    Column("end_user", String(200)),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Index("ix_tokens_expires_at", "expires_at"),
+    Index("ix_tokens_job_id", "job_id"),
+)
+
+# What each Idempotency-Key was used for, so that the same request makes nothing twice.
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("tenant_id", ForeignKey("tenants.id"), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    # SHA-256 of what was asked.
+    Column("fingerprint", String(64), nullable=False),
+    Column("job_ids", JSON, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Index("ix_idempotency_created_at", "created_at"),
 )
 
 observations = Table(

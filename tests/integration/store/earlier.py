@@ -149,10 +149,33 @@ ROWS["0003"] = ROWS["0002"] | {
     ],
 }
 ROWS["0004"] = ROWS["0003"]
+_LANES = [(tenant, to) for tenant in ("other", "default") for to in ("archive", "folder")]
+ROWS["0005"] = {
+    "tenants": ROWS["0004"]["tenants"],
+    "lanes": [{"id": f"{tenant}/{to}", "tenant_id": tenant, "destination": to} for tenant, to in _LANES],
+    **{name: rows for name, rows in ROWS["0004"].items() if name != "tenants"},
+    "jobs": [
+        one | {"destinations": [{"to": "folder", "outcomes": ["completed"], "link": False}]}
+        for one in ROWS["0004"]["jobs"]
+    ],
+    "hand_offs": [
+        _hand_off(
+            1, "job_done", "owed", key="job_done/1/archive", kind="archive", destination="archive", fence=0
+        )
+        | {"tenant_id": "other", "lane": "other/archive", "generation": 0}
+        | {"attempts": 0, "due_at": 1_000_905.0},
+        *(
+            one | {"lane": f"{one['tenant_id']}/folder", "generation": 0, "due_at": None}
+            for one in ROWS["0004"]["hand_offs"]
+        ),
+    ],
+}
 
 
 def after_an_upgrade(revision: str) -> Rows:
-    """The rows of then as they are now: an output that is owed waits for the archive."""
+    """The rows of then as they are now: before there was an archive, an output that is owed waits for it."""
+    if revision >= "0005":
+        return ROWS[revision]
     waits = {"due_at": None, "fence": 2}
     hand_offs = [one | (waits if one["state"] == "owed" else {}) for one in ROWS[revision]["hand_offs"]]
     return ROWS[revision] | {"hand_offs": hand_offs}

@@ -22,7 +22,10 @@ from orchestrator.store.migrate import (
 )
 from orchestrator.store.schema import metadata
 
-CONDITIONAL = ("_due", "_creating", "_accepted", "_spent", "_unmatched", "_leased", "_archived", "_dead")
+CONDITIONAL = (
+    *("_due", "_creating", "_accepted", "_spent", "_unmatched", "_leased", "_archived", "_dead"),
+    *("_reference", "_end_user", "_retry_of"),
+)
 
 
 @pytest.fixture

@@ -123,7 +123,9 @@ class Busy:
         columns = live.execute(
             "SELECT column_name FROM information_schema.columns WHERE table_name = 'hand_offs'"
         )
-        self._tenant = "tenant_id, " if ("tenant_id",) in columns.fetchall() else ""
+        there = {name for (name,) in columns.fetchall()}
+        self._tenant = "tenant_id, " if "tenant_id" in there else ""
+        self._lane = "lane" in there
         self.committed: list[str] = []
         self.stop = threading.Event()
 
@@ -147,10 +149,11 @@ class Busy:
         self._live.execute("UPDATE jobs SET looks = looks + 1, leased_by = NULL WHERE id = %s", [self._job])
 
     def _owe(self, key: str) -> None:
+        names, values = ("lane, generation, ", "tenant_id || '/folder', 0, ") if self._lane else ("", "")
         self._live.execute(
-            f"INSERT INTO hand_offs (key, {self._tenant}job_id, kind, destination, state, attempts, "
-            f"created_at, due_at, fence) SELECT %s, {self._tenant}id, 'outcome', 'folder', 'owed', 0, 0, 0, "
-            "0 FROM jobs WHERE id = %s",
+            f"INSERT INTO hand_offs (key, {self._tenant}{names}job_id, kind, destination, state, attempts, "
+            f"created_at, due_at, fence) SELECT %s, {self._tenant}{values}id, 'outcome', 'folder', 'owed', "
+            "0, 0, 0, 0 FROM jobs WHERE id = %s",
             [key, self._job],
         )
 

@@ -1,0 +1,193 @@
+"""Events: what is told of jobs, readable from any point, by whoever comes back, without a gap.
+
+Of one job they are numbered under the job's lock: what shows is always the beginning of the whole. Over all
+jobs, their order is by the transaction that wrote them, never before an earlier event of the same job. A
+transaction with a lower number may commit after one with a higher: so the stream over several jobs is read
+only up to the oldest transaction that is still under way. SQLite has one writer, and counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Row,
+    String,
+    Text,
+    cast,
+    delete,
+    func,
+    literal,
+    select,
+    text,
+    tuple_,
+    update,
+)
+
+from orchestrator.core.events import Told
+from orchestrator.core.job import Job
+from orchestrator.store.database import Transaction
+from orchestrator.store.schema import events, jobs
+
+# Numbers of transactions that another server gave are moved below zero by it; none ever comes near.
+OTHER_SERVER = 2**62
+PART = 5_000  # rows that one pruning removes at most
+
+
+class Position(NamedTuple):
+    """A place in the order of all events: after this one."""
+
+    transaction: int
+    job_id: str = ""
+    seq: int = 0
+
+
+START = Position(-OTHER_SERVER)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event. `settled`: no other can come before it any more."""
+
+    job_id: str
+    seq: int
+    tenant_id: str
+    end_user: str | None
+    position: Position
+    at: float
+    type: Told
+    data: dict[str, Any]
+    settled: bool
+
+
+def append(tx: Transaction, job: Job, told: Told, data: Mapping[str, Any]) -> None:
+    """Tell something of a job, for whoever holds it by `jobs.lock`. Followers are woken after the commit."""
+    before = select(events.c.seq, events.c.position).where(events.c.job_id == job.id)
+    last = before.order_by(events.c.seq.desc()).limit(1).subquery()
+    seq = func.coalesce(select(last.c.seq).scalar_subquery(), 0) + 1
+    values = {
+        "job_id": job.id,
+        "seq": seq,
+        "tenant_id": job.tenant_id,
+        "end_user": job.end_user,
+        "position": _next(tx, select(last.c.position).scalar_subquery()),
+        "at": tx.now,
+        "type": told,
+        "data": dict(data),
+    }
+    tx.execute(tx.insert(events).values(**values))
+    tx.after_commit.append(tx.ring)
+
+
+def of_job(tx: Transaction, job_id: str, *, after: int = 0, limit: int) -> list[Entry]:
+    """A job's events after a number, in order, without a gap."""
+    where = (events.c.job_id == job_id, events.c.seq > after)
+    return _read(tx, select(events).where(*where).order_by(events.c.seq).limit(limit))
+
+
+def of_tenant(
+    tx: Transaction, tenant_id: str, *, end_user: str | None = None, after: Position, limit: int
+) -> list[Entry]:
+    """A tenant's settled events after a position, in order; of one end user's jobs where one is named."""
+    whose = [events.c.tenant_id == tenant_id]
+    if end_user is not None:
+        whose.append(events.c.end_user == end_user)
+    query = select(events).where(*whose, _after(after), events.c.position < literal(_settled_below(tx)))
+    return _read(tx, query.order_by(*_ORDER).limit(limit))
+
+
+def news(tx: Transaction, *, after: Position, limit: int) -> list[Entry]:
+    """Everybody's events after a position, in order, also those that are not settled."""
+    return _read(tx, select(events).where(_after(after)).order_by(*_ORDER).limit(limit))
+
+
+def now(tx: Transaction) -> Position:
+    """The position behind everything that is settled, and before everything else."""
+    if tx.connection.dialect.name == "sqlite":
+        return Position(int(tx.execute(_NEWEST).scalar() or 0) + 1)
+    return Position(_settled_below(tx))
+
+
+def known(tx: Transaction, position: Position) -> Position:
+    """A position that somebody kept, as it stands today: another server's database may have been restored."""
+    if position.transaction < _settled_above(tx):
+        return position
+    return position._replace(transaction=position.transaction - OTHER_SERVER)
+
+
+def take_over(tx: Transaction) -> int:
+    """Move events that another server numbered before all that this one does. Returns how many.
+
+    For whoever migrates: a restored database may have numbers that this server has yet to come to.
+    """
+    if tx.connection.dialect.name == "sqlite":
+        return 0
+    if (tx.execute(_NEWEST).scalar() or 0) < _settled_above(tx):
+        return 0
+    moved = update(events).where(events.c.position >= 0)
+    return tx.execute(moved.values(position=events.c.position - OTHER_SERVER)).rowcount
+
+
+def prune(tx: Transaction, *, before: float) -> int:
+    """Forget some of those that are older than a moment, of settled jobs. Returns how many."""
+    old = (
+        select(events.c.job_id, events.c.seq)
+        .join(jobs, jobs.c.id == events.c.job_id)
+        .where(events.c.at < before, jobs.c.settled_at < before)
+        .limit(PART)
+    )
+    return tx.execute(delete(events).where(tuple_(events.c.job_id, events.c.seq).in_(old))).rowcount
+
+
+_ORDER = (events.c.position, events.c.job_id, events.c.seq)
+_NEWEST = select(func.max(events.c.position))
+
+
+def _after(position: Position) -> ColumnElement[bool]:
+    given = tuple_(
+        literal(position.transaction, BigInteger),
+        literal(position.job_id, String),
+        literal(position.seq, BigInteger),
+    )
+    return tuple_(*_ORDER) > given
+
+
+def _next(tx: Transaction, of_the_last: Any) -> Any:
+    if tx.connection.dialect.name == "sqlite":
+        return func.coalesce(_NEWEST.scalar_subquery(), 0) + 1
+    ours = cast(cast(func.pg_current_xact_id(), Text), BigInteger)
+    return func.greatest(ours, of_the_last)
+
+
+def _settled_below(tx: Transaction) -> int:
+    """Every event with a lower number is there, or never will be."""
+    if tx.connection.dialect.name == "sqlite":
+        return OTHER_SERVER
+    return int(
+        tx.connection.scalar(text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")) or 0
+    )
+
+
+def _settled_above(tx: Transaction) -> int:
+    """No transaction of this server has this number yet, or a higher one."""
+    if tx.connection.dialect.name == "sqlite":
+        return OTHER_SERVER
+    return int(
+        tx.connection.scalar(text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")) or 0
+    )
+
+
+def _read(tx: Transaction, query: Any) -> list[Entry]:
+    below = _settled_below(tx)
+    return [_entry(row, below) for row in tx.execute(query)]
+
+
+def _entry(row: Row[Any], settled_below: int) -> Entry:
+    values = dict(row._mapping)
+    position = Position(values["position"], values["job_id"], values["seq"])
+    settled = position.transaction < settled_below
+    return Entry(**values | {"position": position, "type": Told(values["type"]), "settled": settled})
