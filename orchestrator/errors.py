@@ -4,7 +4,10 @@ OrchestratorError              message, hint (what to do), retry
 ├── SettingError               a setting is missing, unknown or wrong: nothing was started
 ├── RequestError               what was asked cannot be done
 │   ├── NotFound               no such job, hand-off or inbox entry
-│   └── NotAllowed             it exists, but not in a state where this makes sense
+│   ├── NotAllowed             it exists, but not in a state where this makes sense
+│   ├── Misshapen              some places of it, each named, are not as they must be
+│   ├── KeyReused              its Idempotency-Key was used for something else
+│   └── Gone                   what it made earlier is not kept any more
 ├── StoreError                 the database cannot be used (locked by another, newer, unreachable)
 │   └── RowRefused             it can be used, and will never take this row as it is
 ├── GatewayError               the gateway did not answer a question; says nothing about the job
@@ -25,6 +28,7 @@ Foreign exceptions are translated into these once, at the adapter that meets the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -69,6 +73,34 @@ class NotFound(RequestError):
 
 class NotAllowed(RequestError):
     """The thing exists, but not in a state where this makes sense."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is wrong with one place of what was asked: `jobs.3.request.sample_count`."""
+
+    at: str
+    detail: str
+
+
+class Misshapen(RequestError):
+    """Some places of what was asked are not as they must be."""
+
+    def __init__(self, places: Sequence[Place], *, hint: str = "") -> None:
+        first, more = places[0], len(places) - 1
+        others = f", and {more} more" if more else ""
+        super().__init__(f"{first.at}: {first.detail}{others}", hint=hint)
+        self.places = tuple(places)
+
+
+class KeyReused(RequestError):
+    """The Idempotency-Key was used for something else."""
+
+    default_hint = "send the same request again, or use another key for another one"
+
+
+class Gone(RequestError):
+    """What was made earlier is not kept any more."""
 
 
 class StoreError(OrchestratorError):

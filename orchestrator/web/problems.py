@@ -3,18 +3,71 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from starlette.responses import Response
 
+from orchestrator.errors import (
+    Gone,
+    KeyReused,
+    Misshapen,
+    NotAllowed,
+    NotFound,
+    OrchestratorError,
+    Place,
+    RequestError,
+    StoreError,
+)
+
+MEDIA_TYPE = "application/problem+json"
+STORE_AGAIN_AFTER = 5  # seconds
+
+# Each kind of error with its status and its code, which never changes. The first row that fits counts.
+STATUSES: tuple[tuple[type[OrchestratorError], int, str], ...] = (
+    (NotFound, 404, "not_found"),
+    (NotAllowed, 409, "not_allowed"),
+    (KeyReused, 422, "idempotency_key_reused"),
+    (Gone, 410, "idempotent_jobs_gone"),
+    (RequestError, 422, "invalid_request"),
+    (StoreError, 503, "store_unavailable"),
+)
+BUG = (500, "internal_error")
+
 
 def problem(
-    status: int, code: str, detail: str, headers: Mapping[str, str] | None = None, *, hint: str = ""
+    status: int,
+    code: str,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    *,
+    hint: str = "",
+    places: Sequence[Place] = (),
+    request_id: str | None = None,
 ) -> Response:
-    """The answer; `hint` says what to do about it."""
-    body = {"type": "about:blank", "status": status, "code": code, "detail": detail}
+    """The answer; `hint` says what to do about it, `places` what is wrong where."""
+    body: dict[str, Any] = {"type": "about:blank", "status": status, "code": code, "detail": _sound(detail)}
     if hint:
-        body["hint"] = hint
-    return Response(
-        json.dumps(body), status_code=status, media_type="application/problem+json", headers=headers
-    )
+        body["hint"] = _sound(hint)
+    if places:
+        body["errors"] = [{"at": _sound(one.at), "detail": _sound(one.detail)} for one in places]
+    if request_id:
+        body["request_id"] = request_id
+    return Response(json.dumps(body), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def of_error(error: OrchestratorError, request_id: str | None = None) -> Response:
+    """An error of ours as an answer."""
+    found = ((status, code) for kind, status, code in STATUSES if isinstance(error, kind))
+    status, code = next(found, BUG)
+    places = error.places if isinstance(error, Misshapen) else ()
+    if isinstance(error, StoreError):  # what the database said is for the log
+        detail = "the database cannot be used now"
+        headers = {"Retry-After": str(STORE_AGAIN_AFTER)}
+        return problem(status, code, detail, headers, hint="ask again", request_id=request_id)
+    return problem(status, code, error.message, hint=error.hint, places=places, request_id=request_id)
+
+
+def _sound(text: str) -> str:
+    """Without halves of surrogate pairs, which no UTF-8 has: they may be what somebody sent."""
+    return text.encode(errors="replace").decode()

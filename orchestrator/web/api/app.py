@@ -1,0 +1,98 @@
+"""The API as one application: its routes, and how every error becomes a problem document."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from orchestrator import __version__
+from orchestrator.errors import OrchestratorError, Place, StoreError
+from orchestrator.telemetry import Event, log
+from orchestrator.web.api.door import Door
+from orchestrator.web.problems import of_error, problem
+
+# One line for each file of routes.
+ROUTERS: Sequence[APIRouter] = ()
+PREFIX = "/v1"
+
+_CODES = {404: "no_such_path", 405: "method_not_allowed", 413: "too_large"}
+
+
+def make_api(door: Door) -> FastAPI:
+    """All routes under `/v1`. Whoever serves it closes the door."""
+    app = FastAPI(
+        title="Hybrid job orchestrator",
+        version=__version__,
+        docs_url=None,  # it would load its pages from elsewhere
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=_closing(door),
+    )
+    app.state.door = door
+    for router in ROUTERS:
+        app.include_router(router, prefix=PREFIX)
+    app.add_exception_handler(OrchestratorError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _bug)
+    return app
+
+
+def _closing(door: Door) -> Any:
+    @asynccontextmanager
+    async def serving(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        door.close()
+
+    return serving
+
+
+def request_id(request: Request) -> str | None:
+    """The id under which the log has this request, where something in front of the API gave it one."""
+    found: str | None = request.scope.get("state", {}).get("request_id")
+    return found
+
+
+async def _ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OrchestratorError)
+    if isinstance(error, StoreError):
+        log(Event.STORE_FAILED, level=logging.ERROR, error=error.message, hint=error.hint)
+    return of_error(error, request_id(request))
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    places = [Place(_where(one["loc"]), _what(one)) for one in error.errors()]
+    detail = f"{places[0].at}: {places[0].detail}"
+    return problem(422, "invalid_request", detail, places=places, request_id=request_id(request))
+
+
+def _where(location: Sequence[Any]) -> str:
+    # A union's branches have names of their own, which nobody sent.
+    return ".".join(str(part) for part in location if not str(part).startswith("tag:"))
+
+
+def _what(error: dict[str, Any]) -> str:
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = _CODES.get(error.status_code, "invalid_request")
+    headers = dict(error.headers or {})
+    return problem(error.status_code, code, error.detail, headers, request_id=request_id(request))
+
+
+async def _bug(request: Request, _: Exception) -> Response:
+    """The server logs what it was, with its traceback."""
+    detail = "this is a bug of the orchestrator's; its log says more"
+    return problem(500, "internal_error", detail, request_id=request_id(request))
