@@ -38,6 +38,7 @@ FOR_SOMEBODY = text("end_user IS NOT NULL")
 _BY_END_USER = ("tenant_id", "end_user", "id")
 _FOR_END_USER = ("tenant_id", "end_user", "position", "job_id", "seq")
 RETRIES = text("retry_of IS NOT NULL")
+NOT_REMOVED = text("removed_at IS NULL")
 _UNMATCHED = text("state = 'waiting'")
 _LEASED = text("leased_by IS NOT NULL")  # what is being done at this moment
 # What is not kept, being known already, uses up a number too: 32 bits would not last.
@@ -86,6 +87,17 @@ accounts = Table(
     Column("secrets", Text),
     Column("webhook_endpoint_id", String(64)),
     Column("changed_at", Float),
+    # Since when it is there for the jobs alone that were made with it.
+    Column("removed_at", Float),
+    # A tenant's accounts have names of their own.
+    Index(
+        "ix_accounts_live",
+        "tenant_id",
+        "name",
+        unique=True,
+        sqlite_where=NOT_REMOVED,
+        postgresql_where=NOT_REMOVED,
+    ),
 )
 
 jobs = Table(

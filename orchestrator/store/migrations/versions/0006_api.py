@@ -9,6 +9,7 @@ down_revision = "0005"
 REFERRED = sa.text("reference IS NOT NULL")
 FOR_SOMEBODY = sa.text("end_user IS NOT NULL")
 RETRIES = sa.text("retry_of IS NOT NULL")
+NOT_REMOVED = sa.text("removed_at IS NULL")
 
 
 def upgrade() -> None:
@@ -27,6 +28,8 @@ def _tenants_and_accounts() -> None:
     op.add_column("accounts", sa.Column("secrets", sa.Text(), nullable=True))
     op.add_column("accounts", sa.Column("webhook_endpoint_id", sa.String(length=64), nullable=True))
     op.add_column("accounts", sa.Column("changed_at", sa.Float(), nullable=True))
+    op.add_column("accounts", sa.Column("removed_at", sa.Float(), nullable=True))
+    _index("ix_accounts_live", "accounts", ["tenant_id", "name"], NOT_REMOVED, unique=True)
 
 
 def _jobs() -> None:
@@ -41,8 +44,8 @@ def _jobs() -> None:
     _index("ix_jobs_retry_of", "jobs", ["retry_of"], RETRIES)
 
 
-def _index(name: str, table: str, columns: list[str], where: sa.TextClause) -> None:
-    op.create_index(name, table, columns, sqlite_where=where, postgresql_where=where)
+def _index(name: str, table: str, columns: list[str], where: sa.TextClause, *, unique: bool = False) -> None:
+    op.create_index(name, table, columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
 def _events() -> None:
