@@ -7,7 +7,9 @@ OrchestratorError              message, hint (what to do), retry
 │   ├── NotAllowed             it exists, but not in a state where this makes sense
 │   ├── Misshapen              some places of it, each named, are not as they must be
 │   ├── KeyReused              its Idempotency-Key was used for something else
-│   └── Gone                   what it made earlier is not kept any more
+│   ├── Gone                   what it made earlier is not kept any more
+│   ├── Unauthorized           nobody knows who asks: no key or token, or not a good one
+│   └── Forbidden              it is known who asks, and they may not
 ├── StoreError                 the database cannot be used (locked by another, newer, unreachable)
 │   └── RowRefused             it can be used, and will never take this row as it is
 ├── GatewayError               the gateway did not answer a question; says nothing about the job
@@ -101,6 +103,16 @@ class KeyReused(RequestError):
 
 class Gone(RequestError):
     """What was made earlier is not kept any more."""
+
+
+class Unauthorized(RequestError):
+    """Nobody knows who asks: there was no key or token, or not a good one."""
+
+    default_hint = "send `Authorization: Bearer hjo_…`; `orchestrator keys make` makes a key"
+
+
+class Forbidden(RequestError):
+    """It is known who asks, and they may not."""
 
 
 class StoreError(OrchestratorError):

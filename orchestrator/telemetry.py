@@ -51,6 +51,8 @@ class Event(StrEnum):
     STORE_FAILED = "store_failed"  # the database could not be used; it is tried again
     OUTPUT_FAILED = "output_failed"  # an output could not be given to who has a link to it
     OUTPUT_CUT = "output_cut"  # the same, half-way: the connection was cut, so that nobody takes it for whole
+    KEY_MADE = "key_made"  # somebody may call the API with a new key
+    KEY_REVOKED = "key_revoked"  # a key is refused from now on
     LEASES_FREED = "leases_freed"  # what attempts left behind that lost the database half-way is free again
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import secrets
 import signal
 import socket
 import sys
@@ -195,6 +196,11 @@ def account(settings: Settings) -> Account:
 def new_id() -> str:
     """A unique id that sorts by time."""
     return str(ULID()).lower()
+
+
+def chance(size: int) -> bytes:
+    """So many bytes that nobody can guess, for keys and tokens."""
+    return secrets.token_bytes(size)
 
 
 def wall_clock() -> float:

@@ -30,6 +30,7 @@ class Caller:
     end_user: str | None = None
     allowed_origins: tuple[str, ...] = ()
     requests_per_minute: int | None = None
+    name: str = ""  # of the key, for people
 
     @property
     def by_token(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,8 @@ from orchestrator.store.schema import CREATES_DUE, LOOKS_DUE, SPENT, jobs, tenan
 class Tenant:
     """Whose jobs they are. A limit that is None is left to the settings, 0 is none.
 
-    `free_places` is how many further creates fit by the last count, believed until `counted_until`.
+    `free_places` is how many further creates fit by the last count, believed until `counted_until`. Pages of
+    the `allowed_origins` may use its come-back tokens.
     """
 
     id: str
@@ -27,6 +29,8 @@ class Tenant:
     held_until: float | None
     free_places: int | None = None
     counted_until: float | None = None
+    allowed_origins: tuple[str, ...] = ()
+    requests_per_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,27 @@ _READ = (
     tenants.c.held_until,
     tenants.c.free_places,
     tenants.c.counted_until,
+    tenants.c.allowed_origins,
+    tenants.c.requests_per_minute,
 )
+
+
+def add_once(tx: Transaction, tenant_id: str) -> bool:
+    """A new tenant, without limits of its own. False where there is one of that name."""
+    new = tx.insert(tenants).values(id=tenant_id, name=tenant_id).on_conflict_do_nothing()
+    return tx.execute(new).rowcount == 1
+
+
+def change(tx: Transaction, tenant_id: str, values: Mapping[str, Any]) -> Tenant:
+    """Set some of its limits, and return it. Raises NotFound."""
+    if values:
+        tx.execute(update(tenants).where(tenants.c.id == tenant_id).values(**values))
+    return get(tx, tenant_id)
+
+
+def every(tx: Transaction) -> list[Tenant]:
+    """All of them, by their ids."""
+    return [_tenant(row) for row in tx.execute(select(*_READ).order_by(tenants.c.id))]
 
 
 def get(tx: Transaction, tenant_id: str) -> Tenant:
@@ -158,4 +182,4 @@ def _found(row: Row[Any] | None, tenant_id: str) -> Tenant:
 
 
 def _tenant(row: Row[Any]) -> Tenant:
-    return Tenant(**row._mapping)
+    return Tenant(**{**row._mapping, "allowed_origins": tuple(row.allowed_origins or ())})
