@@ -22,6 +22,9 @@ OrchestratorError              message, hint (what to do), retry
 │   └── ContentDamaged         the archive has something else than what was put there, or nothing
 ├── DestinationError           a destination could not take what is owed to it
 │   └── DestinationGone        it wants nothing any more: it is disabled until a person enables it
+├── ApiError                   an orchestrator that was asked over HTTP did not do it
+│   ├── ApiUnreachable         no answer came, or not a whole one
+│   └── ApiBadAnswer           what answered is not its API, or of a version that does not fit
 ├── Stopping                   this process is stopping: another one goes on with the work
 └── LeaseLost                  somebody else has the work by now: stop, and leave it to them
 
@@ -188,6 +191,39 @@ class ContentDuplicate(ContentError):
 
 class ContentDamaged(ContentError):
     """The archive has something else than what was put there, or nothing: it is fetched anew."""
+
+
+class ApiError(OrchestratorError):
+    """An orchestrator that was asked over HTTP did not do it.
+
+    `status` is that of its answer, `code` its stable word for programs, `request_id` what its log names it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        retry: Retry | None = None,
+        status: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, retry=retry)
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+
+
+class ApiUnreachable(ApiError):
+    """No answer came, or not a whole one."""
+
+    default_hint = "check the URL and the network, and that `orchestrator up` or `web` runs there"
+    default_retry = LATER
+
+
+class ApiBadAnswer(ApiError):
+    """What answered is not the API, or of a version that does not fit."""
 
 
 class LeaseLost(OrchestratorError):
