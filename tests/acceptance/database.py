@@ -13,10 +13,12 @@ from orchestrator.engine.context import Context
 from orchestrator.engine.submit import Submission, submit
 from orchestrator.settings import load
 from orchestrator.store import hand_offs, inbox, jobs, observations, schema
+from orchestrator.store.database import sqlite_path
 from orchestrator.store.inbox import Entry
 from orchestrator.store.migrate import migrate
 from orchestrator.store.observations import Recorded
 from tests.acceptance.waiting import LONG, until
+from tests.migrated import put_migrated
 
 MODEL = "google/veo-3.1-lite"
 MOST = 1_000_000
@@ -37,6 +39,9 @@ class Database:
 
     def __init__(self, environment: dict[str, str]) -> None:
         settings = load(environment)
+        if file := sqlite_path(settings.resolved_database_url):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            put_migrated(file)
         self.store = wiring.open_store(settings)
         migrate(self.store)
         self.context: Context = wiring.build(settings, self.store, asks_gateway=False)

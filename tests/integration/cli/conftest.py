@@ -19,8 +19,8 @@ from orchestrator.engine.context import Context
 from orchestrator.engine.submit import Submission, submit
 from orchestrator.settings import load
 from orchestrator.store import hand_offs, jobs, workers
-from orchestrator.store.migrate import migrate
 from tests.acceptance.sandbox import SECRET
+from tests.migrated import put_migrated
 
 KEY = "phaseo_v1_sk_a-key-that-nobody-may-see"
 
@@ -124,8 +124,9 @@ class Rows:
 def rows(folder: Path) -> Iterator[Rows]:
     environment = {name: value for name, value in os.environ.items() if name.startswith("ORCHESTRATOR_")}
     settings = load(environment, webhook_secrets=SECRET)
+    settings.data_dir.mkdir(exist_ok=True)
+    put_migrated(settings.data_dir / "orchestrator.db")
     store = wiring.open_store(settings)
-    migrate(store)
     context = wiring.build(settings, store, asks_gateway=False)
     yield Rows(context)
     context.close()

@@ -30,8 +30,8 @@ from orchestrator.sinks.folder import FolderSink
 from orchestrator.store import attempts, hand_offs, jobs, observations, outputs, schema, workers
 from orchestrator.store.attempts import Attempt, Result
 from orchestrator.store.database import Store
-from orchestrator.store.migrate import migrate
 from orchestrator.store.observations import Recorded
+from tests.migrated import put_migrated
 from tests.patience import LONG
 from tests.sandbox.harness import KEY, Hook
 
@@ -47,8 +47,9 @@ class Engine:
         given = {"data_dir": folder, "output_dir": self.folder, "gateway_url": gateway_url}
         given |= {"secret_keys": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}
         self.settings = load({}, gateway_api_key=KEY, **given | settings)
-        self.store = Store(f"sqlite:///{folder / 'orchestrator.db'}", clock=lambda: self.now)
-        migrate(self.store)
+        database = folder / "orchestrator.db"
+        put_migrated(database)
+        self.store = Store(f"sqlite:///{database}", clock=lambda: self.now)
         self.context = wiring.build(self.settings, self.store)
         self.context.random = lambda: 0.0
         with self.store.write() as tx:

@@ -20,9 +20,9 @@ from orchestrator.sinks import Parcel, Tools
 from orchestrator.sinks.folder import FolderSink
 from orchestrator.store import configured
 from orchestrator.store.database import Store
-from orchestrator.store.migrate import migrate
 from tests import kinds as for_tests
 from tests.kinds import Noted
+from tests.migrated import put_migrated
 from tests.patience import LONG
 
 NOTICED_WITHIN = 2.0
@@ -40,7 +40,9 @@ class Database:
     """Destinations in a database, as commands leave them."""
 
     def __init__(self, folder: Path) -> None:
-        self.store = Store(f"sqlite:///{folder / 'orchestrator.db'}")
+        database = folder / "orchestrator.db"
+        put_migrated(database)
+        self.store = Store(f"sqlite:///{database}")
         self.vault = Vault([new_key()])
 
     def add(self, name: str, kind: str = "noted", token: str | None = None, **more: Any) -> None:
@@ -79,7 +81,6 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[Noted]:
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     made = Database(tmp_path)
-    migrate(made.store)
     yield made
     made.store.close()
 

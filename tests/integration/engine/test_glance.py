@@ -9,7 +9,6 @@ import pytest
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.processes import timers
 from orchestrator.store.database import Store, sqlite_path
-from orchestrator.store.migrate import migrate
 from tests.integration.engine.harness import Engine
 
 
@@ -53,10 +52,8 @@ def test_a_commit_of_another_process_sends_one_message_for_each_kind_of_due_work
 
 
 def test_a_commit_that_leaves_nothing_due_sends_nothing(engine: Engine, glances: Glances) -> None:
-    with closing(Store(engine.store.url)) as other:
-        migrate(other)
-        with other.write() as tx:
-            tx.connection.exec_driver_sql("CREATE TABLE somebody_elses (id INTEGER)")
+    with closing(Store(engine.store.url)) as other, other.write() as tx:
+        tx.connection.exec_driver_sql("CREATE TABLE somebody_elses (id INTEGER)")
     assert glances.look() == []
 
 

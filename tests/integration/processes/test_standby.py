@@ -12,10 +12,10 @@ from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.processes.standby import BEAT_MISSED, LocalHands, standby
 from orchestrator.settings import load
 from orchestrator.store import workers
-from orchestrator.store.migrate import migrate
 from orchestrator.store.workers import Pulse
 from orchestrator.tasks.sending import Sender
 from tests.integration.store.rows import a_job, join, keep
+from tests.migrated import put_migrated
 
 
 class Taken(LocalHands):
@@ -44,10 +44,10 @@ def context(tmp_path: Path) -> Iterator[Context]:
     """A worker that has joined, and a job that is due."""
     now = [1_800_000_000.0]
     settings = load({}, data_dir=tmp_path, output_dir=tmp_path / "outputs")
+    put_migrated(tmp_path / "orchestrator.db")
     with closing(wiring.open_store(settings)) as store:
         store._clock = lambda: now[0]
         context = wiring.build(settings, store, asks_gateway=False)
-        migrate(store)
         join(store, context.worker)
         keep(store, a_job(due_at=now[0] - 1))
         yield context

@@ -1,7 +1,6 @@
 """A fresh database for every test, on each kind of database that the store runs on."""
 
 import itertools
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,9 +8,9 @@ import pytest
 
 from orchestrator import fault_points
 from orchestrator.store.database import Store
-from orchestrator.store.migrate import migrate
 from tests.integration.store.rows import Clock
 from tests.integration.store.together import Elsewhere
+from tests.migrated import put_migrated
 from tests.servers.fixtures import NewDatabase
 
 
@@ -21,20 +20,8 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite database, to be copied: much quicker than to migrate one for every test."""
-    file = tmp_path_factory.mktemp("migrated") / "orchestrator.db"
-    store = Store(f"sqlite:///{file}")
-    migrate(store)
-    store.close()
-    return file
-
-
 @pytest.fixture
-def new_url(
-    kind: str, request: pytest.FixtureRequest, tmp_path: Path, migrated_file: Path
-) -> Callable[..., str]:
+def new_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., str]:
     """Gives URLs of new databases: migrated ones, or empty with `migrated=False`."""
     if kind == "postgresql":
         made: NewDatabase = request.getfixturevalue("new_database")
@@ -44,7 +31,7 @@ def new_url(
     def make(*, migrated: bool = True) -> str:
         file = tmp_path / f"orchestrator-{next(numbers)}.db"
         if migrated:
-            shutil.copy(migrated_file, file)
+            put_migrated(file)
         return f"sqlite:///{file}"
 
     return make
