@@ -87,6 +87,7 @@ REDIS: dict[str, Any] = {
 PUBLISHING = {"socket_timeout": 2, "socket_connect_timeout": 1}
 
 RECONNECT_EVERY = 2  # seconds, whole ones
+LOOK_UP_EVERY = 0.05  # seconds
 
 
 class SafeConsumer(Consumer):
@@ -123,7 +124,14 @@ class SafeConsumer(Consumer):
 
     def ensure_connected(self, conn: Any) -> Any:
         """Wait for the broker."""
-        return super().ensure_connected(patient(conn))
+        return super().ensure_connected(patient(conn if self.hub else _looking_up(conn)))
+
+
+def _looking_up(connection: Any) -> Any:
+    """The same one, waiting for messages briefly: in memory, Celery looks whether to stop after each wait."""
+    drain = connection.drain_events
+    connection.drain_events = lambda timeout: drain(timeout=min(timeout, LOOK_UP_EVERY))
+    return connection
 
 
 def patient(connection: Any) -> Any:

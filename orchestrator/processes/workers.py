@@ -29,6 +29,7 @@ class _Worker(WorkController):
 
     hostname: str
     hub: Any
+    consumer: Any
 
     def on_before_init(self, **options: Any) -> None:
         self.consuming = threading.Event()

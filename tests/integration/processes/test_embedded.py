@@ -82,6 +82,23 @@ def test_workers_that_were_stopped_are_not_dead(new_workers: MakeWorkers) -> Non
     assert workers.dead() == []
 
 
+def test_a_worker_with_nothing_to_do_looks_often_whether_to_stop(
+    new_workers: MakeWorkers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Celery's own waits are of two seconds, and so would a stop be."""
+    (worker,) = new_workers()._workers
+    transport = worker.consumer.connection.transport
+    drain, waits = transport.drain_events, list[float]()
+
+    def noting(connection: object, timeout: float) -> None:
+        waits.append(timeout)
+        drain(connection, timeout=timeout)
+
+    monkeypatch.setattr(transport, "drain_events", noting)
+    until(lambda: len(waits) > 3)
+    assert max(waits) <= 0.1
+
+
 def test_stopping_lets_what_runs_finish(new_workers: MakeWorkers) -> None:
     began, finish, finished = threading.Event(), threading.Event(), threading.Event()
 
