@@ -9,7 +9,8 @@ OrchestratorError              message, hint (what to do), retry
 │   ├── KeyReused              its Idempotency-Key was used for something else
 │   ├── Gone                   what it made earlier is not kept any more
 │   ├── Unauthorized           nobody knows who asks: no key or token, or not a good one
-│   └── Forbidden              it is known who asks, and they may not
+│   ├── Forbidden              it is known who asks, and they may not
+│   └── RateLimited            their tenant asks too often
 ├── StoreError                 the database cannot be used (locked by another, newer, unreachable)
 │   └── RowRefused             it can be used, and will never take this row as it is
 ├── GatewayError               the gateway did not answer a question; says nothing about the job
@@ -116,6 +117,10 @@ class Unauthorized(RequestError):
 
 class Forbidden(RequestError):
     """It is known who asks, and they may not."""
+
+
+class RateLimited(RequestError):
+    """Their tenant asks too often, or holds too many streams open."""
 
 
 class StoreError(OrchestratorError):

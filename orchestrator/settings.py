@@ -148,6 +148,15 @@ class Settings(BaseModel):
     spend_window_days: float = Field(
         30.0, gt=0, le=366, description="Days, up to now, over which the cost is added up."
     )
+    requests_per_minute: int = Field(
+        6_000, ge=0, description="API requests a minute of one tenant; further ones get a 429. 0: any."
+    )
+    streams_per_tenant: int = Field(
+        10_000, ge=1, description="Event streams that one tenant may hold open at one process."
+    )
+    streams_per_token: int = Field(
+        20, ge=1, description="Event streams that one come-back token may hold open at one process."
+    )
     look_batch: int = Field(200, ge=1, le=1000, description="Jobs claimed by one look.")
     webhook_max_bytes: int = Field(
         262_144, ge=1024, le=16_777_216, description="Largest webhook body that is read; they are a few KiB."

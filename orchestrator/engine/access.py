@@ -12,7 +12,7 @@ from functools import partial
 from hashlib import sha256
 
 from orchestrator.core.access import Caller
-from orchestrator.core.keys import Kind, Presented, read
+from orchestrator.core.keys import Chance, Kind, Presented, read
 from orchestrator.errors import StoreError, Unauthorized
 from orchestrator.store import api_keys, tokens
 from orchestrator.store.database import Store, Transaction
@@ -44,13 +44,14 @@ class _Found:
 
 @dataclass(slots=True)
 class Guard:
-    """Knows who calls. One per process; `clock` counts seconds of this process.
+    """Knows who calls. One per process; `clock` counts seconds of this process, `chance` is for new keys.
 
     It remembers callers by a digest of what they showed, never what they showed, and never strangers.
     """
 
     store: Store
     clock: Callable[[], float]
+    chance: Chance
     _known: OrderedDict[bytes, _Known] = field(default_factory=OrderedDict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _aside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "guard"), repr=False)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Any
 
 from starlette.responses import Response
 
 from orchestrator.errors import (
+    Forbidden,
     Gone,
     KeyReused,
     Misshapen,
@@ -16,8 +18,10 @@ from orchestrator.errors import (
     NotFound,
     OrchestratorError,
     Place,
+    RateLimited,
     RequestError,
     StoreError,
+    Unauthorized,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -29,6 +33,9 @@ STATUSES: tuple[tuple[type[OrchestratorError], int, str], ...] = (
     (NotAllowed, 409, "not_allowed"),
     (KeyReused, 422, "idempotency_key_reused"),
     (Gone, 410, "idempotent_jobs_gone"),
+    (Unauthorized, 401, "unauthorized"),
+    (Forbidden, 403, "forbidden"),
+    (RateLimited, 429, "rate_limited"),
     (RequestError, 422, "invalid_request"),
     (StoreError, 503, "store_unavailable"),
 )
@@ -65,7 +72,15 @@ def of_error(error: OrchestratorError, request_id: str | None = None) -> Respons
         detail = "the database cannot be used now"
         headers = {"Retry-After": str(STORE_AGAIN_AFTER)}
         return problem(status, code, detail, headers, hint="ask again", request_id=request_id)
-    return problem(status, code, error.message, hint=error.hint, places=places, request_id=request_id)
+    return problem(
+        status, code, error.message, _headers(error), hint=error.hint, places=places, request_id=request_id
+    )
+
+
+def _headers(error: OrchestratorError) -> dict[str, str]:
+    if isinstance(error, Unauthorized):
+        return {"WWW-Authenticate": "Bearer"}
+    return {"Retry-After": str(ceil(error.retry.after))} if error.retry.after else {}
 
 
 def _sound(text: str) -> str:

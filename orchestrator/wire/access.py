@@ -67,3 +67,12 @@ class MadeToken(Answered):
     job_id: str | None
     end_user: str | None
     expires_at: Moment
+
+
+class Whoami(Answered):
+    """Whose key this is, and what it may be used for."""
+
+    tenant: str
+    key_id: str
+    name: str
+    scopes: tuple[Scope, ...]

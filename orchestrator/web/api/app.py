@@ -16,11 +16,14 @@ from starlette.responses import Response
 from orchestrator import __version__
 from orchestrator.errors import OrchestratorError, Place, StoreError
 from orchestrator.telemetry import Event, log
+from orchestrator.web.api import keys, tokens
 from orchestrator.web.api.door import Door
+from orchestrator.web.api.preflight import Preflight
+from orchestrator.web.api.told_headers import ToldHeaders
 from orchestrator.web.problems import of_error, problem
 
 # One line for each file of routes.
-ROUTERS: Sequence[APIRouter] = ()
+ROUTERS: Sequence[APIRouter] = (keys.router, tokens.router)
 PREFIX = "/v1"
 
 _CODES = {404: "no_such_path", 405: "method_not_allowed", 413: "too_large"}
@@ -44,6 +47,8 @@ def make_api(door: Door) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _bug)
+    app.add_middleware(Preflight)
+    app.add_middleware(ToldHeaders)
     return app
 
 
@@ -51,6 +56,8 @@ def _closing(door: Door) -> Any:
     @asynccontextmanager
     async def serving(_: FastAPI) -> AsyncIterator[None]:
         yield
+        await door.limits.close()
+        door.guard.close()
         door.close()
 
     return serving

@@ -10,9 +10,11 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 
+from orchestrator.engine.access import Guard
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp
 from orchestrator.errors import StoreError
+from orchestrator.web.api.limits import Limits
 
 Send = Callable[[Iterable[FollowUp]], None]
 T = TypeVar("T")
@@ -27,10 +29,14 @@ class Door:
 
     context: Context
     send: Send
-    guard: Any
+    guard: Guard
     hub: Any
     clock: Callable[[], float]
+    limits: Limits = field(init=False)
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "api"))
+
+    def __post_init__(self) -> None:
+        self.limits = Limits(self.context.settings, self.context.clock, self.clock)
 
     async def run(self, act: Callable[[], T]) -> T:
         """Do blocking work in a thread. Raises StoreError where it takes too long, and whatever it raises."""

@@ -37,7 +37,7 @@ def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
 
 @pytest.fixture
 def guard(store: Store, clock: Clock) -> Iterator[Guard]:
-    guard = Guard(store, clock)
+    guard = Guard(store, clock, secrets.token_bytes)
     yield guard
     guard.close()
 
@@ -177,7 +177,7 @@ def test_the_use_of_a_key_is_noted_once_a_minute_at_most(store: Store, clock: Cl
     seen = []
     for later in (0.0, 30.0, 29.0, 1.0):
         clock.now += later
-        guard = Guard(store, clock)
+        guard = Guard(store, clock, secrets.token_bytes)
         guard.identify(shown, Kind.KEY)
         guard.close()
         seen.append(granting.list_keys(store)[0].last_used_at)
