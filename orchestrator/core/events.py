@@ -22,3 +22,13 @@ class Told(StrEnum):
 FOR_END_USERS = frozenset(
     {Told.ACCEPTED, Told.STATE, Told.PROGRESS, Told.OUTPUT, Told.OUTPUT_LOST, Told.CANCEL}
 )
+
+
+class Lost(StrEnum):
+    """Why an output cannot be read."""
+
+    MISSING = "missing"  # there is none: the provider has no such output
+    UNAVAILABLE = "unavailable"  # it could not be brought into the archive, however often it was tried
+    CANCELLED = "cancelled"  # its caller wanted the job no more before it was brought
+    DAMAGED = "damaged"  # the archive's copy is damaged: it is fetched again
+    PURGED = "purged"  # it was kept for as long as it was to be kept

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.core.effects import owed_archive
+from orchestrator.core.events import Lost, Told
 from orchestrator.core.job import HandOff, Job, Output
 from orchestrator.core.routes import Outcome
+from orchestrator.engine import telling
 from orchestrator.engine.context import Context
 from orchestrator.engine.fetching import fetch
 from orchestrator.engine.follow_up import FollowUp, Task
@@ -20,7 +22,7 @@ from orchestrator.errors import (
 )
 from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.sinks import Delivered
-from orchestrator.store import archived, hand_offs, jobs, outputs
+from orchestrator.store import archived, events, hand_offs, outputs
 from orchestrator.store.database import Transaction
 
 
@@ -63,8 +65,8 @@ def _make_room(context: Context, lease: Lease, sha256: str) -> None:
             context.archive.remove(sha256)
 
 
-def kept(tx: Transaction, claimed: HandOff, facts: dict[str, Any]) -> list[FollowUp]:
-    """The archive has an output: what waited for it goes on its way.
+def kept(tx: Transaction, job: Job, claimed: HandOff, facts: dict[str, Any]) -> list[FollowUp]:
+    """The archive has an output: what waited for it goes on its way. The job is held.
 
     Raises DestinationError, before anything is written, where it was purged in that very moment.
     """
@@ -75,25 +77,29 @@ def kept(tx: Transaction, claimed: HandOff, facts: dict[str, Any]) -> list[Follo
     before = _output(tx, claimed)
     outputs.note(tx, claimed.job_id, claimed.output_index, facts | known)
     hand_offs.release(tx, claimed.job_id, claimed.output_index)
-    return _go_on(tx, claimed, news=before.sha256 is None)  # else it was lost meanwhile, and is back
+    events.append(tx, job, Told.OUTPUT, {"index": claimed.output_index, **facts})
+    return _go_on(tx, job, news=before.sha256 is None)  # else it was lost meanwhile, and is back
 
 
-def given_up(tx: Transaction, claimed: HandOff, error: OrchestratorError, *, gone: bool) -> list[FollowUp]:
+def given_up(
+    tx: Transaction, job: Job, claimed: HandOff, error: OrchestratorError, *, gone: bool
+) -> list[FollowUp]:
     """A completed job whose output cannot be had: an outcome of its own, handed off as such."""
     assert claimed.output_index is not None
     if _output(tx, claimed).archived_at is not None:
-        return _go_on(tx, claimed)  # a person had it fetched anew: what the archive has stays
+        return _go_on(tx, job)  # a person had it fetched anew: what the archive has stays
     unknown = {"missing": gone, "bytes": None, "sha256": None}  # as if it had never been there
     outputs.note(tx, claimed.job_id, claimed.output_index, unknown)
-    hand_offs.give_up(tx, claimed.job_id, claimed.output_index, error.message)
+    reason = Lost.MISSING if gone else Lost.UNAVAILABLE
+    telling.lost(tx, job, claimed.output_index, reason)
+    telling.ended(tx, job, hand_offs.give_up(tx, job.id, claimed.output_index, error.message))
     if isinstance(error, ContentError):  # the archive's own fault is for whoever runs it to mend
         outcome = Outcome.OUTPUT_MISSING if gone else Outcome.OUTPUT_UNAVAILABLE
-        job = jobs.require(tx, claimed.job_id)
         hand_offs.owe_outcome(tx, job, f"{outcome}-{claimed.output_index}")
-    return _go_on(tx, claimed)
+    return _go_on(tx, job)
 
 
-def fetch_again(context: Context, tx: Transaction, claimed: HandOff) -> None:
+def fetch_again(context: Context, tx: Transaction, job: Job, claimed: HandOff) -> None:
     """The archive lost an output, or has it damaged: whoever wants it waits until it is there again.
 
     Raises ContentError where the archive cannot remove what is damaged.
@@ -103,6 +109,8 @@ def fetch_again(context: Context, tx: Transaction, claimed: HandOff) -> None:
     if there.sha256 and there.archived_at and archived.forget(tx, there.sha256):
         _remove(context, there.sha256)  # else what is there would be taken for what is brought
     outputs.note(tx, claimed.job_id, claimed.output_index, {"archived_at": None})
+    if there.archived_at:
+        telling.lost(tx, job, claimed.output_index, Lost.DAMAGED)
     if not hand_offs.refetch(tx, claimed.job_id, claimed.output_index):
         # Nothing where it is under way. A job that ended before there was an archive was never owed to it.
         hand_offs.owe(tx, [owed_archive(claimed.job_id, claimed.output_index, tx.now)])
@@ -120,7 +128,7 @@ def _remove(context: Context, sha256: str) -> None:
         raise ContentError(message, hint=error.hint) from error
 
 
-def _go_on(tx: Transaction, claimed: HandOff, *, news: bool = False) -> list[FollowUp]:
+def _go_on(tx: Transaction, job: Job, *, news: bool = False) -> list[FollowUp]:
     """Destinations, and further outputs of the job, waited for this one."""
-    hand_offs.announce_outputs(tx, claimed.job_id, news=news)
+    telling.ended(tx, job, hand_offs.announce_outputs(tx, job.id, news=news))
     return [FollowUp(Task.HAND_OFF)]

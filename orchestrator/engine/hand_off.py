@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 from orchestrator.core import cadence
 from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Job, Output
-from orchestrator.engine import archiving, destinations
+from orchestrator.engine import archiving, destinations, telling
 from orchestrator.engine.context import Context
 from orchestrator.engine.delivering import deliver
 from orchestrator.engine.follow_up import FollowUp, Task
@@ -97,6 +98,7 @@ def _attempt(
 
 def _done(context: Context, claimed: HandOff, delivered: Delivered, facts: dict[str, Any]) -> list[FollowUp]:
     with context.store.write() as tx:
+        job = jobs.lock_if_there(tx, claimed.job_id)
         changes = {
             "state": HandOffState.DONE,
             "due_at": None,
@@ -108,7 +110,7 @@ def _done(context: Context, claimed: HandOff, delivered: Delivered, facts: dict[
             "bytes": delivered.bytes,
             "sha256": delivered.sha256,
         }
-        if not hand_offs.finish_if_ours(tx, claimed, changes):
+        if job is None or not hand_offs.finish_if_ours(tx, claimed, changes):
             return []  # a newer attempt has it, and found what we published
         attempts.add(tx, claimed, Result.DONE, began_at=_began(claimed), status=delivered.status)
         tx.after_commit.append(
@@ -117,7 +119,10 @@ def _done(context: Context, claimed: HandOff, delivered: Delivered, facts: dict[
             )
         )
         destinations.worked(tx, claimed)
-        return archiving.kept(tx, claimed, facts) if claimed.kind is HandOffKind.ARCHIVE else []
+        if claimed.kind is HandOffKind.ARCHIVE:
+            return archiving.kept(tx, job, claimed, facts)
+        telling.ended(tx, job, [replace(claimed, state=HandOffState.DONE)])
+        return []
 
 
 def _given_back(context: Context, claimed: HandOff) -> list[FollowUp]:
@@ -137,6 +142,7 @@ def _damaged(context: Context, claimed: HandOff, error: ContentDamaged) -> list[
 def _failed(context: Context, claimed: HandOff, error: OrchestratorError) -> list[FollowUp]:
     pause = _pause(context, claimed, error)
     with context.store.write() as tx:
+        job = jobs.lock_if_there(tx, claimed.job_id)
         result = _result(context, tx, claimed, error)
         waits = result is Result.FAILED and isinstance(error, ContentDamaged)
         due_at = None if result is not Result.FAILED or waits else tx.now + pause
@@ -148,18 +154,19 @@ def _failed(context: Context, claimed: HandOff, error: OrchestratorError) -> lis
             "last_status": answer["status"],
             "last_preview": answer["preview"],
         }
-        if not hand_offs.finish_if_ours(tx, claimed, changes):
+        if job is None or not hand_offs.finish_if_ours(tx, claimed, changes):
             return []
         attempts.add(tx, claimed, result, began_at=_began(claimed), error=_sentence(error), **answer)
         destinations.failed(tx, claimed, error)
         _announce(tx, claimed, error, ended=result is not Result.FAILED)
         if waits:
-            archiving.fetch_again(context, tx, claimed)
+            archiving.fetch_again(context, tx, job, claimed)
             return [FollowUp(Task.HAND_OFF)]
         if result is Result.FAILED:
             return [FollowUp(Task.HAND_OFF, pause)]
         if claimed.kind is HandOffKind.ARCHIVE:
-            return archiving.given_up(tx, claimed, error, gone=result is Result.MISSING)
+            return archiving.given_up(tx, job, claimed, error, gone=result is Result.MISSING)
+        telling.ended(tx, job, [replace(claimed, state=_ENDS[result], last_error=error.message)])
         return []
 
 

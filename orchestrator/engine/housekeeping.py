@@ -11,7 +11,7 @@ from orchestrator.engine import purge
 from orchestrator.engine.context import Context
 from orchestrator.engine.purge import DAY, Wanted, in_parts
 from orchestrator.errors import DestinationError
-from orchestrator.store import attempts, destinations, inbox, observations, workers
+from orchestrator.store import attempts, destinations, events, inbox, observations, workers
 from orchestrator.store.database import Transaction
 from orchestrator.store.workers import Pulse
 from orchestrator.telemetry import Event, log
@@ -32,6 +32,7 @@ def keep_house(context: Context) -> None:
     retained = {
         "attempts": (attempts.prune, settings.retain_attempts_days * DAY),
         "observations": (observations.prune, settings.retain_observations_days * DAY),
+        "events": (events.prune, settings.retain_observations_days * DAY),
         "inbox": (inbox.prune, settings.retain_inbox_days * DAY),
         "rejections": (inbox.prune_rejections, settings.retain_inbox_days * DAY),
         "destinations": (destinations.forget, UNTRIED_FOR),

@@ -10,7 +10,7 @@ from typing import Any
 from orchestrator.core import cadence, effects
 from orchestrator.core.job import Job, Observation, Source
 from orchestrator.core.lifecycle import SETTLED, Seen, State, Verdict
-from orchestrator.engine import uncertain
+from orchestrator.engine import telling, uncertain
 from orchestrator.engine.alone import BROKEN
 from orchestrator.engine.asking import SNAPSHOTS_WITHIN, Answer, ask_all
 from orchestrator.engine.context import Context
@@ -82,7 +82,7 @@ def _keep(context: Context, tx: Transaction, answered: Sequence[tuple[Job, Answe
             _count(context, tx, job, answer, done)
         else:
             _apply_alone(context, tx, job, answer, done)
-    jobs.note_looks(tx, done.unchanged)
+    telling.got_further(tx, [job for job, _ in answered], done.unchanged, jobs.note_looks(tx, done.unchanged))
     return done.follow_ups
 
 

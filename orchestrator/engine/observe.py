@@ -10,6 +10,7 @@ from orchestrator.core import effects
 from orchestrator.core.effects import Effect
 from orchestrator.core.job import Job, Observation
 from orchestrator.core.lifecycle import State, Verdict
+from orchestrator.engine import telling
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.fault_points import FaultPoint, reach
@@ -33,6 +34,7 @@ def observe(context: Context, tx: Transaction, job_id: str, seen: Observation) -
     if effect.keep:
         observations.append(tx, job, seen, effect.step)
     _announce(tx, job, seen, effect)
+    telling.learned(tx, job, effect)
     follow_ups = carry_out(tx, job, effect)
     if job.gateway_id is None and effect.changes.get("gateway_id"):
         follow_ups += _early_webhooks(context, tx, job, effect.changes["gateway_id"])
@@ -53,7 +55,7 @@ def write(tx: Transaction, job: Job, effect: Effect) -> bool:
 def carry_out(tx: Transaction, job: Job, effect: Effect) -> list[FollowUp]:
     """Keep the outputs and hand-offs of an effect that was written; returns what is to happen next."""
     if job.state is State.TIMED_OUT and effect.step.verdict is Verdict.MOVED:
-        hand_offs.withdraw(tx, job.id)  # that it timed out is no longer true
+        telling.ended(tx, job, hand_offs.withdraw(tx, job.id))  # that it timed out is no longer true
     outputs.learn(tx, job.id, effect.outputs)
     hand_offs.owe(tx, effect.owed)
     due = [owed.due_at for owed in effect.owed if owed.due_at is not None]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from orchestrator.core.job import Job, Observation, Source
 from orchestrator.core.lifecycle import Seen, State, Verdict
 from orchestrator.core.lifecycle import step as lifecycle_step
+from orchestrator.engine import telling
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.observe import observe
@@ -65,7 +66,7 @@ def cancel(context: Context, job_id: str) -> tuple[Job, list[FollowUp]]:
         after = jobs.require(tx, job_id)  # which `observe` holds
         if after.state is not State.CANCELLED:
             jobs.note(tx, job_id, {"cancel_requested_at": tx.now})
-            hand_offs.withdraw(tx, job_id)
+            telling.cancelled(tx, after, hand_offs.withdraw(tx, job_id))
         return jobs.require(tx, job_id), follow_ups
 
 

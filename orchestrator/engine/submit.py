@@ -14,7 +14,7 @@ from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.errors import RequestError
 from orchestrator.fault_points import FaultPoint, reach
-from orchestrator.store import jobs
+from orchestrator.store import events, jobs
 from orchestrator.store.schema import DEFAULT
 from orchestrator.telemetry import Event, log
 
@@ -55,6 +55,7 @@ def submit(context: Context, wanted: Sequence[Submission]) -> tuple[list[Job], l
     with context.store.write() as tx:
         new = [_job(context, one, tx.now) for one in wanted]
         jobs.add(tx, new)
+        events.append_first(tx, new)
     for job in new:
         log(Event.JOB_ACCEPTED, job=job.id)
     reach(FaultPoint.SUBMIT_COMMITTED)

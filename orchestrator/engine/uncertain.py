@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from orchestrator.core.events import Told
 from orchestrator.core.job import Job, Observation, Source, job_of_session
 from orchestrator.core.lifecycle import Seen, State
 from orchestrator.core.routes import Outcome
@@ -21,7 +22,7 @@ from orchestrator.errors import GatewayError
 from orchestrator.gateway.client import Gateway
 from orchestrator.gateway.snapshot import Snapshot
 from orchestrator.settings import UncertainPolicy
-from orchestrator.store import hand_offs, jobs
+from orchestrator.store import events, hand_offs, jobs
 from orchestrator.store.database import Transaction
 from orchestrator.telemetry import Event, log
 
@@ -88,6 +89,7 @@ def _search_again(context: Context, tx: Transaction, job: Job, *, needs_person: 
     due_at = min(tx.now + every, job.deadline_at)
     jobs.release_if_ours(tx, job, {"needs_person": needs_person, "due_at": due_at})
     if needs_person and not job.needs_person:
+        events.append(tx, job, Told.NEEDS_PERSON, {})
         if job.cancel_requested_at is None:
             hand_offs.owe_outcome(tx, job, Outcome.UNCERTAIN)
         tx.after_commit.append(

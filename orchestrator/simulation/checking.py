@@ -16,6 +16,7 @@ from orchestrator.simulation.invariants import Broken, Invariant, Row
 from orchestrator.simulation.leases import Leases, holds, who
 from orchestrator.simulation.owing import Owing
 from orchestrator.simulation.scheduler import Activity
+from orchestrator.simulation.telling import Telling
 
 SETTLED = ("completed", "failed", "cancelled", "expired", "rejected", "timed_out")
 FURTHEST = 3700.0  # seconds ahead that anything may be planned, the deadline apart
@@ -39,6 +40,7 @@ class Mirror:
     events: dict[str, int] = field(default_factory=dict)  # the gateway's id of an event → inbox id
     by_gateway_id: dict[str, str] = field(default_factory=dict)
     listed_at: float = 0.0  # when the list last reached anybody
+    telling: Telling = field(default_factory=Telling)
     last_seq: Counter[str] = field(default_factory=Counter)
     needed: set[str] = field(default_factory=set)  # jobs for which a person was asked
     told: set[int] = field(default_factory=set)  # inbox ids that are on a timeline
@@ -62,10 +64,13 @@ class Mirror:
                 broken += self._observation(row)
             elif table == "inbox":
                 broken += self._inbox(row)
+            elif table == "events":
+                broken += self.telling.told(row)
             else:
                 broken += self.owing.take(activity, table, rowid, row)
         broken += self.owing.settled()
         for job_id in sorted(touched):
+            broken += self.telling.settled(self.jobs[job_id])
             if self.jobs[job_id]["next_seq"] != self.last_seq[job_id] + 1:
                 broken.append((Invariant.NO_GAPS, f"{job_id} counts on from {self.jobs[job_id]['next_seq']}"))
         return broken

@@ -35,6 +35,7 @@ class Invariant(StrEnum):
     KEPT_BEFORE_ACK = "kept_before_ack"  # a webhook is answered with 2xx only once it is in the inbox
     SENT_AFTER_COMMIT = "sent_after_commit"  # nothing is sent or asked while a transaction is open
     NO_GAPS = "no_gaps"  # the observations of a job are numbered without gaps
+    TOLD = "told"  # a job's events are numbered without gaps, from its acceptance to the state it is in
     NOTHING_BROKE = "nothing_broke"  # no use-case ends in an exception that nobody staged
     ENDS = "ends"  # once everything works again, every job ends, is told of, and has what came in for it
 

@@ -8,19 +8,22 @@ only up to the oldest transaction that is still under way. SQLite has one writer
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Float,
     Row,
     String,
     Text,
+    bindparam,
     cast,
     delete,
     func,
+    insert,
     literal,
     select,
     text,
@@ -66,21 +69,23 @@ class Entry:
 
 def append(tx: Transaction, job: Job, told: Told, data: Mapping[str, Any]) -> None:
     """Tell something of a job, for whoever holds it by `jobs.lock`. Followers are woken after the commit."""
-    before = select(events.c.seq, events.c.position).where(events.c.job_id == job.id)
-    last = before.order_by(events.c.seq.desc()).limit(1).subquery()
-    seq = func.coalesce(select(last.c.seq).scalar_subquery(), 0) + 1
-    values = {
-        "job_id": job.id,
-        "seq": seq,
-        "tenant_id": job.tenant_id,
-        "end_user": job.end_user,
-        "position": _next(tx, select(last.c.position).scalar_subquery()),
-        "at": tx.now,
-        "type": told,
-        "data": dict(data),
-    }
-    tx.execute(tx.insert(events).values(**values))
-    tx.after_commit.append(tx.ring)
+    append_all(tx, [(job, told, data)])
+
+
+def append_all(tx: Transaction, news: Sequence[tuple[Job, Told, Mapping[str, Any]]]) -> None:
+    """Tell several things, in this order, for whoever holds all the jobs. They are sent together."""
+    if news:
+        rows = [_row(tx, job, told, data) for job, told, data in news]
+        tx.execute(_APPEND[tx.connection.dialect.name], rows)
+        _ring(tx)
+
+
+def append_first(tx: Transaction, new: Sequence[Job]) -> None:
+    """Tell that jobs were accepted, in the transaction that adds them: nobody else can hold them yet."""
+    if new:
+        rows = [_row(tx, job, Told.ACCEPTED, {}) for job in new]
+        tx.execute(_FIRST[tx.connection.dialect.name], rows)
+        _ring(tx)
 
 
 def of_job(tx: Transaction, job_id: str, *, after: int = 0, limit: int) -> list[Entry]:
@@ -133,11 +138,16 @@ def take_over(tx: Transaction) -> int:
 
 
 def prune(tx: Transaction, *, before: float) -> int:
-    """Forget some of those that are older than a moment, of settled jobs. Returns how many."""
+    """Forget some of those that are older than a moment, of settled jobs. Returns how many.
+
+    A job's last one stays: those that follow it are numbered after it.
+    """
+    later = events.alias()
+    last = select(func.max(later.c.seq)).where(later.c.job_id == events.c.job_id).scalar_subquery()
     old = (
         select(events.c.job_id, events.c.seq)
         .join(jobs, jobs.c.id == events.c.job_id)
-        .where(events.c.at < before, jobs.c.settled_at < before)
+        .where(events.c.at < before, jobs.c.settled_at < before, events.c.seq < last)
         .limit(PART)
     )
     return tx.execute(delete(events).where(tuple_(events.c.job_id, events.c.seq).in_(old))).rowcount
@@ -156,11 +166,51 @@ def _after(position: Position) -> ColumnElement[bool]:
     return tuple_(*_ORDER) > given
 
 
-def _next(tx: Transaction, of_the_last: Any) -> Any:
-    if tx.connection.dialect.name == "sqlite":
-        return func.coalesce(_NEWEST.scalar_subquery(), 0) + 1
-    ours = cast(cast(func.pg_current_xact_id(), Text), BigInteger)
-    return func.greatest(ours, of_the_last)
+def _ring(tx: Transaction) -> None:
+    if tx.ring not in tx.after_commit:
+        tx.after_commit.append(tx.ring)
+
+
+def _row(tx: Transaction, job: Job, told: Told, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of the statements below."""
+    return {
+        "of_job": job.id,
+        "of_tenant": job.tenant_id,
+        "of_end_user": job.end_user,
+        "told_at": tx.now,
+        "told": told,
+        "facts": dict(data),
+    }
+
+
+# Built once: putting one together takes SQLAlchemy longer than the database takes to run it.
+_GIVEN = {
+    "job_id": bindparam("of_job", type_=String),
+    "tenant_id": bindparam("of_tenant", type_=String),
+    "end_user": bindparam("of_end_user", type_=String),
+    "at": bindparam("told_at", type_=Float),
+    "type": bindparam("told", type_=String),
+    "data": bindparam("facts", type_=events.c.data.type),
+}
+_LAST = (
+    select(events.c.seq, events.c.position)
+    .where(events.c.job_id == _GIVEN["job_id"])
+    .order_by(events.c.seq.desc())
+    .limit(1)
+    .subquery()
+)
+_NEXT_SEQ = func.coalesce(select(_LAST.c.seq).scalar_subquery(), 0) + 1
+_COUNTED = func.coalesce(_NEWEST.scalar_subquery(), 0) + 1  # SQLite has one writer
+_NUMBERED = cast(cast(func.pg_current_xact_id(), Text), BigInteger)
+_NEVER_BEFORE = func.greatest(_NUMBERED, select(_LAST.c.position).scalar_subquery())
+_APPEND = {
+    "sqlite": insert(events).values(**_GIVEN, seq=_NEXT_SEQ, position=_COUNTED),
+    "postgresql": insert(events).values(**_GIVEN, seq=_NEXT_SEQ, position=_NEVER_BEFORE),
+}
+_FIRST = {
+    "sqlite": insert(events).values(**_GIVEN, seq=1, position=_COUNTED),
+    "postgresql": insert(events).values(**_GIVEN, seq=1, position=_NUMBERED),
+}
 
 
 def _settled_below(tx: Transaction) -> int:

@@ -87,11 +87,10 @@ def release(tx: Transaction, job_id: str, output_index: int) -> int:
     return released + _due_again(tx, and_(of_output, hand_offs.c.state == HandOffState.MISSING))
 
 
-def give_up(tx: Transaction, job_id: str, output_index: int, reason: str) -> int:
-    """The archive cannot get an output: nothing waits for it any more. Returns how much did."""
+def give_up(tx: Transaction, job_id: str, output_index: int, reason: str) -> list[HandOff]:
+    """The archive cannot get an output: nothing waits for it any more. Returns what did."""
     guard = and_(_of_output(job_id, output_index), hand_offs.c.state == HandOffState.OWED)
-    gone = {"state": HandOffState.MISSING, "due_at": None, "last_error": reason}
-    return tx.execute(update(hand_offs).where(guard).values(**gone)).rowcount
+    return _end(tx, guard, {"state": HandOffState.MISSING, "due_at": None, "last_error": reason})
 
 
 def refetch(tx: Transaction, job_id: str, output_index: int) -> bool:
@@ -105,32 +104,31 @@ def refetch(tx: Transaction, job_id: str, output_index: int) -> bool:
     return _due_again(tx, guard) == 1
 
 
-def announce_outputs(tx: Transaction, job_id: str, *, news: bool) -> int:
+def announce_outputs(tx: Transaction, job_id: str, *, news: bool) -> list[HandOff]:
     """Once nothing is on its way to the archive, tell those that want links what is there.
 
     `news`: an output is there that never was. Who was told before, when it was lacking, is told anew. Returns
-    how many are told.
+    those that are told nothing any more, since nothing is there.
     """
     links = and_(hand_offs.c.job_id == job_id, hand_offs.c.outcome == Outcome.COMPLETED)
     # Of two outputs that end at once, the one that comes second here sees that the first has ended.
     held = select(hand_offs.c.id).where(links).order_by(hand_offs.c.id).with_for_update(key_share=True)
     if not tx.execute(held).all():
-        return 0  # nobody wants links of this job
+        return []  # nobody wants links of this job
     archive = [one for one in of_job(tx, job_id) if one.kind is HandOffKind.ARCHIVE]
     if any(one.state is HandOffState.OWED for one in archive):
-        return 0
+        return []
     # An output that could not be fetched anew is there as it was.
     there = {one.index for one in outputs.of_job(tx, job_id) if one.archived_at is not None}
     if not any(one.state is HandOffState.DONE or one.output_index in there for one in archive):
         waits = and_(links, hand_offs.c.state == HandOffState.OWED)
-        tx.execute(update(hand_offs).where(waits).values(state=HandOffState.MISSING, due_at=None))
-        return 0
+        return _end(tx, waits, {"state": HandOffState.MISSING, "due_at": None})
     waited = and_(hand_offs.c.state == HandOffState.OWED, hand_offs.c.due_at.is_(None))
-    told = _due_again(tx, and_(links, or_(waited, hand_offs.c.state == HandOffState.MISSING)))
-    if not news:
-        return told
-    done = and_(links, hand_offs.c.state == HandOffState.DONE)
-    return told + _due_again(tx, done, generation=hand_offs.c.generation + 1)
+    _due_again(tx, and_(links, or_(waited, hand_offs.c.state == HandOffState.MISSING)))
+    if news:
+        done = and_(links, hand_offs.c.state == HandOffState.DONE)
+        _due_again(tx, done, generation=hand_offs.c.generation + 1)
+    return []
 
 
 def get(tx: Transaction, hand_off_id: int) -> HandOff | None:
@@ -188,13 +186,12 @@ def revive(tx: Transaction, hand_off_id: int, *, as_new: bool = False) -> bool:
     return _due_again(tx, guard, **({"generation": hand_offs.c.generation + 1} if as_new else {})) == 1
 
 
-def withdraw(tx: Transaction, job_id: str) -> int:
-    """Take back what is still owed for a job: its caller cancelled."""
+def withdraw(tx: Transaction, job_id: str) -> list[HandOff]:
+    """Take back what is still owed for a job: its caller cancelled. Returns what that was."""
     guard = and_(hand_offs.c.job_id == job_id, hand_offs.c.state == HandOffState.OWED)
     # In the order in which an output that came into the archive holds them: its own way there comes first.
     tx.execute(select(hand_offs.c.id).where(guard).order_by(hand_offs.c.id).with_for_update(key_share=True))
-    gone = {"state": HandOffState.WITHDRAWN, "due_at": None, "fence": hand_offs.c.fence + 1}
-    return tx.execute(update(hand_offs).where(guard).values(**gone)).rowcount
+    return _end(tx, guard, {"state": HandOffState.WITHDRAWN, "due_at": None, "fence": hand_offs.c.fence + 1})
 
 
 def due_moments(tx: Transaction, *, until: float, limit: int, without: Collection[str] = ()) -> list[float]:
@@ -211,6 +208,11 @@ def read_row(row: Row[Any]) -> HandOff:
     """One hand-off as the database has it."""
     values = dict(row._mapping)
     return HandOff(**values | {"kind": HandOffKind(values["kind"]), "state": HandOffState(values["state"])})
+
+
+def _end(tx: Transaction, guard: ColumnElement[bool], changes: Mapping[str, Any]) -> list[HandOff]:
+    ended = update(hand_offs).where(guard).values(**changes).returning(*hand_offs.c)
+    return sorted((read_row(row) for row in tx.execute(ended)), key=lambda one: one.id)
 
 
 def _due_again(tx: Transaction, guard: ColumnElement[bool], **more: Any) -> int:

@@ -14,7 +14,7 @@ from orchestrator.store.database import IN_MEMORY, Store, Transaction
 from orchestrator.store.migrate import migrate
 from orchestrator.store.schema import metadata
 
-WATCHED = ("workers", "jobs", "observations", "inbox", "hand_offs", "outputs", "attempts")
+WATCHED = ("workers", "jobs", "observations", "inbox", "hand_offs", "outputs", "attempts", "events")
 
 _EMPTIED = [table for table in reversed(metadata.sorted_tables) if table.name not in ("tenants", "accounts")]
 

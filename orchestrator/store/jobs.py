@@ -89,10 +89,15 @@ def lock(tx: Transaction, job_id: str) -> Job:
     Whoever holds several holds them in the order of their ids, and a job before its webhooks and its
     hand-offs: else two transactions could wait for each other. Raises NotFound.
     """
+    return _found(lock_if_there(tx, job_id), job_id)
+
+
+def lock_if_there(tx: Transaction, job_id: str) -> Job | None:
+    """As `lock`; None where there is no such job any more."""
     # Not its key: rows that refer to it can be written meanwhile.
     held = select(jobs).where(jobs.c.id == job_id).with_for_update(key_share=True)
     row = tx.execute(held).first()
-    return _found(_job(row) if row else None, job_id)
+    return _job(row) if row else None
 
 
 def _found(job: Job | None, job_id: str) -> Job:
@@ -180,14 +185,16 @@ def claim_due(
     return [_job(row) for row in rows]
 
 
-def note_looks(tx: Transaction, looks: Sequence[Mapping[str, Any]]) -> None:
+def note_looks(tx: Transaction, looks: Sequence[Mapping[str, Any]]) -> set[str]:
     """Count looks that changed nothing, all in one statement; an old lease's is refused.
+
+    Returns the jobs of which it was counted; they are held from then on.
 
     Each mapping has `id`, `fence`, `leased_by`, `look_errors`, `look_error`, `poll_after`, `due_at` and
     `progress`.
     """
     if not looks:
-        return
+        return set()
     told = (jobs.c.look_errors, jobs.c.look_error, jobs.c.poll_after, jobs.c.due_at, jobs.c.progress)
     ours = (jobs.c.id, jobs.c.fence, jobs.c.leased_by)
     rows = given_rows(tx, (*ours, *told), "looks")
@@ -197,7 +204,8 @@ def note_looks(tx: Transaction, looks: Sequence[Mapping[str, Any]]) -> None:
         .values(looks=jobs.c.looks + 1, last_look_at=tx.now, leased_by=None, lease_until=None)
         .values({one.name: rows.c[one.name] for one in told})
     )
-    tx.execute(statement, {"looks": json.dumps(list(looks), ensure_ascii=False)})
+    given = {"looks": json.dumps(list(looks), ensure_ascii=False)}
+    return {row.id for row in tx.execute(statement.returning(jobs.c.id), given)}
 
 
 def release_if_ours(tx: Transaction, job: Job, changes: Mapping[str, Any]) -> bool:

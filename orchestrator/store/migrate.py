@@ -12,6 +12,7 @@ from sqlalchemy import column, func, inspect, select, table, text
 from sqlalchemy.exc import OperationalError
 
 from orchestrator.errors import NEVER, StoreError
+from orchestrator.store import events
 from orchestrator.store.database import Store, Transaction
 
 HEAD = "0006"  # the newest revision; a house rule compares it with the files
@@ -80,8 +81,6 @@ def migrate(store: Store) -> Version:
     Raises StoreError as `version` does.
     """
     before = version(store)
-    if before.current:
-        return before
     with store.write() as tx:
         _one_at_a_time(tx)
         # Again: another release may have migrated while this one waited for its turn.
@@ -89,7 +88,8 @@ def migrate(store: Store) -> Version:
         if found != HEAD:
             _take_all_tables(tx)
             upgrade(tx, HEAD)
-    return Version(found, HEAD)
+        events.take_over(tx)  # also of a current one: it may have been restored from another server's
+    return before if before.current else Version(found, HEAD)
 
 
 def upgrade(tx: Transaction, to: str) -> None:

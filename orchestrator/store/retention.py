@@ -8,8 +8,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, select, update
 
+from orchestrator.core.events import Lost, Told
 from orchestrator.core.job import HandOffState
 from orchestrator.core.lifecycle import SETTLED, State
+from orchestrator.store import events
+from orchestrator.store import jobs as held_jobs
 from orchestrator.store.database import Transaction
 from orchestrator.store.schema import ARCHIVED, hand_offs, jobs, outputs
 
@@ -35,12 +38,19 @@ def purge_outputs(tx: Transaction, *, before: float, states: Collection[State]) 
     """Note some outputs as purged; their content is unused from then on. Returns how many."""
     some = select(outputs.c.job_id, outputs.c.index).where(_old_outputs(before, states))
     oldest = some.order_by(outputs.c.archived_at)  # as the index has them
-    found = tx.execute(oldest.limit(PART)).all()
-    for row in found:
-        # Asked again: what was replayed in between is owed.
-        one = and_(outputs.c.job_id == row.job_id, outputs.c.index == row.index, _old_outputs(before, states))
-        tx.execute(update(outputs).where(one).values(archived_at=None, purged_at=tx.now))
+    found = sorted((row["job_id"], row["index"]) for row in tx.execute(oldest.limit(PART)).mappings())
+    for job_id, index in found:
+        _purge_output(tx, job_id, index, _old_outputs(before, states))
     return len(found)
+
+
+def _purge_output(tx: Transaction, job_id: str, index: int, still_old: ColumnElement[bool]) -> None:
+    """Note one as purged, unless it was replayed in between and is owed."""
+    job = held_jobs.lock_if_there(tx, job_id)
+    one = and_(outputs.c.job_id == job_id, outputs.c.index == index, still_old)
+    gone = tx.execute(update(outputs).where(one).values(archived_at=None, purged_at=tx.now)).rowcount
+    if job is not None and gone:
+        events.append(tx, job, Told.OUTPUT_LOST, {"index": index, "reason": Lost.PURGED})
 
 
 def count_jobs(tx: Transaction, *, before: float, states: Collection[State]) -> Found:

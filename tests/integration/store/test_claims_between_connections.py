@@ -184,7 +184,7 @@ def test_an_attempt_that_ends_while_the_job_is_withdrawn_did_not_finish(
     one = claim_hand_off(store, "a")
     assert one is not None
     with store.write() as tx:
-        assert hand_offs.withdraw(tx, "job_1") == 1
+        assert len(hand_offs.withdraw(tx, "job_1")) == 1
         late = elsewhere.begin_and_wait_for_us(lambda: finish(store, one))
     assert ended(late) is False
     with store.read() as tx:

@@ -159,12 +159,47 @@ def test_whoever_follows_is_woken_after_the_commit_and_only_then(store: Store) -
     assert rung == [True]
 
 
-def test_old_events_of_settled_jobs_are_forgotten(store: Store) -> None:
+def test_old_events_of_settled_jobs_are_forgotten_but_for_the_last_which_the_next_counts_on_from(
+    store: Store,
+) -> None:
     keep(store, a_job("job_1", State.COMPLETED, settled_at=1.0), a_job("job_2"))
-    with store.write() as tx:
-        tell(tx, "job_1")
-        tell(tx, "job_2")
+    for job in ("job_1", "job_2") * 3:
+        with store.write() as tx:
+            tell(tx, job)
     with store.write() as tx:
         assert events.prune(tx, before=tx.now) == 0
-        assert events.prune(tx, before=tx.now + 1) == 1
-    assert names(of_tenant(store)) == [("job_2", 1)]
+        assert events.prune(tx, before=tx.now + 1) == 2
+        assert events.prune(tx, before=tx.now + 1) == 0
+        tell(tx, "job_1")
+    with store.read() as tx:
+        assert names(events.of_job(tx, "job_1", limit=9)) == [("job_1", 3), ("job_1", 4)]
+        assert len(events.of_job(tx, "job_2", limit=9)) == 3
+
+
+def test_several_events_are_written_together_each_under_its_job_s_next_number(store: Store) -> None:
+    rung: list[bool] = []
+    store.ring = lambda: rung.append(True)
+    new = [a_job("job_1"), a_job("job_2", end_user="u")]
+    with store.write() as tx:
+        jobs.add(tx, new)
+        events.append_first(tx, new)
+        assert rung == [], "only what is committed is told"
+    with store.write() as tx:
+        held = [jobs.lock(tx, job.id) for job in new]
+        moved = (held[0], Told.STATE, {"state": "waiting"})
+        events.append_all(tx, [moved, (held[0], Told.PROGRESS, {"progress": 5}), (held[1], Told.CANCEL, {})])
+        events.append_all(tx, [])
+    assert rung == [True, True], "once for each transaction"
+    with store.read() as tx:
+        first, second = events.of_job(tx, "job_1", limit=9), events.of_job(tx, "job_2", limit=9)
+    assert [(one.seq, one.type, one.data) for one in first] == [
+        (1, Told.ACCEPTED, {}),
+        (2, Told.STATE, {"state": "waiting"}),
+        (3, Told.PROGRESS, {"progress": 5}),
+    ]
+    assert [(one.seq, one.type, one.end_user) for one in second] == [
+        (1, Told.ACCEPTED, "u"),
+        (2, Told.CANCEL, "u"),
+    ]
+    positions = [one.position for one in first]
+    assert positions == sorted(positions)

@@ -180,7 +180,7 @@ def test_what_is_being_withdrawn_is_not_hastened(store: Store, elsewhere: Elsewh
             return hand_offs.hasten(tx, "job_1")
 
     with store.write() as tx:
-        assert hand_offs.withdraw(tx, "job_1") == 1
+        assert len(hand_offs.withdraw(tx, "job_1")) == 1
         late = elsewhere.begin_and_wait_for_us(hasten)
     assert ended(late) == 0
     assert (hand_off(store).state, hand_off(store).due_at) == (HandOffState.WITHDRAWN, None)
@@ -192,7 +192,7 @@ def test_what_is_being_hastened_is_withdrawn_after_it(store: Store, elsewhere: E
 
     def withdraw() -> int:
         with store.write() as tx:
-            return hand_offs.withdraw(tx, "job_1")
+            return len(hand_offs.withdraw(tx, "job_1"))
 
     with store.write() as tx:
         assert hand_offs.hasten(tx, "job_1") == 1

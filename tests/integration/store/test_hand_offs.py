@@ -116,7 +116,7 @@ def test_a_withdrawn_hand_off_is_not_done_by_whoever_has_it(store: Store) -> Non
     begin(store, 0, 1)
     one = claimed(store)
     with store.write() as tx:
-        assert hand_offs.withdraw(tx, "job_1") == 2
+        assert len(hand_offs.withdraw(tx, "job_1")) == 2
     assert not finish(store, one)
     assert states(store) == [HandOffState.WITHDRAWN] * 2
     assert claim(store) is None

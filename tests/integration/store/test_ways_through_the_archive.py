@@ -84,7 +84,7 @@ def test_what_waited_for_an_output_is_due_once_the_archive_has_it(store: Store) 
     with store.write() as tx:
         assert hand_offs.release(tx, "job_1", 0) == 1
         assert hand_offs.release(tx, "job_1", 0) == 0
-        assert hand_offs.announce_outputs(tx, "job_1", news=True) == 0, "the second is on its way"
+        assert hand_offs.announce_outputs(tx, "job_1", news=True) == []
     assert standing(store)["0/folder"] == (OWED, START)
     assert standing(store)["1/folder"] == (OWED, None)
     assert standing(store)["completed/hook"] == (OWED, None)
@@ -95,7 +95,7 @@ def test_who_wants_links_is_told_when_nothing_is_on_its_way_any_more(store: Stor
     end(store, "job_1/0/archive", DONE)
     end(store, "job_1/1/archive", DEAD)
     with store.write() as tx:
-        assert hand_offs.announce_outputs(tx, "job_1", news=False) == 1
+        assert hand_offs.announce_outputs(tx, "job_1", news=False) == []
     assert standing(store)["completed/hook"] == (OWED, START)
 
 
@@ -103,7 +103,8 @@ def test_who_wants_links_is_told_of_nothing_where_there_is_nothing(store: Store)
     begin(store, 0)
     end(store, "job_1/0/archive", MISSING)
     with store.write() as tx:
-        assert hand_offs.announce_outputs(tx, "job_1", news=False) == 0
+        (ended,) = hand_offs.announce_outputs(tx, "job_1", news=False)
+    assert (ended.key, ended.state) == ("job_1/completed/hook", MISSING)
     assert standing(store)["completed/hook"] == (MISSING, None)
 
 
@@ -112,7 +113,7 @@ def test_an_output_that_is_given_up_is_waited_for_by_nobody_and_wanted_again_whe
 ) -> None:
     begin(store, 0)
     with store.write() as tx:
-        assert hand_offs.give_up(tx, "job_1", 0, "there is none") == 1
+        assert len(hand_offs.give_up(tx, "job_1", 0, "there is none")) == 1
     assert standing(store)["0/folder"] == (MISSING, None)
     with store.write() as tx:
         assert not hand_offs.refetch(tx, "job_1", 0), "it is under way"

@@ -44,10 +44,11 @@ def released_too_early() -> AbstractContextManager[object]:
 def announced_too_early() -> AbstractContextManager[object]:
     """The first of several outputs is there, and links are told."""
 
-    def announce(tx: Transaction, job_id: str, *, news: bool) -> int:
+    def announce(tx: Transaction, job_id: str, *, news: bool) -> list[HandOff]:
         waits = and_(ROWS.state == HandOffState.OWED, ROWS.due_at.is_(None))
         links = and_(ROWS.job_id == job_id, ROWS.outcome == Outcome.COMPLETED)
-        return hand_offs._due_again(tx, and_(links, waits))
+        hand_offs._due_again(tx, and_(links, waits))
+        return []
 
     return patch.object(hand_offs, "announce_outputs", announce)
 
@@ -114,7 +115,7 @@ def damage_forgets_attempts() -> AbstractContextManager[object]:
 
 def never_given_up() -> AbstractContextManager[object]:
     """An output cannot be had, and what waits for it waits on."""
-    return patch.object(hand_offs, "give_up", lambda tx, job_id, index, reason: 0)
+    return patch.object(hand_offs, "give_up", lambda tx, job_id, index, reason: [])
 
 
 def read_under_another_hash() -> AbstractContextManager[object]:
