@@ -11,7 +11,7 @@ from orchestrator.engine import purge
 from orchestrator.engine.context import Context
 from orchestrator.engine.purge import DAY, Wanted, in_parts
 from orchestrator.errors import DestinationError
-from orchestrator.store import attempts, destinations, events, inbox, observations, workers
+from orchestrator.store import attempts, destinations, events, idempotency, inbox, observations, workers
 from orchestrator.store.database import Transaction
 from orchestrator.store.workers import Pulse
 from orchestrator.telemetry import Event, log
@@ -19,6 +19,7 @@ from orchestrator.telemetry import Event, log
 EVERY = 60.0  # seconds
 PURGE_EVERY = 3_600.0  # seconds
 ROUNDS = 50  # parts that one round of it removes at most, each in a transaction of its own
+KEYS_KEPT = 7 * DAY  # for so long a repeated request makes nothing twice
 UNTRIED_FOR = 600.0  # seconds beyond its pause after which a destination that is shut may be forgotten
 
 
@@ -35,6 +36,7 @@ def keep_house(context: Context) -> None:
         "events": (events.prune, settings.retain_observations_days * DAY),
         "inbox": (inbox.prune, settings.retain_inbox_days * DAY),
         "rejections": (inbox.prune_rejections, settings.retain_inbox_days * DAY),
+        "idempotency": (idempotency.prune, KEYS_KEPT),
         "destinations": (destinations.forget, UNTRIED_FOR),
     }
     gone: dict[str, Any] = {"workers": in_parts(context, ROUNDS, workers.bury_dead)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 from orchestrator.core.job import HandOff, HandOffState
 from orchestrator.core.signatures import Refusal, verify
 from orchestrator.engine.context import Context
@@ -40,14 +42,17 @@ def replay_rejected(context: Context, rejection_id: int) -> Receipt:
         return take(context, tx, rejection.account_id, rejection.headers, rejection.body, delivery)
 
 
-def replay_hand_off(context: Context, hand_off_id: int, *, as_new: bool = False) -> list[FollowUp]:
+def replay_hand_off(
+    context: Context, hand_off_id: int, *, as_new: bool = False, tenant_id: str | None = None
+) -> list[FollowUp]:
     """Try a hand-off that was given up again, from its first attempt on. Raises NotFound or NotAllowed.
 
-    `as_new`: also one that was done, under a name that its receiver has not seen.
+    `as_new`: also one that was done, under a name that its receiver has not seen. Another tenant's is not
+    found; None: whoever has the database may replay any.
     """
     with context.store.write() as tx:
         found = hand_offs.get(tx, hand_off_id)
-        if found is None:
+        if found is None or tenant_id not in (None, found.tenant_id):
             raise NotFound(
                 f"there is no hand-off {hand_off_id}", hint="`orchestrator show JOB` lists those of a job"
             )
@@ -64,18 +69,22 @@ def _why_not(found: HandOff) -> str:
 
 
 def replay_dead(
-    context: Context, tenant_id: str, which: Matching, *, as_new: bool = False
+    context: Context, tenant_id: str, which: Matching, *, as_new: bool = False, parts: int | None = None
 ) -> tuple[int, list[FollowUp]]:
-    """Try all that were given up and match again. Returns how many, and what is to happen next."""
+    """Try those that were given up and match again: all, or so many times `AT_ONCE`, the latest first.
+
+    Returns how many, and what is to happen next.
+    """
     revived, before = 0, None
-    while True:
+    for _ in count() if parts is None else range(parts):
         with context.store.write() as tx:
             some = dead_letters.latest(tx, tenant_id, which, limit=AT_ONCE, before=before)
             jobs.hold(tx, sorted({one.job_id for one in some}))  # so that none is purged in this moment
             revived += sum(hand_offs.revive(tx, one.id, as_new=as_new) for one in some)
         if len(some) < AT_ONCE:
-            return revived, [FollowUp(Task.HAND_OFF)] * bool(revived)
+            break
         before = some[-1].id
+    return revived, [FollowUp(Task.HAND_OFF)] * bool(revived)
 
 
 def _require_believable(context: Context, rejection: Rejection) -> None:

@@ -14,7 +14,7 @@ from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.observe import observe
 from orchestrator.errors import NotAllowed
 from orchestrator.gateway import reading
-from orchestrator.store import hand_offs, jobs
+from orchestrator.store import hand_offs, job_lists, jobs
 from orchestrator.store.database import Transaction
 
 _WHY_NOT = {
@@ -24,10 +24,10 @@ _WHY_NOT = {
 }
 
 
-def adopt(context: Context, job_id: str, gateway_id: str) -> list[FollowUp]:
+def adopt(context: Context, job_id: str, gateway_id: str, *, tenant_id: str | None = None) -> list[FollowUp]:
     """A person says which gateway job this is. Raises NotFound or NotAllowed."""
     with context.store.write() as tx:
-        job = jobs.lock(tx, job_id)
+        job = _held(tx, job_id, tenant_id)
         if reading.gateway_id(gateway_id) is None:
             raise NotAllowed(
                 f"{gateway_id[:40]!r} is no id of the gateway's", hint="they look like G-01K3ZQ8W…"
@@ -44,30 +44,38 @@ def adopt(context: Context, job_id: str, gateway_id: str) -> list[FollowUp]:
         return _decide(context, tx, job, Seen.ADOPT, gateway_id)
 
 
-def resubmit(context: Context, job_id: str) -> list[FollowUp]:
+def resubmit(context: Context, job_id: str, *, tenant_id: str | None = None) -> list[FollowUp]:
     """Create again: if the first create did make a job, both are paid. Raises NotFound or NotAllowed."""
     with context.store.write() as tx:
-        return _decide(context, tx, jobs.lock(tx, job_id), Seen.RESUBMIT)
+        return _decide(context, tx, _held(tx, job_id, tenant_id), Seen.RESUBMIT)
 
 
-def give_up(context: Context, job_id: str) -> list[FollowUp]:
+def give_up(context: Context, job_id: str, *, tenant_id: str | None = None) -> list[FollowUp]:
     """Stop waiting; a late outcome still counts. Raises NotFound or NotAllowed."""
     with context.store.write() as tx:
-        return _decide(context, tx, jobs.lock(tx, job_id), Seen.GIVE_UP)
+        return _decide(context, tx, _held(tx, job_id, tenant_id), Seen.GIVE_UP)
 
 
-def cancel(context: Context, job_id: str) -> tuple[Job, list[FollowUp]]:
+def cancel(context: Context, job_id: str, *, tenant_id: str | None = None) -> tuple[Job, list[FollowUp]]:
     """Want a job no more. Before its create it is cancelled; afterwards only its hand-off is stopped.
 
     The gateway cannot cancel and will bill. Returns the job as it stands now.
     """
     with context.store.write() as tx:
+        _held(tx, job_id, tenant_id)
         follow_ups = observe(context, tx, job_id, Observation(Source.OPERATOR, Seen.CANCEL))
         after = jobs.require(tx, job_id)  # which `observe` holds
         if after.state is not State.CANCELLED:
             jobs.note(tx, job_id, {"cancel_requested_at": tx.now})
             telling.cancelled(tx, after, hand_offs.withdraw(tx, job_id))
         return jobs.require(tx, job_id), follow_ups
+
+
+def _held(tx: Transaction, job_id: str, tenant_id: str | None) -> Job:
+    """The job, held; another tenant's is not found. None: whoever has the database may decide about any."""
+    if tenant_id is not None:
+        job_lists.of_tenant(tx, tenant_id, job_id)  # whose it is never changes
+    return jobs.lock(tx, job_id)
 
 
 def _decide(

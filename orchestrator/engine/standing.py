@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Job, Output
 from orchestrator.core.lifecycle import SETTLED, State
 from orchestrator.errors import NotAllowed, NotFound
-from orchestrator.store import hand_offs, jobs, outputs, tenants
+from orchestrator.store import accounts, hand_offs, jobs, outputs, tenants
 from orchestrator.store.database import Transaction
 from orchestrator.store.schema import DEFAULT
 
@@ -20,7 +20,8 @@ HELD_LATELY = 10.0  # seconds; a hold is renewed every few, and may be just betw
 class Standing:
     """One job with its outputs and hand-offs, read in one transaction at `now`.
 
-    `held` says why the job is not created yet, where its tenant has enough under way.
+    `held` says why the job is not created yet, where its tenant has enough under way; `account` is the name
+    of the one that it is made with.
     """
 
     job: Job
@@ -28,11 +29,20 @@ class Standing:
     hand_offs: tuple[HandOff, ...]
     now: float
     held: str | None = None
+    account: str = DEFAULT
 
     @property
     def deliveries(self) -> tuple[HandOff, ...]:
         """What is owed to destinations: the way to the archive comes before that."""
         return tuple(one for one in self.hand_offs if one.kind is not HandOffKind.ARCHIVE)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has ended and each of its outputs can be read, or never will be."""
+        coming = any(
+            one.kind is HandOffKind.ARCHIVE and one.state is HandOffState.OWED for one in self.hand_offs
+        )
+        return self.job.state in SETTLED and not self.job.detail_tries and not coming
 
     @property
     def over(self) -> bool:
@@ -55,8 +65,28 @@ class Standing:
 
 def read(tx: Transaction, job_ids: Sequence[str]) -> list[Standing]:
     """Where these jobs stand, in the order given. Raises NotFound."""
-    why = why_held(tx)
-    return [_standing(tx, jobs.require(tx, job_id), why) for job_id in job_ids]
+    return of_jobs(tx, [jobs.require(tx, job_id) for job_id in job_ids])
+
+
+def of_jobs(tx: Transaction, found: Sequence[Job]) -> list[Standing]:
+    """Where jobs stand that were read in this transaction: however many, in so many statements."""
+    if not found:
+        return []
+    ids = [job.id for job in found]
+    there, owed = outputs.of_jobs(tx, ids), hand_offs.of_jobs(tx, ids)
+    why = why_held(tx) if any(job.state is State.ACCEPTED for job in found) else {}
+    names = accounts.names(tx, {job.account_id for job in found})
+    return [
+        Standing(
+            job,
+            tuple(there.get(job.id, ())),
+            tuple(owed.get(job.id, ())),
+            tx.now,
+            why.get(job.tenant_id) if job.state is State.ACCEPTED else None,
+            names[job.account_id],
+        )
+        for job in found
+    ]
 
 
 def why_held(tx: Transaction) -> dict[str, str]:
@@ -80,9 +110,3 @@ def find(tx: Transaction, name: str) -> Job:
         more = " and more" if len(found) > SHOWN_WHEN_UNCLEAR else ""
         raise NotAllowed(f"{name} could be several jobs", hint=f"name one of {ids}{more}")
     return found[0]
-
-
-def _standing(tx: Transaction, job: Job, why: dict[str, str]) -> Standing:
-    held = why.get(job.tenant_id) if job.state is State.ACCEPTED else None
-    there, owed = outputs.of_job(tx, job.id), hand_offs.of_job(tx, job.id)
-    return Standing(job, tuple(there), tuple(owed), tx.now, held)

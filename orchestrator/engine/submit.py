@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
+from orchestrator.core.ids import job_id
 from orchestrator.core.job import Job, Updates, session_of
 from orchestrator.core.lifecycle import State
 from orchestrator.core.routes import Route
+from orchestrator.engine.checked import require_sound
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
-from orchestrator.errors import RequestError
+from orchestrator.errors import Gone, KeyReused, Misshapen, NotFound, Place, RequestError, StoreError
 from orchestrator.fault_points import FaultPoint, reach
-from orchestrator.store import events, jobs
+from orchestrator.store import accounts, events, idempotency, job_lists, jobs
+from orchestrator.store.database import Transaction
 from orchestrator.store.schema import DEFAULT
 from orchestrator.telemetry import Event, log
-
-LONGEST_REFERENCE = 200
-
-
-def _check_text(one: Submission) -> None:
-    """What is kept must come out again as JSON in UTF-8, for the gateway and for whoever is handed it."""
-    try:
-        given = (one.request, one.metadata, one.reference)
-        json.dumps(given, allow_nan=False, ensure_ascii=False).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise RequestError(
-            f"the request, metadata or reference cannot be kept: {type(error).__name__}",
-            hint="use JSON in UTF-8: no NaN, no infinity, no half of a surrogate pair, no endless nesting",
-        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +26,8 @@ class Submission:
     """One job as its caller wants it. `request` is passed to the gateway as it is.
 
     A destination that is only named gets what it is configured to get; None: those that are the default.
+    `account` is the name of one of the tenant's, None: its first; a retry has `account_id` instead. `place`
+    is where all this was said, for whoever is told what is wrong with it.
     """
 
     request: dict[str, Any]
@@ -46,58 +36,145 @@ class Submission:
     updates: Updates = Updates.HYBRID
     destinations: tuple[Route | str, ...] | None = None
     deadline_seconds: float | None = None
+    tenant_id: str = DEFAULT
+    account: str | None = None
+    account_id: str | None = None
+    end_user: str | None = None
+    retry_of: str | None = None
+    traceparent: str | None = None
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """What makes a repeated request known: the tenant's key, and the SHA-256 of what was asked with it."""
+
+    tenant_id: str
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Jobs that were kept; `replayed`: by an earlier request with the same key."""
+
+    jobs: list[Job]
+    follow_ups: list[FollowUp]
+    replayed: bool = False
 
 
 def submit(context: Context, wanted: Sequence[Submission]) -> tuple[list[Job], list[FollowUp]]:
     """Keep jobs, all or none. Raises RequestError for one that could never be made."""
-    for one in wanted:
-        _check(context, one)
+    kept = keep(context, wanted)
+    return kept.jobs, kept.follow_ups
+
+
+def keep(context: Context, wanted: Sequence[Submission], once: Once | None = None) -> Kept:
+    """As `submit`; with `once`, what an earlier request with its key kept is returned instead.
+
+    Also raises KeyReused where that request asked for something else, and Gone where its jobs were purged.
+    """
+    try:
+        routes = _checked(context, wanted)
+    except RequestError:
+        if once is None or (earlier := _found_earlier(context, once)) is None:
+            raise
+        return earlier  # what was sound then need not be so now, when a destination is gone
     with context.store.write() as tx:
-        new = [_job(context, one, tx.now) for one in wanted]
+        paying = _Accounts(tx)
+        new = [_job(context, one, to, paying, tx.now) for one, to in zip(wanted, routes, strict=True)]
+        if once and not _is_first(tx, once, new):
+            return _earlier(tx, once) or _in_between()
         jobs.add(tx, new)
         events.append_first(tx, new)
     for job in new:
         log(Event.JOB_ACCEPTED, job=job.id)
     reach(FaultPoint.SUBMIT_COMMITTED)
-    return new, [FollowUp(Task.CREATE) for _ in new]
+    return Kept(new, [FollowUp(Task.CREATE) for _ in new])
 
 
-def _job(context: Context, one: Submission, now: float) -> Job:
-    job_id = f"job_{context.new_id()}"
+def _is_first(tx: Transaction, once: Once, new: Sequence[Job]) -> bool:
+    ids = [job.id for job in new]
+    return idempotency.use_once(tx, once.tenant_id, once.key, once.fingerprint, ids)
+
+
+def _found_earlier(context: Context, once: Once) -> Kept | None:
+    with context.store.read() as tx:
+        return _earlier(tx, once)
+
+
+def _earlier(tx: Transaction, once: Once) -> Kept | None:
+    used = idempotency.get(tx, once.tenant_id, once.key)
+    if used is None:
+        return None
+    if used.fingerprint != once.fingerprint:
+        raise KeyReused("the Idempotency-Key was used for another request")
+    there = job_lists.several(tx, once.tenant_id, used.job_ids)
+    if len(there) < len(used.job_ids):
+        raise Gone("jobs that this Idempotency-Key made are not kept any more", hint="use a new key")
+    return Kept(there, [], replayed=True)
+
+
+def _in_between() -> NoReturn:
+    raise StoreError("the Idempotency-Key was forgotten in this moment", hint="ask again")
+
+
+class _Accounts:
+    """Which accounts new jobs are made with, each looked up once."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self._found: dict[tuple[str, str | None], str] = {}
+
+    def of(self, one: Submission) -> str:
+        """The id. Raises Misshapen where the tenant has no account of that name."""
+        if one.account_id is not None:
+            return one.account_id
+        named = one.tenant_id, one.account
+        if named not in self._found:
+            try:
+                self._found[named] = accounts.for_tenant(self._tx, *named)
+            except NotFound as error:
+                raise Misshapen([Place(f"{one.place}account", error.message)], hint=error.hint) from error
+        return self._found[named]
+
+
+def _job(context: Context, one: Submission, routes: tuple[Route, ...], paying: _Accounts, now: float) -> Job:
+    made = job_id(context.new_id())
     deadline = one.deadline_seconds or context.settings.deadline_seconds
     return Job(
-        id=job_id,
-        tenant_id=DEFAULT,
-        account_id=DEFAULT,
+        id=made,
+        tenant_id=one.tenant_id,
+        account_id=paying.of(one),
         request=one.request,
         state=State.ACCEPTED,
         state_since=now,
-        session_id=session_of(job_id, 0),
+        session_id=session_of(made, 0),
         accepted_at=now,
         deadline_at=now + deadline,
         updates=one.updates,
-        destinations=_routes(context, one),
+        destinations=routes,
         reference=one.reference,
+        end_user=one.end_user,
+        retry_of=one.retry_of,
+        traceparent=one.traceparent,
         metadata=one.metadata,
         due_at=now,
     )
 
 
-def _check(context: Context, one: Submission) -> None:
-    _check_text(one)
-    if "webhook" in one.request:
-        raise RequestError(
-            "the request has a `webhook`", hint="leave it out: the orchestrator adds its own endpoint"
-        )
-    if not one.request.get("model"):
-        raise RequestError("the request has no `model`", hint="name one, for example google/veo-3.1-lite")
-    if one.reference is not None and "\x00" in one.reference:
-        raise RequestError("the reference has a NUL character", hint="leave it out: databases keep none")
-    if one.reference is not None and not 0 < len(one.reference) <= LONGEST_REFERENCE:
-        raise RequestError(f"a reference has 1 to {LONGEST_REFERENCE} characters")
-    if one.deadline_seconds is not None and not one.deadline_seconds > 0:
-        raise RequestError("a deadline is more than 0 seconds away")
-    _routes(context, one)
+def _checked(context: Context, wanted: Sequence[Submission]) -> list[tuple[Route, ...]]:
+    """Where the results of each go. Raises RequestError for what is not sound."""
+    require_sound(wanted)
+    found = []
+    for one in wanted:
+        try:
+            found.append(_routes(context, one))
+        except RequestError as error:
+            if not one.place:
+                raise
+            raise Misshapen([Place(f"{one.place}destinations", error.message)], hint=error.hint) from error
+    return found
 
 
 def _routes(context: Context, one: Submission) -> tuple[Route, ...]:

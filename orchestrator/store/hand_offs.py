@@ -143,6 +143,15 @@ def of_job(tx: Transaction, job_id: str) -> list[HandOff]:
     return [read_row(row) for row in tx.execute(query)]
 
 
+def of_jobs(tx: Transaction, job_ids: Sequence[str]) -> dict[str, list[HandOff]]:
+    """What is or was owed for several jobs, by job, as `of_job` has it; a job without any is not in it."""
+    query = select(hand_offs).where(hand_offs.c.job_id.in_(job_ids)).order_by(hand_offs.c.id)
+    found: dict[str, list[HandOff]] = {}
+    for row in tx.execute(query):
+        found.setdefault(row.job_id, []).append(read_row(row))
+    return found
+
+
 def claim_due(
     tx: Transaction,
     *,

@@ -97,7 +97,7 @@ def lock_if_there(tx: Transaction, job_id: str) -> Job | None:
     # Not its key: rows that refer to it can be written meanwhile.
     held = select(jobs).where(jobs.c.id == job_id).with_for_update(key_share=True)
     row = tx.execute(held).first()
-    return _job(row) if row else None
+    return read_row(row) if row else None
 
 
 def _found(job: Job | None, job_id: str) -> Job:
@@ -182,7 +182,7 @@ def claim_due(
     """Lease up to `limit` jobs that wait for this kind of work, in turn over the tenants (see `due`)."""
     given = {"held_before": tx.now}
     rows = due.claim(tx, waiting, turns or Turns(), worker=worker, limit=limit, lease=lease, given=given)
-    return [_job(row) for row in rows]
+    return [read_row(row) for row in rows]
 
 
 def note_looks(tx: Transaction, looks: Sequence[Mapping[str, Any]]) -> set[str]:
@@ -232,12 +232,12 @@ def note(tx: Transaction, job_id: str, facts: Mapping[str, Any]) -> None:
 
 def abandoned_creates(tx: Transaction, *, limit: int) -> list[Job]:
     """Jobs whose create call lost its worker: nobody knows any more whether it was sent."""
-    return [_job(row) for row in tx.execute(_ABANDONED, moment(tx) | {"most": limit})]
+    return [read_row(row) for row in tx.execute(_ABANDONED, moment(tx) | {"most": limit})]
 
 
 def overdue_creates(tx: Transaction, *, limit: int) -> list[Job]:
     """Accepted jobs that nobody is creating and whose deadline has passed, the longest ago first."""
-    return [_job(row) for row in tx.execute(_OVERDUE, moment(tx) | {"most": limit})]
+    return [read_row(row) for row in tx.execute(_OVERDUE, moment(tx) | {"most": limit})]
 
 
 def due_moments(tx: Transaction, waiting: Waiting, *, until: float, limit: int) -> list[float]:
@@ -255,14 +255,15 @@ def due_since(tx: Transaction, waiting: Waiting, *, held_within: float) -> float
 
 def _one(tx: Transaction, *where: ColumnElement[bool]) -> Job | None:
     row = tx.execute(select(jobs).where(*where)).first()
-    return _job(row) if row else None
+    return read_row(row) if row else None
 
 
 def _many(tx: Transaction, query: Any) -> list[Job]:
-    return [_job(row) for row in tx.execute(query)]
+    return [read_row(row) for row in tx.execute(query)]
 
 
-def _job(row: Row[Any]) -> Job:
+def read_row(row: Row[Any]) -> Job:
+    """One job as the database has it."""
     values = dict(row._mapping)
     values["state"] = State(values["state"])
     values["updates"] = Updates(values["updates"])

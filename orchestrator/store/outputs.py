@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select, update
@@ -29,6 +29,15 @@ def of_job(tx: Transaction, job_id: str) -> list[Output]:
     """A job's outputs by index."""
     query = select(outputs).where(outputs.c.job_id == job_id).order_by(outputs.c.index)
     return [Output(**dict(row._mapping)) for row in tx.execute(query)]
+
+
+def of_jobs(tx: Transaction, job_ids: Sequence[str]) -> dict[str, list[Output]]:
+    """The outputs of several jobs, by job, each by index; a job without any is not in it."""
+    query = select(outputs).where(outputs.c.job_id.in_(job_ids)).order_by(outputs.c.job_id, outputs.c.index)
+    found: dict[str, list[Output]] = {}
+    for row in tx.execute(query):
+        found.setdefault(row.job_id, []).append(Output(**dict(row._mapping)))
+    return found
 
 
 def get(tx: Transaction, job_id: str, index: int) -> Output | None:

@@ -371,6 +371,14 @@ hand_offs = Table(
         sqlite_where=DEAD_LETTERS,
         postgresql_where=DEAD_LETTERS,
     ),
+    # A page of them, the latest first, whatever the destination.
+    Index(
+        "ix_hand_offs_latest_dead",
+        "tenant_id",
+        "id",
+        sqlite_where=DEAD_LETTERS,
+        postgresql_where=DEAD_LETTERS,
+    ),
     Index("ix_hand_offs_leased", "leased_by", sqlite_where=_LEASED, postgresql_where=_LEASED),
     Index("ix_hand_offs_job_id", "job_id"),
 )

@@ -8,6 +8,7 @@ down_revision = "0005"
 
 REFERRED = sa.text("reference IS NOT NULL")
 FOR_SOMEBODY = sa.text("end_user IS NOT NULL")
+DEAD_LETTERS = sa.text("state = 'dead'")
 RETRIES = sa.text("retry_of IS NOT NULL")
 NOT_REMOVED = sa.text("removed_at IS NULL")
 
@@ -42,6 +43,7 @@ def _jobs() -> None:
     _index("ix_jobs_reference", "jobs", ["tenant_id", "reference", "id"], REFERRED)
     _index("ix_jobs_end_user", "jobs", ["tenant_id", "end_user", "id"], FOR_SOMEBODY)
     _index("ix_jobs_retry_of", "jobs", ["retry_of"], RETRIES)
+    _index("ix_hand_offs_latest_dead", "hand_offs", ["tenant_id", "id"], DEAD_LETTERS)
 
 
 def _index(name: str, table: str, columns: list[str], where: sa.TextClause, *, unique: bool = False) -> None:

@@ -1,0 +1,116 @@
+"""What a tenant reads of its jobs: one of them, or a page of a list that costs the same however deep it is.
+
+Lists are in the order of ids, which sort by time, and each filter has an index in that order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Select, select, union_all
+
+from orchestrator.core.ids import beginning_at
+from orchestrator.core.job import Job
+from orchestrator.core.lifecycle import State
+from orchestrator.errors import NotFound
+from orchestrator.store.database import Transaction
+from orchestrator.store.jobs import read_row
+from orchestrator.store.schema import jobs
+
+# An id has the time of the process that made it, and a row that of the database: as far they may be apart.
+APART = 600.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Which jobs are meant; None, or no states, means any. Moments are epoch seconds, the first included."""
+
+    states: tuple[State, ...] = ()
+    reference: str | None = None
+    end_user: str | None = None
+    needs_person: bool | None = None
+    accepted_after: float | None = None
+    accepted_before: float | None = None
+
+
+ANY = Listed()
+
+
+def of_tenant(tx: Transaction, tenant_id: str, job_id: str) -> Job:
+    """One job of this tenant. Raises NotFound, for another's as for none."""
+    query = select(jobs).where(jobs.c.id == job_id, jobs.c.tenant_id == tenant_id)
+    row = None if "\x00" in job_id else tx.execute(query).first()  # PostgreSQL cannot even be asked for it
+    if row is None:
+        raise unknown(job_id)
+    return read_row(row)
+
+
+def unknown(job_id: str) -> NotFound:
+    """What is said of a job that is not there, and of one that is another's."""
+    return NotFound(f"there is no job {job_id}", hint="`GET /v1/jobs` and `orchestrator jobs` list them")
+
+
+def several(tx: Transaction, tenant_id: str, job_ids: Sequence[str]) -> list[Job]:
+    """Those of these jobs that there are and that are this tenant's, in the order given."""
+    rows = tx.execute(select(jobs).where(jobs.c.id.in_(job_ids), jobs.c.tenant_id == tenant_id))
+    found = {row.id: read_row(row) for row in rows}
+    return [found[one] for one in job_ids if one in found]
+
+
+def references(tx: Transaction, job_ids: Collection[str]) -> dict[str, str | None]:
+    """The references of several jobs."""
+    rows = tx.execute(select(jobs.c.id, jobs.c.reference).where(jobs.c.id.in_(job_ids)))
+    return {row.id: row.reference for row in rows}
+
+
+def by_reference(tx: Transaction, tenant_id: str, reference: str) -> Job:
+    """The tenant's newest job with this reference. Raises NotFound."""
+    wanted = Listed(reference=reference)
+    found = [] if "\x00" in reference else page(tx, tenant_id, wanted, limit=1)
+    if not found:
+        raise NotFound(f"there is no job with the reference {reference}", hint="`GET /v1/jobs` lists them")
+    return found[0]
+
+
+def page(
+    tx: Transaction, tenant_id: str, which: Listed = ANY, *, limit: int, before: str | None = None
+) -> list[Job]:
+    """The newest ones, newest first; `before`, an id, goes on where an earlier page ended."""
+    common = [jobs.c.tenant_id == tenant_id, *_filters(which)]
+    if before is not None:
+        common.append(jobs.c.id < before)
+    states = _states(which)
+    if not states or which.reference is not None or which.end_user is not None:
+        listed = _newest([*common, *([jobs.c.state.in_(states)] if states else [])], limit)
+    else:
+        # One index has each state in order, and none has several: so each gives its newest.
+        each = [_newest([*common, jobs.c.state == state], limit).subquery() for state in states]
+        merged = union_all(*(select(one) for one in each)).subquery()
+        listed = select(merged).order_by(merged.c.id.desc()).limit(limit)
+    return [read_row(row) for row in tx.execute(listed)]
+
+
+def _newest(where: Iterable[ColumnElement[bool]], limit: int) -> Select[tuple[object, ...]]:
+    return select(jobs).where(*where).order_by(jobs.c.id.desc()).limit(limit)
+
+
+def _states(which: Listed) -> list[State]:
+    """Only an uncertain job waits for a person: so the index by state finds those as well."""
+    states = set(which.states) or ({State.UNCERTAIN} if which.needs_person else set())
+    return sorted(states & {State.UNCERTAIN} if which.needs_person else states)
+
+
+def _filters(which: Listed) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if which.reference is not None:
+        found.append(jobs.c.reference == which.reference)
+    if which.end_user is not None:
+        found.append(jobs.c.end_user == which.end_user)
+    if which.needs_person is not None:
+        found.append(jobs.c.needs_person == which.needs_person)
+    if (after := which.accepted_after) is not None:
+        found += [jobs.c.accepted_at >= after, jobs.c.id >= beginning_at(after - APART)]
+    if (before := which.accepted_before) is not None:
+        found += [jobs.c.accepted_at < before, jobs.c.id < beginning_at(before + APART)]
+    return found
