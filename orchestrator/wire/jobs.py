@@ -172,6 +172,13 @@ class JobPage(Answered):
     next: str | None
 
 
+class PublicJobPage(Answered):
+    """Some jobs of an end user, the newest first, as the holder of a come-back token sees them."""
+
+    jobs: tuple[PublicJob, ...]
+    next: str | None
+
+
 class TimelineEntry(Answered):
     """One thing learned about a job, and what it meant then."""
 
@@ -242,6 +249,7 @@ class Replayed(Answered):
     """How many are tried again."""
 
     replayed: int
+    more: bool = Field(False, description="Whether there may be more that match: ask again.")
 
 
 class DeadLetter(HandOff):

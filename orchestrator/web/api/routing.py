@@ -18,7 +18,9 @@ JSON = "application/json"
 
 class _Strict(Request):
     async def json(self) -> Any:
-        return loads(await self.body())
+        if not hasattr(self, "_json"):
+            self._json = loads(await self.body())
+        return self._json
 
 
 class StrictRoute(APIRoute):

@@ -1,0 +1,40 @@
+"""Pages of lists: how many at once, and where the next one goes on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Query
+
+from orchestrator.core import cursors
+from orchestrator.errors import Misshapen, Place
+
+Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
+Cursor = Annotated[
+    str | None,
+    Query(max_length=200, description="`next` of the page before, with the same filters as there."),
+]
+
+
+def begin(cursor: str | None, of: object) -> str | None:
+    """The id after which the page begins. Raises Misshapen for a cursor of another list."""
+    if cursor is None:
+        return None
+    last = cursors.read(cursor, of)
+    if last is None:
+        raise Misshapen(
+            [Place("query.cursor", "it is not of a list with these filters")],
+            hint="begin without a cursor, or repeat the filters of the page that it came with",
+        )
+    return last
+
+
+def number(cursor: str | None, of: object) -> int | None:
+    """As `begin`, where ids are numbers. Raises Misshapen."""
+    last = begin(cursor, of)
+    return int(last) if last is not None else None
+
+
+def following(last: object, of: object) -> str | None:
+    """The cursor after this id, None at the end."""
+    return None if last is None else cursors.write(str(last), of)
