@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Security
@@ -42,18 +42,17 @@ def requires(scope: Scope | None, *, tokens: bool = False) -> Any:
 
     Raises Unauthorized, Forbidden and RateLimited.
     """
-    scopes = [scope] if scope else []
+    key, token = Security(_BEARER, scopes=[scope] if scope else []), Security(_QUERY)
 
-    async def by_key(
-        request: Request, door: DoorDep, _: Annotated[Any, Security(_BEARER, scopes=scopes)]
-    ) -> Caller:
+    # As defaults, not as annotations: those are read later, when `key` is not there any more.
+    async def by_key(request: Request, door: DoorDep, _: Any = key) -> Caller:
         return await _caller(door, request, scope, tokens=False)
 
     async def by_either(
         request: Request,
         door: DoorDep,
-        _: Annotated[Any, Security(_BEARER, scopes=scopes)],
-        __: Annotated[Any, Security(_QUERY, scopes=[])],
+        _: Any = key,
+        __: Any = token,
     ) -> Caller:
         return await _caller(door, request, scope, tokens=True)
 
