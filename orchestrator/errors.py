@@ -15,6 +15,7 @@ OrchestratorError              message, hint (what to do), retry
 │   └── RowRefused             it can be used, and will never take this row as it is
 ├── GatewayError               the gateway did not answer a question; says nothing about the job
 │   ├── Unreachable            surely not sent: the connection was never made
+│   ├── AccountUnusable        not even asked: the account has no key, or none that can be read
 │   ├── BadAnswer              sent, and answered with something other than an answer
 │   └── NoAnswer               sent, and cut or timed out: what it did is unknown
 ├── ContentError               an output could not be fetched whole
@@ -168,6 +169,13 @@ class Unreachable(GatewayError):
 
     default_hint = "check the gateway URL and the network"
     whole_gateway = True
+
+
+class AccountUnusable(GatewayError):
+    """Not even asked: the account has no key, or none that can be read, or was removed."""
+
+    default_hint = "`orchestrator accounts list` says what is wrong with it"
+    default_retry = Retry(again=True, after=20.0)
 
 
 class BadAnswer(GatewayError):

@@ -82,8 +82,8 @@ class Settings(BaseModel):
     )
     secret_keys: tuple[SecretStr, ...] = Field(
         (),
-        description="Keys that encrypt the secrets of destinations, separated by commas, the newest first; "
-        "`orchestrator secrets new-key` makes one.",
+        description="Keys that encrypt secrets of destinations and accounts, separated by commas, the newest "
+        "first; `orchestrator secrets new-key` makes one.",
     )
     gateway_url: str = Field(GATEWAY, description="Base URL of the gateway, with its version.")
     gateway_api_key: SecretStr = Field(SecretStr(""), description="API key of the gateway.")
@@ -204,15 +204,7 @@ class Settings(BaseModel):
     @field_validator("webhook_endpoint_id", mode="before")
     @classmethod
     def _uuid(cls, value: Any) -> Any:
-        if not value:
-            return None
-        try:
-            return str(UUID(str(value)))
-        except ValueError:
-            # The gateway answers 500 to an id that is none (contract 5), which would look like an outage.
-            raise ValueError(
-                "is not a UUID; the gateway shows it as the `id` of the webhook endpoint"
-            ) from None
+        return checked_endpoint_id(str(value)) if value else None
 
     @field_validator("database_url")
     @classmethod
@@ -241,13 +233,7 @@ class Settings(BaseModel):
     @field_validator("gateway_url")
     @classmethod
     def _http(cls, value: str) -> str:
-        if not _is_http(value):
-            raise ValueError(
-                f"is not an http(s) URL with a host and a possible port; the gateway's is {GATEWAY}"
-            )
-        if _has_more(value):
-            raise ValueError("must have no user, query or fragment; the key has a setting of its own")
-        return value.rstrip("/")
+        return checked_gateway_url(value)
 
     @field_validator("public_url")
     @classmethod
@@ -327,6 +313,24 @@ def _unknown(environment: Mapping[str, str]) -> list[str]:
                 f"unknown setting {name}" + (f" (did you mean {PREFIX}{close[0]}?)" if close else "")
             )
     return found
+
+
+def checked_gateway_url(value: str) -> str:
+    """The base URL of a gateway, without a slash at its end. Raises ValueError, without repeating it."""
+    if not _is_http(value):
+        raise ValueError(f"is not an http(s) URL with a host and a possible port; the gateway's is {GATEWAY}")
+    if _has_more(value):
+        raise ValueError("must have no user, query or fragment; the key has a setting of its own")
+    return value.rstrip("/")
+
+
+def checked_endpoint_id(value: str) -> str:
+    """The id of a webhook endpoint, as the gateway writes it. Raises ValueError."""
+    try:
+        return str(UUID(value))
+    except ValueError:
+        # The gateway answers 500 to an id that is none (contract 5), which would look like an outage.
+        raise ValueError("is not a UUID; the gateway shows it as the `id` of the webhook endpoint") from None
 
 
 def _is_http(url: str) -> bool:

@@ -53,7 +53,7 @@ class Event(StrEnum):
     OUTPUT_CUT = "output_cut"  # the same, half-way: the connection was cut, so that nobody takes it for whole
     KEY_MADE = "key_made"  # somebody may call the API with a new key
     KEY_REVOKED = "key_revoked"  # a key is refused from now on
-    LIMITS_ALONE = "limits_alone"  # Redis is away: each process counts the requests of tenants for itself
+    ACCOUNT_UNUSABLE = "account_unusable"  # a gateway account's secrets cannot be read: its jobs wait
     LEASES_FREED = "leases_freed"  # what attempts left behind that lost the database half-way is free again
 
 

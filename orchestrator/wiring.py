@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ulid import ULID
@@ -20,19 +21,22 @@ from orchestrator.archive import Archive
 from orchestrator.archive.folder import FolderArchive
 from orchestrator.core import links
 from orchestrator.core.vault import Vault
+from orchestrator.engine.account_secrets import Opened, Opener
+from orchestrator.engine.accounts import Accounts, Gateways, WebhookSecrets
 from orchestrator.engine.building import Builder
 from orchestrator.engine.catalogue import Added, Catalogue, Destination
 from orchestrator.engine.context import Context, Quota
 from orchestrator.engine.destinations_file import Configured, read_file
 from orchestrator.engine.http_loop import HttpLoop
 from orchestrator.engine.secret_sources import SecretSources
-from orchestrator.errors import SettingError
+from orchestrator.errors import SettingError, StoreError
 from orchestrator.fault_points import FaultPoint
 from orchestrator.gateway.account import Account
 from orchestrator.settings import GATEWAY_S_OWN_KEY, PREFIX, Settings, load
 from orchestrator.sinks import Tools
 from orchestrator.sinks.base import Run
 from orchestrator.sinks.folder import FolderSink
+from orchestrator.store import accounts as accounts_store
 from orchestrator.store.database import Store
 from orchestrator.store.schema import DEFAULT
 
@@ -79,12 +83,15 @@ def open_store(settings: Settings, *, connections: int | None = None) -> Store:
 def build(settings: Settings, store: Store, *, asks_gateway: bool = True) -> Context:
     """Everything the use-cases work with. Without the gateway no API key is needed."""
     http = HttpLoop()
+    known = accounts(settings, store)
+    if asks_gateway:
+        _require_a_key(settings, store)
     return Context(
         settings=settings,
         store=store,
         http=http,
-        gateways={DEFAULT: gateway(settings)} if asks_gateway else {},
-        webhook_secrets={DEFAULT: settings.webhook_secrets},
+        gateways=Gateways(known, partial(connected, settings), http, time.monotonic) if asks_gateway else {},
+        webhook_secrets=WebhookSecrets(known),
         destinations=catalogue(settings, store, http.run),
         archive=archive(settings, builder(settings, http.run)),
         link=linker(settings),
@@ -97,8 +104,44 @@ def build(settings: Settings, store: Store, *, asks_gateway: bool = True) -> Con
     )
 
 
+def accounts(settings: Settings, store: Store) -> Accounts:
+    """Every gateway account, as the database and, for the default one, the settings say."""
+    return Accounts(store, opener(settings), time.monotonic)
+
+
+def opener(settings: Settings) -> Opener:
+    """Opens what the database says of accounts."""
+    default = Opened(
+        DEFAULT,
+        settings.gateway_url,
+        settings.gateway_api_key,
+        settings.webhook_endpoint_id,
+        settings.webhook_secrets,
+    )
+    return Opener(vault(settings), default)
+
+
+def _require_a_key(settings: Settings, store: Store) -> None:
+    """Raises SettingError where nobody could be asked: no key in the settings, and no account has one."""
+    if settings.gateway_api_key.get_secret_value() or not _has_keys(store):
+        account(settings)
+
+
+def _has_keys(store: Store) -> bool:
+    try:
+        with store.read() as tx:
+            return any(one.secrets for one in accounts_store.every(tx))
+    except StoreError:
+        return False  # as long as nobody can say, what the settings lack is what is wrong
+
+
 def gateway(settings: Settings) -> Gateway:
-    """The client of the default account. Raises SettingError without a key."""
+    """The client of the default account, as the settings say. Raises SettingError without a key."""
+    return connected(settings, account(settings))
+
+
+def connected(settings: Settings, to: Account) -> Gateway:
+    """A client of an account."""
     from orchestrator.gateway.client import connect
     from orchestrator.gateway.connection import Timeouts
 
@@ -107,7 +150,7 @@ def gateway(settings: Settings) -> Gateway:
         total_look=settings.look_timeout_seconds,
         read=settings.look_timeout_seconds,
     )
-    return connect(account(settings), timeouts)
+    return connect(to, timeouts)
 
 
 def output_folder(settings: Settings) -> FolderSink:
@@ -178,7 +221,7 @@ def vault(settings: Settings) -> Vault:
 
 
 def account(settings: Settings) -> Account:
-    """The default account. Its secrets come from the environment and stay in memory."""
+    """The default account, as the settings say. Its secrets stay in memory."""
     if not settings.gateway_api_key.get_secret_value():
         raise SettingError(
             "there is no API key for the gateway",

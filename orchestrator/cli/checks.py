@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from orchestrator import wiring
-from orchestrator.cli import catalogued, limits_checks, processes_checks
+from orchestrator.cli import accounts_checks, catalogued, limits_checks, processes_checks
 from orchestrator.cli.findings import Finding
 from orchestrator.engine.http_loop import HttpLoop
 from orchestrator.errors import OrchestratorError, SettingError, StoreError
@@ -25,7 +25,7 @@ def every_check(settings: Settings, *, destinations: bool = False) -> list[Findi
         *([processes_checks.broker(settings)] if settings.scaled else []),
         _output_folder(settings),
         _archive(settings, write=destinations),
-        _gateway(settings),
+        *accounts_checks.gateways(settings),
         _webhooks(settings),
         _port(settings),
         *limits_checks.limits(settings),
@@ -102,27 +102,6 @@ def _archive(settings: Settings, *, write: bool) -> Finding:
     finally:
         http.stop()
     return Finding("ok", "archive", "as the destinations file says" if elsewhere else str(folder))
-
-
-def _gateway(settings: Settings) -> Finding:
-    if not settings.gateway_api_key.get_secret_value():
-        found = f"not asked: there is no key for {settings.gateway_url}"
-        return Finding(
-            "warn", "gateway", found, "set ORCHESTRATOR_GATEWAY_API_KEY; `orchestrator demo` needs none"
-        )
-    try:
-        _ask_once(settings)
-    except OrchestratorError as error:
-        return Finding("fail", "gateway", f"{settings.gateway_url}: {error.message}", error.hint)
-    return Finding("ok", "gateway", f"{settings.gateway_url} answers and takes the key")
-
-
-def _ask_once(settings: Settings) -> None:
-    gateway, http = wiring.gateway(settings), HttpLoop()
-    try:
-        http.run(gateway.list_recent(limit=1))
-    finally:
-        http.stop(gateway.aclose)
 
 
 def _webhooks(settings: Settings) -> Finding:

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from orchestrator import __version__
 from orchestrator.cli import (
+    accounts,
     checking,
     dead_letters,
     deciding,
@@ -126,5 +127,6 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(destinations.app, name="destinations")
+app.add_typer(accounts.app, name="accounts")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(sandbox.app, name="sandbox")

@@ -11,7 +11,7 @@ from orchestrator.cli.options import AsJson, DataDir
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Encrypt the secrets of destinations, and change the key.",
+    help="Encrypt the secrets of destinations and accounts, and change the key.",
 )
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from orchestrator.core.breaker import Breakers
 from orchestrator.core.job import Job, Observation
 from orchestrator.core.lifecycle import LIVE_NEGATIVE, SETTLED
+from orchestrator.engine.accounts import reached
 from orchestrator.engine.context import Context
-from orchestrator.errors import BadAnswer, GatewayError, Retry
+from orchestrator.errors import AccountUnusable, BadAnswer, GatewayError, Retry
 from orchestrator.gateway.client import Gateway
 from orchestrator.telemetry import Event, log
 
@@ -36,19 +37,33 @@ class Answer:
     asked: bool = False
 
 
-async def ask_all(
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """What all questions of one look have in common: the clients by account, or why there is none."""
+
+    breakers: Breakers
+    gateways: Mapping[str, Gateway | AccountUnusable]
+    now: float
+
+
+def ask_all(
     context: Context, jobs: Sequence[Job], now: float
 ) -> AsyncGenerator[list[tuple[Job, Answer]], None]:
     """Ask about every job, and give the answers in two waves: slow ones hold up none but themselves.
 
-    Never raises for what the gateway does.
+    Never raises for what the gateway does. Called by a thread that may read the database.
     """
+    gateways = reached(context.gateways, dict.fromkeys(job.account_id for job in jobs))
+    return _ask_all(_Asking(context.breakers, gateways, now), jobs)
+
+
+async def _ask_all(common: _Asking, jobs: Sequence[Job]) -> AsyncGenerator[list[tuple[Job, Answer]], None]:
     slots = asyncio.Semaphore(AT_ONCE)
 
     async def one(job: Job) -> tuple[Job, Answer]:
         answer = Answer()
         async with slots:
-            await _get(context, job, answer, now)
+            await _get(common, job, answer)
         return job, answer
 
     asking = [asyncio.create_task(one(job)) for job in jobs]
@@ -59,7 +74,7 @@ async def ask_all(
             answered = [
                 await task for task, was_quick in zip(asking, quick, strict=True) if was_quick is wave
             ]
-            await _ask_for_stored(context, answered, now)
+            await _ask_for_stored(common, answered)
             if answered:
                 yield answered
     finally:
@@ -67,37 +82,45 @@ async def ask_all(
             task.cancel()
 
 
-async def _ask_for_stored(context: Context, answered: Sequence[tuple[Job, Answer]], now: float) -> None:
+async def _ask_for_stored(common: _Asking, answered: Sequence[tuple[Job, Answer]]) -> None:
     doubtful: dict[str, list[Job]] = defaultdict(list)
     for job, answer in answered:
-        if _wants_stored(job, answer, now):
+        if _wants_stored(job, answer, common.now):
             doubtful[job.account_id].append(job)
     answers = {job.id: answer for job, answer in answered}
     for account, unsure in doubtful.items():
-        if context.breakers.allows(now, (account, None)):
-            await _read_stored(context, account, unsure, answers, now)
+        gateway = common.gateways[account]
+        if isinstance(gateway, AccountUnusable):
+            continue
+        if common.breakers.allows(common.now, (account, None)):
+            await _read_stored(common, gateway, unsure, answers)
 
 
-async def _get(context: Context, job: Job, answer: Answer, now: float) -> None:
+async def _get(common: _Asking, job: Job, answer: Answer) -> None:
+    gateway = common.gateways[job.account_id]
+    if isinstance(gateway, AccountUnusable):
+        answer.error = gateway
+        return
+    breakers, now = common.breakers, common.now
     # Not None where no provider is known: that names the whole gateway.
     whole, provider = (job.account_id, None), (job.account_id, job.provider or "unknown")
-    if not context.breakers.allows(now, whole, provider):
-        wait = Retry(again=True, after=context.breakers.wait(now, whole, provider))
+    if not breakers.allows(now, whole, provider):
+        wait = Retry(again=True, after=breakers.wait(now, whole, provider))
         answer.error = GatewayError("not asked: too many looks failed just before", retry=wait)
         return
     assert job.gateway_id is not None  # only jobs that the gateway has are looked at
     answer.asked = True
     try:
-        answer.seen.append(await context.gateways[job.account_id].look(job.gateway_id))
+        answer.seen.append(await gateway.look(job.gateway_id))
     except GatewayError as error:
         answer.error = error
-        _count_failure(context.breakers, error, whole, provider, now)
+        _count_failure(breakers, error, whole, provider, now)
     except Exception as error:  # noqa: BLE001 - one answer that nobody foresaw must not cost the others
         log(Event.LOOK_BROKE, job=job.id, level=logging.ERROR, error=repr(error))
         answer.error = BadAnswer(f"the answer could not be read ({type(error).__name__})")
     else:
-        context.breakers.worked(whole)
-        context.breakers.worked(provider)
+        breakers.worked(whole)
+        breakers.worked(provider)
 
 
 def _count_failure(
@@ -129,17 +152,17 @@ def _wants_stored(job: Job, answer: Answer, now: float) -> bool:
 
 
 async def _read_stored(
-    context: Context, account: str, jobs: Sequence[Job], answers: dict[str, Answer], now: float
+    common: _Asking, gateway: Gateway, jobs: Sequence[Job], answers: dict[str, Answer]
 ) -> None:
-    """Stored evidence about jobs: one list for all, a snapshot for each that the list does not reach."""
-    gateway = context.gateways[account]
+    """Stored evidence about jobs of one account: one list for all, snapshots of what that does not reach."""
+    whole = (jobs[0].account_id, None)
     try:
         listed = {seen.gateway_id: seen for seen in await gateway.list_recent()}
-        context.breakers.worked((account, None))
+        common.breakers.worked(whole)
     except GatewayError as error:
         listed = {}
         if error.whole_gateway:
-            context.breakers.failed((account, None), now)
+            common.breakers.failed(whole, common.now)
     slots = asyncio.Semaphore(SNAPSHOTS_AT_ONCE)
 
     async def one(job: Job) -> None:

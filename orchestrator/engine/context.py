@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from orchestrator.archive import Archive
 from orchestrator.core.breaker import Breakers
 from orchestrator.core.effects import Policy
+from orchestrator.engine.accounts import Gateways
 from orchestrator.engine.catalogue import Catalogue
 from orchestrator.engine.held import Held
 from orchestrator.engine.http_loop import HttpLoop
@@ -79,7 +80,8 @@ class Context:
 
     `random` gives numbers in [0, 1), `new_id` unique sortable ids, `pause` waits for some seconds, and
     `clock` counts seconds of this process; what rows tell is judged by the database's.
-    `gateways` and `webhook_secrets` are by account. A process that never asks the gateway has no gateways.
+    `gateways` and `webhook_secrets` are by account, as they are now. A process that never asks the gateway
+    has no gateways.
     """
 
     settings: Settings
@@ -122,4 +124,6 @@ class Context:
         self.http.cancel()  # else what is under way would end in an error of a client that was closed
         self.destinations.close()
         self.archive.close()
-        self.http.stop(*(gateway.aclose for gateway in self.gateways.values()))
+        known = self.gateways
+        gateways = known.opened() if isinstance(known, Gateways) else known.values()
+        self.http.stop(*(gateway.aclose for gateway in gateways))

@@ -15,9 +15,9 @@ from orchestrator.engine import brake
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.observe import observe
-from orchestrator.errors import StoreError
+from orchestrator.errors import AccountUnusable, StoreError
 from orchestrator.fault_points import FaultPoint, reach
-from orchestrator.gateway.create_answer import CreateAnswer, CreateClass
+from orchestrator.gateway.create_answer import CreateAnswer, CreateClass, no_answer
 from orchestrator.store import jobs
 from orchestrator.store.database import Transaction
 from orchestrator.telemetry import Event, log
@@ -42,15 +42,20 @@ def create(context: Context) -> list[FollowUp] | None:
 
 def _create(context: Context, job: Job) -> list[FollowUp]:
     reach(FaultPoint.CREATE_CLAIMED)
-    answer = context.http.run(
-        context.gateways[job.account_id].create(
-            job.request, session_id=job.session_id, webhook_events=_events(context, job)
-        )
-    )
+    answer = _ask(context, job)
     reach(FaultPoint.CREATE_ANSWERED)
     follow_ups = _keep_surely(context, job, answer)
     reach(FaultPoint.CREATE_COMMITTED)
     return follow_ups
+
+
+def _ask(context: Context, job: Job) -> CreateAnswer:
+    try:
+        gateway = context.gateways[job.account_id]
+    except AccountUnusable as error:
+        return no_answer(CreateClass.UNSENT, f"{error.message}; {error.hint}")
+    events = EVENTS if job.updates is Updates.HYBRID and not job.without_webhook else None
+    return context.http.run(gateway.create(job.request, session_id=job.session_id, webhook_events=events))
 
 
 def _claim(context: Context) -> tuple[Job | None, list[FollowUp] | None]:
@@ -123,8 +128,3 @@ def _keep_surely(context: Context, job: Job, answer: CreateAnswer) -> list[Follo
             log(Event.STORE_FAILED, job=job.id, level=logging.ERROR, error=error.message, hint=error.hint)
             context.pause(KEEP_AGAIN_AFTER)
     return _keep(context, job, answer)
-
-
-def _events(context: Context, job: Job) -> tuple[str, ...] | None:
-    wanted = job.updates is Updates.HYBRID and not job.without_webhook
-    return EVENTS if wanted and context.settings.webhook_endpoint_id else None

@@ -11,7 +11,8 @@ from orchestrator.core.mp4 import BoxWalk, Mp4Error
 from orchestrator.engine.context import Context
 from orchestrator.engine.http_loop import Ahead
 from orchestrator.engine.lease import Lease
-from orchestrator.errors import NEVER, ContentError
+from orchestrator.errors import NEVER, AccountUnusable, ContentError
+from orchestrator.gateway.client import Gateway
 from orchestrator.gateway.content import Content
 
 
@@ -27,7 +28,7 @@ class Fetched:
 def fetch(context: Context, lease: Lease, job: Job, output: Output, begin: Callable[[], Keeping]) -> Fetched:
     """Stream an output to the archive. Raises ContentError or DestinationError and leaves nothing behind."""
     assert job.gateway_id is not None  # only a job that the gateway has can complete
-    gateway = context.gateways[job.account_id]
+    gateway = _gateway(context, job)
     with context.http.enter(gateway.content(job.gateway_id, output.index)) as content:
         lease.keep()
         keeping = begin()
@@ -38,6 +39,13 @@ def fetch(context: Context, lease: Lease, job: Job, output: Output, begin: Calla
             keeping.discard()
             raise
     return Fetched(keeping, content.mime_type, count)
+
+
+def _gateway(context: Context, job: Job) -> Gateway:
+    try:
+        return context.gateways[job.account_id]
+    except AccountUnusable as error:
+        raise ContentError(error.message, hint=error.hint, retry=error.retry) from error
 
 
 def _copy(context: Context, lease: Lease, content: Content, keeping: Keeping) -> int:

@@ -16,7 +16,7 @@ from orchestrator.engine.asking import SNAPSHOTS_WITHIN, Answer, ask_all
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.observe import carry_out, observe, write
-from orchestrator.errors import BadAnswer
+from orchestrator.errors import AccountUnusable, BadAnswer
 from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.store import jobs
 from orchestrator.store.database import Transaction
@@ -141,6 +141,8 @@ def _apply(context: Context, tx: Transaction, job: Job, answer: Answer, done: _R
         counted = {"looks": job.looks + 1, "last_look_at": tx.now}
         failed = {"look_errors": job.look_errors + 1, "look_error": answer.error.message}
         jobs.note(tx, job.id, counted | failed)
+    elif isinstance(answer.error, AccountUnusable):  # nobody was asked, and somebody must mend it
+        jobs.note(tx, job.id, {"look_errors": job.look_errors + 1, "look_error": answer.error.message})
     for seen in answer.seen:
         done.follow_ups += observe(context, tx, job.id, seen)
     after = jobs.require(tx, job.id)

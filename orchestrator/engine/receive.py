@@ -13,6 +13,7 @@ from orchestrator.core.signatures import Refusal, verify
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp
 from orchestrator.engine.observe import observe
+from orchestrator.errors import NotFound
 from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.gateway.webhooks import BadDelivery, Delivery, parse
 from orchestrator.store import inbox, jobs, observations, workers
@@ -47,7 +48,7 @@ class Receipt:
 def receive(context: Context, account: str, headers: Mapping[str, str], body: bytes, now: float) -> Receipt:
     """Take a delivery to `account`. `headers` has lower-case names; `now` is the wall clock.
 
-    When this returns, everything it says is committed.
+    When this returns, everything it says is committed. Raises NotFound where there is no such account.
     """
     refused, delivery = _believe(context, account, headers, body, now)
     if delivery is None:
@@ -152,7 +153,10 @@ def _hold_job_of(tx: Transaction, account: str, delivery: Delivery) -> Job | Non
 def _believe(
     context: Context, account: str, headers: Mapping[str, str], body: bytes, now: float
 ) -> tuple[tuple[str, str], Delivery | None]:
-    secrets = [secret.get_secret_value() for secret in context.webhook_secrets[account]]
+    live = context.webhook_secrets.get(account)
+    if live is None:
+        raise NotFound("there is no such account")
+    secrets = [secret.get_secret_value() for secret in live]
     verified = verify(headers, body, secrets, now=now)
     if isinstance(verified, Refusal):
         return (verified, _EXPLAINED[verified]), None
@@ -167,7 +171,8 @@ _EXPLAINED = {
     Refusal.BAD_TIMESTAMP: "the timestamp header is no time",
     Refusal.STALE: "signed more than 300 s from now: an old delivery, or one of the clocks is wrong",
     Refusal.FORGED: "no live secret of the account made this signature",
-    Refusal.NO_SECRET: "the account has no webhook secret: set ORCHESTRATOR_WEBHOOK_SECRETS",
+    Refusal.NO_SECRET: "the account has no webhook secret, or none that can be read: "
+    "set ORCHESTRATOR_WEBHOOK_SECRETS, or see `orchestrator accounts list`",
 }
 
 

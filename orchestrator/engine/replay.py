@@ -93,10 +93,10 @@ def _require_believable(context: Context, rejection: Rejection) -> None:
             "only the beginning of this delivery was kept: its signature cannot be checked again",
             hint="`orchestrator watch JOB` shows what a look says of the job instead",
         )
-    values = [secret.get_secret_value() for secret in context.webhook_secrets[rejection.account_id]]
+    values = [secret.get_secret_value() for secret in context.webhook_secrets.get(rejection.account_id, ())]
     verified = verify(rejection.headers, rejection.body, values, now=rejection.received_at)
     if isinstance(verified, Refusal):
         raise NotAllowed(
             f"it is still not believed: {verified}",
-            hint="add the secret that signed it to ORCHESTRATOR_WEBHOOK_SECRETS",
+            hint="give its account the secret that signed it: the default one ORCHESTRATOR_WEBHOOK_SECRETS",
         )

@@ -9,13 +9,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from orchestrator.core.vault import MARK, Vault
 from orchestrator.engine.destinations_file import parse, read_bytes
 from orchestrator.errors import SettingError, StoreError
-from orchestrator.store import configured
+from orchestrator.store import accounts, configured
 from orchestrator.store.database import Store, Transaction
 
 _TOKEN = re.compile(re.escape(MARK) + r"[A-Za-z0-9_-]{80,}={0,2}")
@@ -47,16 +48,26 @@ def rotate(vault: Vault, store: Store | None, file: Path | None) -> Rotated:
 
 
 def _renew_rows(tx: Transaction, vault: Vault) -> tuple[int, int]:
-    sealed = [one for one in configured.every(tx) if one.secrets]
-    tokens = {one.name: _resealed(vault, f"destination {one.name}", one.secrets or "") for one in sealed}
-    changed = [one for one in sealed if tokens[one.name] != one.secrets]
-    for one in changed:
-        if not configured.reseal_if_still(tx, one, tokens[one.name]):
+    places: list[tuple[str, str, Callable[[str], bool]]] = [
+        *(
+            (f"destination {one.name}", one.secrets, partial(configured.reseal_if_still, tx, one))
+            for one in configured.every(tx)
+            if one.secrets
+        ),
+        *(
+            (f"account {one.name}", one.secrets, partial(accounts.reseal_if_still, tx, one))
+            for one in accounts.every(tx)
+            if one.secrets
+        ),
+    ]
+    tokens = [_resealed(vault, place, token) for place, token, _ in places]
+    changed = [(one, token) for one, token in zip(places, tokens, strict=True) if one[1] != token]
+    for (place, _, put_if_still), token in changed:
+        if not put_if_still(token):
             raise StoreError(
-                f"the destination {one.name} was changed at this moment",
-                hint="nothing was encrypted anew; run it again",
+                f"the {place} was changed at this moment", hint="nothing was encrypted anew; run it again"
             )
-    return len(changed), len(sealed) - len(changed)
+    return len(changed), len(places) - len(changed)
 
 
 class _File:

@@ -18,7 +18,7 @@ from orchestrator.engine.asking import SNAPSHOTS_AT_ONCE, SNAPSHOTS_WITHIN
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.observe import observe
-from orchestrator.errors import GatewayError
+from orchestrator.errors import AccountUnusable, GatewayError
 from orchestrator.gateway.client import Gateway
 from orchestrator.gateway.snapshot import Snapshot
 from orchestrator.settings import UncertainPolicy
@@ -101,7 +101,10 @@ def _search_again(context: Context, tx: Transaction, job: Job, *, needs_person: 
 
 def _strangers(context: Context, account: str, named: Sequence[str]) -> tuple[dict[str, Snapshot], bool]:
     """Gateway jobs that no job of ours owns: the recent ones, and those named. And whether that is all."""
-    gateway = context.gateways[account]
+    try:
+        gateway = context.gateways[account]
+    except AccountUnusable:
+        return {}, False  # nothing can be found out while nobody can be asked
     try:
         listed = [seen.gateway_id for seen in context.http.run(gateway.list_recent()) if seen.gateway_id]
         whole = True

@@ -28,4 +28,7 @@ class Account:
 
     def __post_init__(self) -> None:
         if not _KEY.match(self.api_key.get_secret_value()):
-            raise SettingError(f"the API key of account {self.id} is empty or has characters no key has")
+            raise SettingError(
+                f"the API key of account {self.id} is empty or has characters no key has",
+                hint="set ORCHESTRATOR_GATEWAY_API_KEY, or `orchestrator accounts change` gives it another",
+            )

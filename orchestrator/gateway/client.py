@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -56,6 +56,20 @@ class Gateway:
         self.timeouts = timeouts
         self._pooled = pooled
         self._fresh = fresh
+        self._under_way = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether no call is under way, so that closing it harms none."""
+        return not self._under_way
+
+    @contextmanager
+    def _call(self) -> Iterator[None]:
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
 
     async def create(
         self, request: Mapping[str, Any], *, session_id: str, webhook_events: Sequence[str] | None
@@ -71,12 +85,13 @@ class Gateway:
         )
         refused = False
         try:
-            async with asyncio.timeout(self.timeouts.total_create):
-                answer = await self._create_once({**request, **hook}, session_id)
-                refused = bool(hook) and answer.webhook_refused
-                if refused:
-                    bare = {name: value for name, value in request.items() if name != "webhook"}
-                    answer = await self._create_once(bare, session_id)
+            with self._call():
+                async with asyncio.timeout(self.timeouts.total_create):
+                    answer = await self._create_once({**request, **hook}, session_id)
+                    refused = bool(hook) and answer.webhook_refused
+                    if refused:
+                        bare = {name: value for name, value in request.items() if name != "webhook"}
+                        answer = await self._create_once(bare, session_id)
         except TimeoutError:
             answer = no_answer(CreateClass.UNCERTAIN, f"no answer in {self.timeouts.total_create:g} s")
         told = replace(answer.observation, attempt_id=session_id)
@@ -120,12 +135,15 @@ class Gateway:
         """The stored state of one job, and the session id that its create was sent with."""
         return await read_snapshot(self.account, _quoted(gateway_id), self.timeouts)
 
-    def content(self, gateway_id: str, index: int = 0) -> AbstractAsyncContextManager[Content]:
+    @asynccontextmanager
+    async def content(self, gateway_id: str, index: int = 0) -> AsyncIterator[Content]:
         """The bytes of one output, to be used in `async with`. Raises ContentError."""
         params = {"index": index} if index else {}
         with content_errors("asking for the content"):
             path = f"videos/{_quoted(gateway_id)}/content"
-        return open_content(self._pooled, self.account, path, params, self.timeouts)
+        with self._call():
+            async with open_content(self._pooled, self.account, path, params, self.timeouts) as content:
+                yield content
 
     async def download_url(
         self, gateway_id: str, *, index: int = 0, ttl_seconds: int = 900, disposition: str = "attachment"
@@ -154,7 +172,7 @@ class Gateway:
     async def _ask(
         self, method: str, path: str, *, longest: int = connection.ANSWER_LIMIT, **what: Any
     ) -> Answer:
-        with connection.translated(f"{method} {path}"):
+        with self._call(), connection.translated(f"{method} {path}"):
             async with (
                 asyncio.timeout(self.timeouts.total_look),
                 self._pooled.stream(method, path, **what) as response,

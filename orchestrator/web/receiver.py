@@ -19,7 +19,7 @@ from orchestrator.engine import alarms
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp
 from orchestrator.engine.receive import Fate, Receipt, prove_ready, receive
-from orchestrator.errors import StoreError
+from orchestrator.errors import NotFound, StoreError
 from orchestrator.telemetry import Event, log
 from orchestrator.web.problems import problem
 
@@ -49,8 +49,6 @@ def make_receiver(
 
     async def webhook(request: Request) -> Response:
         account = request.path_params["account"]
-        if account not in context.webhook_secrets:
-            return problem(404, "unknown_account", "there is no such account")
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             return problem(415, "unsupported_media_type", "webhooks are application/json")
         try:
@@ -112,6 +110,8 @@ def _take(
 ) -> Response:
     try:
         receipt = receive(context, account, headers, body, now)
+    except NotFound as error:
+        return problem(404, "unknown_account", error.message)
     except StoreError as error:
         log(Event.STORE_FAILED, level=logging.ERROR, error=error.message, hint=error.hint)
         return _unavailable("not kept; send it again")
