@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from orchestrator.core.vault import Vault
 from orchestrator.engine.account_secrets import Secrets, sealed, unsealed
 from orchestrator.engine.destination_settings import NAME, WHAT_NAMES_ARE
-from orchestrator.errors import NotAllowed, NotFound, RequestError
+from orchestrator.errors import NotAllowed, NotFound, RequestError, SettingError
 from orchestrator.gateway.account import Account
 from orchestrator.settings import checked_endpoint_id, checked_gateway_url
 from orchestrator.store import accounts
@@ -82,7 +82,7 @@ def remove(store: Store, tenant_id: str, name: str) -> None:
 
 def _merged(vault: Vault, entry: Entry, wanted: Wanted) -> Entry:
     """The entry with what is wanted written over it. Raises RequestError where that cannot work."""
-    before = Secrets() if entry.secrets is None else unsealed(vault, entry)
+    before = _before(vault, entry, wanted)
     kept = () if wanted.only else before.webhook_secrets
     signing = tuple(dict.fromkeys((*wanted.webhook_secrets, *kept)))
     base_url = _checked("the base URL", checked_gateway_url, wanted.base_url) or entry.base_url
@@ -98,6 +98,15 @@ def _merged(vault: Vault, entry: Entry, wanted: Wanted) -> Entry:
         Account(entry.name, "", key, None, ())  # raises for a key that could never be sent
     token = sealed(vault, entry.id, Secrets(key, signing))
     return replace(entry, base_url=base_url, secrets=token, webhook_endpoint_id=endpoint)
+
+
+def _before(vault: Vault, entry: Entry, wanted: Wanted) -> Secrets:
+    try:
+        return unsealed(vault, entry)
+    except SettingError:
+        if wanted.api_key is None:
+            raise
+        return Secrets()  # what nobody can read is given anew
 
 
 def _checked(what: str, check: Callable[[str], str], value: str | None) -> str | None:
