@@ -46,7 +46,7 @@ class Client:
 
     `timeout` is in seconds, for each step of a request. What only reads, and what has an idempotency key, is
     sent up to five times where no answer comes, or 429, 502, 503 or 504. `traceparent` is asked before each
-    request. Every method raises ApiError, which has a message, a hint and the API's code, and RequestError for
+    request. Every method raises ApiError, which has a message, a hint and the API's code, or RequestError for
     what makes no sense.
     """
 

@@ -13,8 +13,6 @@ from orchestrator.client.connection import ATTEMPTS, Call, Connection
 from orchestrator.errors import ApiBadAnswer, ApiUnreachable, ContentError, RequestError
 from orchestrator.wire.jobs import Output
 
-CHUNK = 256 * 1024
-
 
 def chunks(connection: Connection, path: str, output: Output) -> Iterator[bytes]:
     """The bytes of an output. The last one is given before the check: ContentError is raised after it."""
@@ -68,7 +66,7 @@ def _from(response: httpx.Response, got: int) -> Iterator[bytes]:
         if not response.headers.get("content-range", "").startswith(f"bytes {got}-"):
             raise ApiBadAnswer("the API gave another part of the output than was asked for")
         skip = 0
-    for chunk in response.iter_raw(CHUNK):
+    for chunk in response.iter_raw():
         rest = chunk[skip:]
         skip -= len(chunk) - len(rest)
         if rest:

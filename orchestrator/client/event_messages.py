@@ -6,7 +6,7 @@ import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-LONGEST = 8 * 1024 * 1024  # characters of one message; no event of ours comes near
+LONGEST = 1024 * 1024  # characters of one message; no event of ours comes near
 
 
 class TooLong(Exception):
@@ -33,7 +33,7 @@ class Reader:
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._id = last_id
         self._begun = self._after_cr = False
-        self._line = ""
+        self._line, self._line_length = list[str](), 0
         self._forget()
 
     def feed(self, chunk: bytes) -> Iterator[Message]:
@@ -57,11 +57,14 @@ class Reader:
         if self._after_cr and text:
             text, self._after_cr = text.removeprefix("\n"), False
         self._after_cr = self._after_cr or text.endswith("\r")
-        whole = (self._line + text).replace("\r\n", "\n").replace("\r", "\n")
-        *lines, self._line = whole.split("\n")
-        if len(self._line) > LONGEST:
+        first, *others = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        self._line.append(first)
+        self._line_length += len(first)
+        if self._line_length > LONGEST:
             raise TooLong
-        yield from lines
+        for other in others:
+            yield "".join(self._line)
+            self._line, self._line_length = [other], len(other)
 
     def _field(self, line: str) -> None:
         name, _, value = line.partition(":")
