@@ -103,6 +103,12 @@ class Settings(BaseModel):
         description="URL at which the outside reaches `web`, the beginning of links to outputs. "
         "Empty: http:// with host and port.",
     )
+    api_url: str | None = Field(
+        None,
+        description="URL of an orchestrator's API that commands use instead of a database, unless a command "
+        "names another with `--url`, or a `--data-dir`.",
+    )
+    api_key: SecretStr = Field(SecretStr(""), description="API key for that URL.")
     poll_after_seconds: float = Field(
         20.0, gt=0, le=3600, description="Seconds between looks where the gateway gives no guidance."
     )
@@ -189,7 +195,7 @@ class Settings(BaseModel):
         "", description="For tests: `name` or `name:n`; the process kills itself there, the n-th time."
     )
 
-    @field_validator("archive_dir", "destinations_file", "public_url", mode="before")
+    @field_validator("archive_dir", "destinations_file", "public_url", "api_url", mode="before")
     @classmethod
     def _none(cls, value: Any) -> Any:
         return None if value == "" else value  # as a path it would be the folder we are in

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.options import AsJson, DataDir, JobName
+from orchestrator.cli.options import AsJson, DataDir, JobName, Url
 from orchestrator.core.job import HandOffState
 from orchestrator.core.lifecycle import SETTLED, State
 from orchestrator.errors import NotAllowed
+
+if TYPE_CHECKING:
+    from orchestrator.cli.reached import Decided
 
 
 def resolve(
@@ -26,47 +29,50 @@ def resolve(
         bool, typer.Option("--give-up", help="Stop waiting; a webhook that still comes counts.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a --resubmit.")] = False,
+    url: Url = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Decide about a job whose create call may or may not have made a paid job."""
-    from orchestrator import wiring
-    from orchestrator.cli.database import opened
-    from orchestrator.engine import resolve as engine
-    from orchestrator.engine import standing
+    from orchestrator.cli.reached import reached
 
     if [adopt is not None, resubmit, give_up].count(True) != 1:
         raise typer.BadParameter("say one of --adopt GATEWAY_ID, --resubmit and --give-up")
-    with opened(wiring.read_settings(quiet=True, data_dir=data_dir)) as context:
-        with context.store.read() as tx:
-            job = standing.find(tx, name)
+    with reached(url, data_dir) as there:
+        job = there.find(name)
         if adopt is not None:
-            engine.adopt(context, job.id, adopt)
+            there.adopt(job.id, adopt)
         elif resubmit:
             if job.state is State.UNCERTAIN:  # else it is refused anyway
                 _accept_the_risk(job.id, yes)
-            engine.resubmit(context, job.id)
+            there.resubmit(job.id)
         else:
-            engine.give_up(context, job.id)
-        _print_state(context, job.id, as_json)
+            there.give_up(job.id)
+        _print(there.decided(job.id), as_json)
 
 
-def cancel(name: JobName, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def cancel(name: JobName, url: Url = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Want a job no more: nothing is handed off any more.
 
     Before its create call it is cancelled and costs nothing. Afterwards the gateway cannot cancel it: it
     runs on and is paid.
     """
-    from orchestrator import wiring
-    from orchestrator.cli.database import opened
-    from orchestrator.engine import resolve as engine
-    from orchestrator.engine import standing
+    from orchestrator.cli.reached import reached
 
-    with opened(wiring.read_settings(quiet=True, data_dir=data_dir)) as context:
-        with context.store.read() as tx:
-            job = standing.find(tx, name)
-        engine.cancel(context, job.id)
-        _print_state(context, job.id, as_json)
+    with reached(url, data_dir) as there:
+        job = there.find(name)
+        there.cancel(job.id)
+        _print(there.decided(job.id), as_json)
+
+
+def retry(name: JobName, url: Url = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Ask for the same as a job that ended badly, as a new job. Prints the new one's id."""
+    from orchestrator.cli.reached import reached
+    from orchestrator.cli.submit import print_kept
+
+    with reached(url, data_dir) as there:
+        kept = there.retry(there.find(name).id)
+    print_kept([kept], as_json=as_json)
 
 
 def _accept_the_risk(job_id: str, yes: bool) -> None:
@@ -80,19 +86,15 @@ def _accept_the_risk(job_id: str, yes: bool) -> None:
         raise NotAllowed("nothing was done")
 
 
-def _print_state(context: Any, job_id: str, as_json: bool) -> None:
+def _print(decided: Decided, as_json: bool) -> None:
     from orchestrator.cli.screen import print_json
     from orchestrator.cli.words import doing
-    from orchestrator.engine import standing
 
-    with context.store.read() as tx:
-        found = standing.read(tx, [job_id])[0]
-    job = found.job
     if as_json:
-        print_json(
-            {"id": job.id, "state": job.state, "cancel_requested": job.cancel_requested_at is not None}
-        )
+        print_json(decided.document)
         return
+    found = decided.standing
+    job = found.job
     print(f"{job.id} is {job.state}: {doing(found)}")
     if job.cancel_requested_at is not None and job.state not in SETTLED:
         print("it runs on at the gateway, which cannot cancel and bills it; nothing of it is handed off")

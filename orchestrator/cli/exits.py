@@ -7,6 +7,7 @@ import sys
 from enum import IntEnum
 
 from orchestrator.errors import (
+    ApiError,
     ContentError,
     DestinationError,
     GatewayError,
@@ -27,7 +28,7 @@ class Exit(IntEnum):
     USAGE = 2  # a bad option, setting or request: nothing was started
     REFUSED = 3  # there is no such job or entry, or it is not in a state where this makes sense
     STORE = 4  # the database cannot be used
-    GATEWAY = 5  # the gateway gave no answer
+    GATEWAY = 5  # the gateway, or with --url the API, gave no answer
     INTERRUPTED = 130  # Ctrl-C, or SIGTERM
 
 
@@ -41,6 +42,7 @@ _CODES = (
     (StoreError, Exit.STORE),
     (GatewayError, Exit.GATEWAY),
     (ContentError, Exit.GATEWAY),
+    (ApiError, Exit.GATEWAY),
 )
 
 

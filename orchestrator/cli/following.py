@@ -1,8 +1,8 @@
-"""Looking at the database again and again until jobs are over."""
+"""Looking again and again where jobs stand, until they are over."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Event
 
 from orchestrator.cli.progress import Display
@@ -12,17 +12,28 @@ from orchestrator.store.database import Store
 
 EVERY = 0.1  # seconds
 
+Look = Callable[[Sequence[str]], Sequence[Standing]]
 
-def follow(store: Store, job_ids: Sequence[str], display: Display) -> list[Standing]:
-    """Show jobs until each is over. Returns where they stand then. Raises NotFound."""
+
+def in_database(store: Store) -> Look:
+    """Looks there."""
+
+    def look(job_ids: Sequence[str]) -> list[Standing]:
+        with store.read() as tx:
+            return standing.read(tx, job_ids)
+
+    return look
+
+
+def follow(look: Look, job_ids: Sequence[str], display: Display, every: float = EVERY) -> list[Standing]:
+    """Show jobs until each is over, looking every so many seconds. Returns where they stand then."""
     found: dict[str, Standing] = {}
     pause = Event()
     while True:
         going = [job_id for job_id in job_ids if job_id not in found or not found[job_id].over]
-        with store.read() as tx:
-            found |= {one.job.id: one for one in standing.read(tx, going)}
+        found |= {one.job.id: one for one in look(going)}
         standings = [found[job_id] for job_id in job_ids]
         display.show(standings)
         if all(one.over for one in standings):
             return standings
-        pause.wait(EVERY)
+        pause.wait(every)

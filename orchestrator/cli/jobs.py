@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.options import AsJson, DataDir, Limit
+from orchestrator.cli.options import AsJson, DataDir, Limit, Url
 from orchestrator.core.lifecycle import State
 
 if TYPE_CHECKING:
+    from orchestrator.cli.reached import Listed
     from orchestrator.core.job import Job
 
 
@@ -19,36 +20,31 @@ def jobs(
         typer.Option("--state", help="Only jobs in this state; may be repeated.", show_default=False),
     ] = None,
     limit: Limit = 20,
+    url: Url = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """List the newest jobs."""
-    from orchestrator import wiring
-    from orchestrator.cli.database import opened
-    from orchestrator.cli.screen import print_json, print_table, text
-    from orchestrator.engine import standing
-    from orchestrator.store import jobs as rows
+    from orchestrator.cli.reached import reached
+    from orchestrator.cli.screen import print_json
 
-    with (
-        opened(wiring.read_settings(quiet=True, data_dir=data_dir)) as context,
-        context.store.read() as tx,
-    ):
-        found, counts, now = rows.recent(tx, limit=limit, states=states), rows.counts(tx), tx.now
-        why = standing.why_held(tx)
-    held = {job.id: why[job.tenant_id] for job in found if _is_held(job, why)}
-    if as_json:
-        print_json([_document(job, held) for job in found])
-        return
+    with reached(url, data_dir) as there:
+        found = there.latest(states or (), limit)
+    print_json(found.document) if as_json else _print(found)
+
+
+def _print(found: Listed) -> None:
+    from orchestrator.cli.screen import print_table, text
+
     columns = ("job", "state", "won by", "looks", "hooks", "age", "reference")
-    print_table(columns, [_row(job, now) for job in found], right=("looks", "hooks", "age"))
-    there = sum(counts[state] for state in states or counts if state in counts)
-    if there > len(found):
-        print(f"{len(found)} of {there}; --limit shows more")
-    elif not found:
+    print_table(columns, [_row(job, found.now) for job in found.jobs], right=("looks", "hooks", "age"))
+    if found.beyond:
+        print(f"{found.beyond}; --limit shows more")
+    elif not found.jobs:
         print("no jobs")
-    if any(job.needs_person for job in found):
+    if any(job.needs_person for job in found.jobs):
         print("* needs a person: `orchestrator show JOB` tells the ways out")
-    for reason in dict.fromkeys(held.values()):
+    for reason in dict.fromkeys(found.held.values()):
         print(f"accepted jobs are held: {text(reason)}")
 
 
@@ -58,15 +54,3 @@ def _row(job: Job, now: float) -> tuple[Any, ...]:
     state = f"{job.state} *" if job.needs_person else job.state
     age = ago(now - job.accepted_at)
     return (job.id, state, job.won_by, job.looks, job.webhooks, age, job.reference)
-
-
-def _is_held(job: Job, why: dict[str, str]) -> bool:
-    return job.state is State.ACCEPTED and job.tenant_id in why
-
-
-def _document(job: Job, held: dict[str, str]) -> dict[str, Any]:
-    told = (
-        "id reference state gateway_id gateway_status progress won_by looks webhooks clashes needs_person "
-        "accepted_at settled_at deadline_at model provider blame failure request_id"
-    )
-    return {name: getattr(job, name) for name in told.split()} | {"held": held.get(job.id)}

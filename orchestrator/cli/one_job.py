@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from orchestrator import wiring
-from orchestrator.cli.following import follow
+from orchestrator.cli.following import follow, in_database
 from orchestrator.cli.job_page import as_document
 from orchestrator.cli.progress import display
 from orchestrator.cli.screen import print_json, text
@@ -39,7 +39,7 @@ def _follow(orchestrator: Running, request: dict[str, Any], *, as_json: bool) ->
     job = jobs[0]
     try:
         with display(as_json=as_json, clock=wiring.monotonic) as shown:
-            return follow(orchestrator.context.store, [job.id], shown)[0]
+            return follow(in_database(orchestrator.context.store), [job.id], shown)[0]
     except (KeyboardInterrupt, OutputLost):
         sys.stderr.write(
             f"\n{job.id} is kept.\n`orchestrator up` continues it; `watch` and `show` tell of it.\n"

@@ -21,6 +21,14 @@ JobName = Annotated[
 DataDir = Annotated[
     Path | None, typer.Option(help="Folder for the database. [ORCHESTRATOR_DATA_DIR]", show_default=False)
 ]
+Url = Annotated[
+    str | None,
+    typer.Option(
+        help="An orchestrator's API, instead of a database; with the key in ORCHESTRATOR_API_KEY. "
+        "[ORCHESTRATOR_API_URL]",
+        show_default=False,
+    ),
+]
 OutputDir = Annotated[
     Path | None, typer.Option(help="Folder for the results. [ORCHESTRATOR_OUTPUT_DIR]", show_default=False)
 ]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.options import AsJson, DataDir, ForDestination, ForOutcome, ForStatus, Since
+from orchestrator.cli.options import AsJson, DataDir, ForDestination, ForOutcome, ForStatus, Since, Url
+
+if TYPE_CHECKING:
+    from orchestrator.cli.reached import Jobs, Which
 
 LARGEST_ID = 2**63 - 1  # what a database counts to
 _ID: dict[str, Any] = {"min": 1, "max": LARGEST_ID, "metavar": "ID", "show_default": False}
@@ -35,6 +39,7 @@ def replay(
         ),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="With --dead: only say how many.")] = False,
+    url: Url = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -42,22 +47,27 @@ def replay(
 
     Nothing happens twice by it, unless --as-new says so: what it changes is decided as on its first receipt.
     """
-    from orchestrator import wiring
-    from orchestrator.cli.database import opened
+    from orchestrator.cli.dead_letters import which
+    from orchestrator.cli.reached import reached
 
     _require_one(entry, rejected, hand_off, dead or None)
     if not dead and (dry_run or any(one is not None for one in (destination, outcome, status, since))):
         raise typer.BadParameter("--dry-run and what narrows the dead letters go with --dead")
     if as_new and not (dead or hand_off is not None):
         raise typer.BadParameter("--as-new goes with --hand-off or --dead")
-    with opened(wiring.read_settings(quiet=True, data_dir=data_dir)) as context:
+    if not dead and hand_off is None:
+        if url is not None:
+            raise typer.BadParameter("webhooks are replayed where the database is, not over --url")
+        _replay_webhook(entry, rejected, data_dir, as_json=as_json)
+        return
+    with reached(url, data_dir) as there:
         if dead:
-            which = (destination, outcome, status, since)
-            _replay_dead(context, which, as_new=as_new, dry_run=dry_run, as_json=as_json)
+            meant = which(destination, outcome, status, since)
+            _replay_dead(there, meant, as_new=as_new, dry_run=dry_run, as_json=as_json)
         elif hand_off is not None:
-            _replay_hand_off(context, hand_off, as_new=as_new, as_json=as_json)
-        else:
-            _replay_webhook(context, entry, rejected, as_json=as_json)
+            there.replay_hand_off(hand_off, as_new=as_new)
+            owed = {"hand_off": hand_off, "state": "owed"}
+            _say(owed, f"hand-off {hand_off} is owed again", as_json)
 
 
 def _require_one(*named: object) -> None:
@@ -65,38 +75,25 @@ def _require_one(*named: object) -> None:
         raise typer.BadParameter("name one inbox entry, one --rejected or one --hand-off, or all --dead")
 
 
-def _replay_dead(context: Any, which: Any, *, as_new: bool, dry_run: bool, as_json: bool) -> None:
-    from orchestrator.cli.dead_letters import matching
-    from orchestrator.engine.replay import replay_dead
-    from orchestrator.store import dead_letters
-    from orchestrator.store.schema import DEFAULT
-
-    with context.store.read() as tx:
-        wanted = matching(tx, *which)
-        count = dead_letters.count(tx, DEFAULT, wanted)
-    if not dry_run:
-        count, _ = replay_dead(context, DEFAULT, wanted, as_new=as_new)
+def _replay_dead(there: Jobs, meant: Which, *, as_new: bool, dry_run: bool, as_json: bool) -> None:
+    count = there.count_dead(meant) if dry_run else there.replay_dead(meant, as_new=as_new)
     letters = "1 dead letter" if count == 1 else f"{count} dead letters"
     words = f"{letters} would be owed again" if dry_run else f"{letters} owed again"
     _say({"replayed": 0 if dry_run else count, "matching": count, "dry_run": dry_run}, words, as_json)
 
 
-def _replay_hand_off(context: Any, hand_off: int, *, as_new: bool, as_json: bool) -> None:
-    from orchestrator.engine.replay import replay_hand_off
-
-    replay_hand_off(context, hand_off, as_new=as_new)
-    _say({"hand_off": hand_off, "state": "owed"}, f"hand-off {hand_off} is owed again", as_json)
-
-
-def _replay_webhook(context: Any, entry: int | None, rejected: int | None, *, as_json: bool) -> None:
+def _replay_webhook(entry: int | None, rejected: int | None, data_dir: Path | None, *, as_json: bool) -> None:
+    from orchestrator import wiring
+    from orchestrator.cli.database import opened
     from orchestrator.engine import replay as engine
 
-    if entry is not None:
-        receipt = engine.replay(context, entry)
-    else:
-        receipt = engine.replay_rejected(context, rejected or 0)
-    with context.store.read() as tx:
-        _tell(tx, receipt, as_json)
+    with opened(wiring.read_settings(quiet=True, data_dir=data_dir)) as context:
+        if entry is not None:
+            receipt = engine.replay(context, entry)
+        else:
+            receipt = engine.replay_rejected(context, rejected or 0)
+        with context.store.read() as tx:
+            _tell(tx, receipt, as_json)
 
 
 def _tell(tx: Any, receipt: Any, as_json: bool) -> None:

@@ -6,32 +6,28 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import AsJson, DataDir, JobName
+from orchestrator.cli.options import AsJson, DataDir, JobName, Url
 
 
 def show(
     name: JobName,
-    raw: Annotated[bool, typer.Option("--raw", help="Also what was received, as it came.")] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Also what was received, as it came; not over the API.")
+    ] = False,
+    url: Url = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Show everything about a job: what is known, its timeline, its outputs, and what is owed for it."""
-    from orchestrator import wiring
-    from orchestrator.cli.database import opened
-    from orchestrator.cli.job_page import as_document, print_page
-    from orchestrator.engine import standing
-    from orchestrator.store import attempts, observations
+    from orchestrator.cli.reached import reached
 
-    with (
-        opened(wiring.read_settings(quiet=True, data_dir=data_dir)) as context,
-        context.store.read() as tx,
-    ):
-        job = standing.find(tx, name)
-        found = standing.read(tx, [job.id])[0]
-        timeline, tries = observations.of_job(tx, job.id), attempts.of_job(tx, job.id)
+    with reached(url, data_dir) as there:
+        found = there.whole(name, raw=raw)
     if as_json:
         from orchestrator.cli.screen import print_json
 
-        print_json(as_document(found, timeline, tries, raw=raw))
+        print_json(found.document)
     else:
-        print_page(found, timeline, tries, raw=raw)
+        from orchestrator.cli.job_page import print_page
+
+        print_page(found.standing, found.timeline, found.tries, raw=raw)

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orchestrator.cli.given import json_object, require_shallow, value_or_word
-from orchestrator.cli.options import AsJson, DataDir
+from orchestrator.cli.options import AsJson, DataDir, Url
 from orchestrator.core.job import Updates
-from orchestrator.core.routes import Outcome, Route
+from orchestrator.core.routes import Outcome
 from orchestrator.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
-    from orchestrator.core.job import Job
-    from orchestrator.engine.catalogue import Destination
+    from orchestrator.cli.reached import Kept
 
 Prompt = Annotated[
     str | None, typer.Argument(metavar="PROMPT", help="What the video shows.", show_default=False)
@@ -89,6 +87,7 @@ def submit(
         ),
     ] = None,
     count: Annotated[int, typer.Option(min=1, max=10_000, help="How many such jobs.")] = 1,
+    url: Url = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -96,62 +95,49 @@ def submit(
 
     Without one it waits for the next. Prints the job's id.
     """
-    from orchestrator import wiring
-    from orchestrator.cli.database import opened
+    from orchestrator.cli.reached import Wanted, reached
     from orchestrator.cli.streams import OutputLost
-    from orchestrator.engine.submit import Submission
-    from orchestrator.engine.submit import submit as keep
 
-    settings = wiring.read_settings(quiet=True, data_dir=data_dir)
-    asked = whole_request(request, prompt, model, fields)
-    about = json_object(metadata, "--metadata")
-    with opened(settings, create=True) as context:
-        wanted = Submission(
-            request=asked,
-            reference=reference,
-            metadata=about,
-            updates=updates,
-            destinations=routes(context.destinations, to, on),
-            deadline_seconds=deadline,
-        )
-        jobs, _ = keep(context, [wanted] * count)  # `up` notices the commit; there is nobody to send to here
+    require_routes(to or (), on or ())
+    wanted = Wanted(
+        request=whole_request(request, prompt, model, fields),
+        reference=reference,
+        metadata=json_object(metadata, "--metadata"),
+        updates=updates,
+        to=to or (),
+        on=on or (),
+        deadline=deadline,
+    )
+    with reached(url, data_dir, create=True) as there:
+        kept = there.keep(wanted, count)
     try:
-        _print(jobs, as_json=as_json)
+        print_kept(kept, as_json=as_json)
     except OutputLost as error:
-        kept = ", ".join(job.id for job in jobs)
+        ids = ", ".join(job.id for job in kept)
         raise OutputLost(
-            f"{error.message}, but the submission was kept: {kept}",
+            f"{error.message}, but the submission was kept: {ids}",
             hint="do not submit again: `orchestrator watch` and `show` tell of what was kept",
         ) from error
 
 
-def _print(jobs: list[Job], *, as_json: bool) -> None:
+def print_kept(kept: Sequence[Kept], *, as_json: bool) -> None:
+    """The ids of jobs that were kept, for people and for shells."""
     from orchestrator.cli.screen import print_json
 
     if as_json:
-        print_json([{"id": job.id, "state": job.state, "reference": job.reference} for job in jobs])
+        print_json([job.document for job in kept])
     else:
-        print("\n".join(job.id for job in jobs), flush=True)
+        print("\n".join(job.id for job in kept), flush=True)
 
 
-def routes(
-    there: Mapping[str, Destination], to: list[str] | None, on: list[Outcome] | None
-) -> tuple[Route | str, ...] | None:
-    """Where a job's results are to go; None where nothing was said. Raises RequestError."""
-    if not to and on:
+def require_routes(to: Sequence[str], on: Sequence[Outcome]) -> None:
+    """Raise RequestError unless each is NAME, NAME:links or NAME:files."""
+    if on and not to:
         raise RequestError("--on goes with --to", hint="name the destinations that are meant")
-    return tuple(_route(there, one, on) for one in to) if to else None
-
-
-def _route(there: Mapping[str, Destination], named: str, on: list[Outcome] | None) -> Route | str:
-    name, found, how = named.partition(":")
-    if found and how not in ("links", "files"):
-        raise RequestError(f"--to {named} is not NAME or NAME:links", hint="such as --to hook:links")
-    known = there.get(name)
-    if known is None:
-        return name  # refused with the names of those that there are
-    said: dict[str, Any] = {"link": how == "links"} if found else {}
-    return replace(known.route, **said | ({"outcomes": tuple(on)} if on else {}))
+    for named in to:
+        _, found, how = named.partition(":")
+        if found and how not in ("links", "files"):
+            raise RequestError(f"--to {named} is not NAME or NAME:links", hint="such as --to hook:links")
 
 
 def whole_request(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.exits import Exit
-from orchestrator.cli.options import AsJsonLines, DataDir
+from orchestrator.cli.options import AsJsonLines, DataDir, Url
 
 MOST = 1000
 
@@ -22,6 +22,7 @@ def watch(
         ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All jobs that are not over yet.")] = False,
+    url: Url = None,
     data_dir: DataDir = None,
     as_json: AsJsonLines = False,
 ) -> None:
@@ -31,25 +32,18 @@ def watch(
     the watching only: the jobs go on.
     """
     from orchestrator import wiring
-    from orchestrator.cli.database import opened
     from orchestrator.cli.following import follow
     from orchestrator.cli.progress import display
-    from orchestrator.engine import standing
-    from orchestrator.store import jobs
+    from orchestrator.cli.reached import reached
 
     if bool(names) == every:
         raise typer.BadParameter("name jobs, or say --all")
-    with opened(wiring.read_settings(quiet=True, data_dir=data_dir)) as context:
-        with context.store.read() as tx:
-            found = (
-                jobs.unfinished(tx, limit=MOST)
-                if every
-                else [standing.find(tx, name) for name in names or ()]
-            )
-        ids = list(dict.fromkeys(job.id for job in found))
+    with reached(url, data_dir) as there:
+        found = there.unfinished(MOST) if every else [there.find(name).id for name in names or ()]
+        ids = list(dict.fromkeys(found))
         if not ids and not as_json:
             print("no job is open")
         with display(as_json=as_json, clock=wiring.monotonic) as shown:
-            ended = follow(context.store, ids, shown)
+            ended = follow(there.standings, ids, shown, there.every)
     if not all(one.well for one in ended):
         raise typer.Exit(Exit.OTHERWISE)

@@ -15,6 +15,8 @@ WAYS_OUT = (
     ("--give-up", "stop waiting; if a webhook still tells how it ended, that counts"),
 )
 
+_NOWHERE = "in the archive, for no destination"
+
 
 def doing(standing: Standing) -> str:
     """What happens with a job now, or how it ended; safe to print."""
@@ -61,7 +63,7 @@ def _ended(standing: Standing) -> str:
     if job.state is State.COMPLETED:
         if job.cancel_requested_at and not standing.hand_offs:
             return "cancelled by you before it was handed off"
-        return _handed_off(standing) or "finding out what was made"
+        return _handed_off(standing) or (_NOWHERE if standing.over else "finding out what was made")
     reason = _reason(job)
     handed = _handed_off(standing)
     return f"{reason}; {handed}" if handed else reason
@@ -74,7 +76,7 @@ def _handed_off(standing: Standing) -> str:
         return "fetching from the gateway" + (f" ({late.last_error})" if late.last_error else "")
     states = Counter(one.state for one in standing.deliveries)
     if not states:
-        return "in the archive, for no destination" if archiving else ""
+        return _NOWHERE if archiving else ""
     if list(states) == [HandOffState.DONE]:
         return "handed off" if standing.job.state is State.COMPLETED else "outcome handed off"
     told = [f"{count} {state}" for state, count in sorted(states.items())]

@@ -48,7 +48,6 @@ class Which(TypedDict, total=False):
     destination: str | None
     outcome: str | None
     status: int | None
-    within_seconds: float | None
 
 
 def new_job(request: Mapping[str, Any] | NewJob, about: About) -> NewJob:
@@ -86,7 +85,7 @@ def in_parts(jobs: Iterable[NewJob]) -> Iterator[tuple[NewJob, ...]]:
 
 def idempotency(key: str) -> dict[str, str]:
     """The header, as a string of structured fields (RFC 8941)."""
-    if not 0 < len(key) <= LONGEST_KEY or not all(" " <= one <= "~" for one in key):
+    if not 0 < len(key) <= LONGEST_KEY or not all("!" <= one <= "~" for one in key):
         raise RequestError(f"an idempotency key has 1 to {LONGEST_KEY} visible ASCII characters")
     escaped = key.replace("\\", "\\\\").replace('"', '\\"')
     return {"idempotency-key": f'"{escaped}"'}

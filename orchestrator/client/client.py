@@ -18,7 +18,7 @@ from orchestrator.client.event_stream import EventStream
 from orchestrator.client.problems import NotFound
 from orchestrator.client.surroundings import Surroundings
 from orchestrator.core.access import Scope
-from orchestrator.wire.access import Key, Keys, MadeKey, MadeToken, NewKey, NewToken
+from orchestrator.wire.access import Key, Keys, MadeKey, MadeToken, NewKey, NewToken, Whoami
 from orchestrator.wire.jobs import (
     Cancelled,
     DeadLetter,
@@ -106,7 +106,7 @@ class Client:
 
     def by_reference(self, reference: str) -> Job:
         """The newest job with this reference of yours."""
-        return self._get(f"/v1/jobs/by-reference/{quote(reference, safe='')}", Job)
+        return self._get(f"/v1/jobs/by-reference/{_step(reference)}", Job)
 
     def jobs(self, **which: Unpack[JobFilter]) -> Iterator[Job]:
         """All jobs that fit, the newest first; pages are fetched as they are needed."""
@@ -188,11 +188,17 @@ class Client:
                 return
             query["cursor"] = page.next
 
-    def replay(self, *, as_new: bool = False, **which: Unpack[Which]) -> int:
+    def replay(
+        self, *, within_seconds: float | None = None, as_new: bool = False, **which: Unpack[Which]
+    ) -> int:
         """Try those that were given up again, all or some. Returns how many."""
-        wanted = asked.checked(Replay, {**which, "as_new": as_new})
-        call = Call("POST", "/v1/dead-letters/replay", body=asked.body(wanted))
-        return self._connection.ask(call, Replayed).replayed
+        said = {**which, "within_seconds": within_seconds, "as_new": as_new}
+        call = Call("POST", "/v1/dead-letters/replay", body=asked.body(asked.checked(Replay, said)))
+        replayed, more = 0, True
+        while more:
+            part = self._connection.ask(call, Replayed)
+            replayed, more = replayed + part.replayed, part.more
+        return replayed
 
     def replay_hand_off(self, hand_off_id: int, *, as_new: bool = False) -> None:
         """Try one hand-off again; with `as_new` also one that was done, as something new."""
@@ -213,7 +219,7 @@ class Client:
 
     def revoke_key(self, key_id: str) -> None:
         """Let a key open nothing any more."""
-        self._delete(f"/v1/keys/{quote(key_id, safe='')}")
+        self._delete(f"/v1/keys/{_step(key_id)}")
 
     def make_token(
         self, *, job_id: str | None = None, end_user: str | None = None, expires_in_seconds: float = 86_400
@@ -225,7 +231,11 @@ class Client:
 
     def revoke_token(self, token_id: str) -> None:
         """Let a token open nothing any more."""
-        self._delete(f"/v1/tokens/{quote(token_id, safe='')}")
+        self._delete(f"/v1/tokens/{_step(token_id)}")
+
+    def whoami(self) -> Whoami:
+        """Whose key this is, and what it may be used for."""
+        return self._get("/v1/whoami", Whoami)
 
     def _submission(self, what: NewJob | NewJobs, key: str | None) -> Call:
         headers = asked.idempotency(key or self._around.new_key())
@@ -239,4 +249,9 @@ class Client:
 
 
 def _job(job_id: str) -> str:
-    return f"/v1/jobs/{quote(job_id, safe='')}"
+    return f"/v1/jobs/{_step(job_id)}"
+
+
+def _step(name: str) -> str:
+    """One step of a path, whatever it is: `..` would lead elsewhere."""
+    return quote(name, safe="").replace(".", "%2E")

@@ -26,11 +26,11 @@ class InvalidRequest(ApiError, errors.RequestError):
     """The request is wrong, and says where in `message`."""
 
 
-class Unauthorized(ApiError, errors.RequestError):
+class Unauthorized(ApiError, errors.Unauthorized):
     """The key is unknown, revoked or expired."""
 
 
-class Forbidden(ApiError, errors.RequestError):
+class Forbidden(ApiError, errors.Forbidden):
     """The key's scopes do not include this."""
 
 

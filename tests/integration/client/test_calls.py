@@ -58,9 +58,9 @@ def test_a_job_is_submitted_with_all_that_is_said_of_it(client: Client, server: 
 
 def test_more_can_be_said_of_a_whole_job(client: Client, server: ScriptedServer) -> None:
     server.script = [as_json(job(), 201)]
-    client.submit(NewJob(request=REQUEST, reference="r"), end_user="u-3", idempotency_key='a "key"')
+    client.submit(NewJob(request=REQUEST, reference="r"), end_user="u-3", idempotency_key='a-"key"')
     assert server.asked[0].json == {"request": REQUEST, "reference": "r", "end_user": "u-3"}
-    assert server.asked[0].headers["idempotency-key"] == '"a \\"key\\""'
+    assert server.asked[0].headers["idempotency-key"] == '"a-\\"key\\""'
 
 
 def test_many_go_a_thousand_at_a_time_each_with_a_key_of_its_own(
@@ -210,9 +210,11 @@ def test_a_time_without_a_zone_is_refused(client: Client) -> None:
 def test_ids_and_references_are_one_step_of_a_path(client: Client, server: ScriptedServer) -> None:
     server.script = [as_json(job())]
     client.job("../keys?x#y")
+    client.job("..")
     client.by_reference("a/b c")
     assert [asked.path for asked in server.asked] == [
-        "/v1/jobs/..%2Fkeys%3Fx%23y",
+        "/v1/jobs/%2E%2E%2Fkeys%3Fx%23y",
+        "/v1/jobs/%2E%2E",
         "/v1/jobs/by-reference/a%2Fb%20c",
     ]
 
@@ -240,24 +242,27 @@ def test_waiting_ends_with_its_time(client: Client, server: ScriptedServer, paus
 
 
 def test_what_a_person_can_do_is_sent_as_the_api_takes_it(client: Client, server: ScriptedServer) -> None:
+    replay = {"destination": "hook", "status": 500, "within_seconds": None, "as_new": False}
     cancelled = {"job": job(), "cancelled": False, "billed": True, "notice": "it is billed"}
     server.script = [
         as_json(cancelled),
         as_json(job(2, retry_of="job_1"), 201),
         as_json(job()),
-        as_json({"replayed": 3}),
+        as_json({"replayed": 3, "more": True}),
+        as_json({"replayed": 1, "more": False}),
         as_json({"replayed": 1}),
     ]
     assert client.cancel("job_1").billed
     assert client.retry("job_1").retry_of == "job_1"
     client.resolve("job_1", adopt="G-2")
-    assert client.replay(destination="hook", status=500) == 3
+    assert client.replay(destination="hook", status=500) == 4
     client.replay_hand_off(12, as_new=True)
     assert [(asked.path, asked.body and asked.json) for asked in server.asked] == [
         ("/v1/jobs/job_1/cancel", b""),
         ("/v1/jobs/job_1/retry", b""),
         ("/v1/jobs/job_1/resolve", {"adopt": "G-2"}),
-        ("/v1/dead-letters/replay", {"destination": "hook", "status": 500, "as_new": False}),
+        ("/v1/dead-letters/replay", replay),
+        ("/v1/dead-letters/replay", replay),
         ("/v1/hand-offs/12/replay", {"as_new": True}),
     ]
     assert server.asked[1].headers["idempotency-key"] == '"made-1"'
@@ -273,6 +278,7 @@ def test_keys_and_tokens_are_made_listed_and_revoked(client: Client, server: Scr
         Answer(status=204),
         as_json(token, 201),
         Answer(status=204),
+        as_json({"tenant": "acme", "key_id": "k1", "name": "n", "scopes": ["read"]}),
     ]
     assert client.make_key("n", [Scope.READ], expires_in_seconds=60).key == "hjo_k1_s"
     listed = client.keys()
@@ -280,11 +286,13 @@ def test_keys_and_tokens_are_made_listed_and_revoked(client: Client, server: Scr
     client.revoke_key("k1")
     assert client.make_token(job_id="job_1").token == "hjt_t1_s"
     client.revoke_token("t1")
+    assert client.whoami().tenant == "acme"
     assert server.asked[0].json == {"name": "n", "scopes": ["read"], "expires_in_seconds": 60}
     assert [(asked.method, asked.path) for asked in server.asked[2:]] == [
         ("DELETE", "/v1/keys/k1"),
         ("POST", "/v1/tokens"),
         ("DELETE", "/v1/tokens/t1"),
+        ("GET", "/v1/whoami"),
     ]
 
 

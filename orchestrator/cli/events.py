@@ -1,0 +1,43 @@
+"""What happens, as it happens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli.options import AsJsonLines, DataDir, Url
+
+if TYPE_CHECKING:
+    from orchestrator.wire.events import Event
+
+
+def events(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="JOB", help="A job; without one, all of them.", show_default=False),
+    ] = None,
+    url: Url = None,
+    data_dir: DataDir = None,
+    as_json: AsJsonLines = False,
+) -> None:
+    """Print what happens to a job, from its beginning until it is over; or to all jobs, from now on."""
+    from orchestrator.cli.reached import reached
+    from orchestrator.cli.screen import print_json
+
+    with reached(url, data_dir) as there:
+        for event in there.events(None if name is None else there.find(name).id):
+            print_json(event.model_dump(mode="json"), lines=True) if as_json else _print(event)
+
+
+def _print(event: Event) -> None:
+    from orchestrator.cli.screen import moment, text
+
+    told = ", ".join(f"{name} {_word(value)}" for name, value in event.data.items() if value is not None)
+    line = f"{moment(event.at.timestamp())}  {event.job_id}  {event.seq:>3}  {event.type:<12}  {text(told)}"
+    print(line.rstrip(), flush=True)
+
+
+def _word(value: Any) -> Any:
+    """Of an error, what people read."""
+    return value.get("message", value) if isinstance(value, dict) else value
