@@ -1,5 +1,6 @@
 """What holds for every test."""
 
+import gc
 import logging
 import signal
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "soak: takes minutes, and runs only with --soak")
+    # A process full of tests has much to look through for garbage, and little is.
+    gc.set_threshold(50_000)
     # How long an example takes says something about the machine, not about the code.
     hypothesis.settings.register_profile(
         "anywhere", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]

@@ -1,5 +1,6 @@
 """The program as a whole: help, versions, exit codes, and what happens to errors."""
 
+import gc
 import json
 import os
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import pytest
 
 from orchestrator import __version__, errors
+from orchestrator.cli import GARBAGE_AFTER
 from orchestrator.cli.exits import Exit, code_of
 from tests.acceptance.processes import clean_environment, program
 from tests.integration.cli.conftest import KEY, Rows, Run
@@ -32,6 +34,15 @@ def test_every_command_explains_itself(run: Run, command: str) -> None:
     said = run(*command.split(), "--help")
     assert said.code == Exit.OK
     assert f"Usage: orchestrator {command} " in said.out
+
+
+def test_what_is_loaded_at_the_start_is_not_looked_through_for_garbage_all_the_time(run: Run) -> None:
+    before = gc.get_threshold()
+    gc.set_threshold(700)
+    run("--version")
+    after = gc.get_threshold()
+    gc.set_threshold(*before)
+    assert after[0] == GARBAGE_AFTER
 
 
 def test_help_loads_nothing_heavy() -> None:
