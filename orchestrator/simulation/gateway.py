@@ -168,10 +168,13 @@ class PretendGateway:
         return {
             "id": job.id,
             "status": status,
-            "progress": 100 if status == "completed" else 0,
+            "progress": 100 if status == "completed" else self._percent(job),
             "provider": "google-ai-studio",
             "model": "google/veo-3.1-lite",
         }
+
+    def _percent(self, job: GatewayJob) -> int:
+        return min(99, int(self.scheduler.now - job.made_at))
 
     def _details(self, job: GatewayJob, status: str) -> dict[str, Any]:
         told: dict[str, Any] = {"poll_after_seconds": job.poll_after} if job.poll_after else {}

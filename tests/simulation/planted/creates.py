@@ -1,7 +1,7 @@
 """Bugs about jobs that come to be."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from unittest.mock import patch
 
 from orchestrator.core import lifecycle
@@ -10,13 +10,18 @@ from orchestrator.engine import uncertain
 from orchestrator.engine.context import Context
 from orchestrator.gateway.snapshot import Snapshot
 from orchestrator.simulation.invariants import Invariant
-from orchestrator.store import jobs
+from orchestrator.store import events, jobs
 from tests.simulation.planted.bug import bug
 
 
-def submitted_and_not_kept() -> AbstractContextManager[object]:
+@contextmanager
+def submitted_and_not_kept() -> Iterator[None]:
     """`submit` returns a job that it did not store."""
-    return patch.object(jobs, "add", lambda tx, new: None)
+    with (
+        patch.object(jobs, "add", lambda tx, new: None),
+        patch.object(events, "append_first", lambda tx, new: None),
+    ):
+        yield
 
 
 def lost_create_repeated() -> AbstractContextManager[object]:

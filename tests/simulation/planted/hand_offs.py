@@ -61,7 +61,7 @@ def cancel_ignored() -> AbstractContextManager[object]:
 
 def cancel_withdraws_nothing() -> AbstractContextManager[object]:
     """It is noted that a job is cancelled, and what is owed for it stays owed."""
-    return patch.object(resolve, "hand_offs", SimpleNamespace(withdraw=lambda tx, job_id: 0))
+    return patch.object(resolve, "hand_offs", SimpleNamespace(withdraw=lambda tx, job_id: []))
 
 
 BUGS = (
