@@ -54,6 +54,7 @@ class Event(StrEnum):
     KEY_MADE = "key_made"  # somebody may call the API with a new key
     KEY_REVOKED = "key_revoked"  # a key is refused from now on
     ACCOUNT_UNUSABLE = "account_unusable"  # a gateway account's secrets cannot be read: its jobs wait
+    LIMITS_ALONE = "limits_alone"  # Redis is away: each process counts the requests of tenants for itself
     LEASES_FREED = "leases_freed"  # what attempts left behind that lost the database half-way is free again
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,6 +65,12 @@ def every(tx: Transaction) -> list[Entry]:
     """All that were not removed, by tenant, the oldest first."""
     query = select(*_READ).where(_LIVE).order_by(accounts.c.tenant_id)
     return [Entry(**row._mapping) for row in tx.execute(_oldest_first(query))]
+
+
+def names(tx: Transaction, ids: Collection[str]) -> dict[str, str]:
+    """How these accounts are called, also those that were removed."""
+    rows = tx.execute(select(accounts.c.id, accounts.c.name).where(accounts.c.id.in_(ids)))
+    return {row.id: row.name for row in rows}
 
 
 def named(tx: Transaction, tenant_id: str, name: str) -> Entry | None:

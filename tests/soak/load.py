@@ -8,10 +8,9 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from orchestrator.engine import submit
-from orchestrator.engine.submit import Submission
+from orchestrator.engine.submit import submit
 from orchestrator.errors import StoreError
-from orchestrator.store import jobs, schema
+from orchestrator.store import schema
 from tests.acceptance.database import Database, wanted
 from tests.soak.cases import CASES, Case
 
@@ -48,14 +47,8 @@ class Load(threading.Thread):
     def _submission(self, case: Case, tenant: str) -> Any:
         ends = {"duration": self._speed * self._chance.uniform(0.0, LONGEST_JOB)}
         one = wanted(updates=case.updates, count=case.outputs, **ends | case.switches)
-        return lambda: self.kept.append(self._submit(replace(one, reference=case.name), tenant))
-
-    def _submit(self, one: Submission, tenant: str) -> str:
-        """As the use-case does it, which knows one tenant yet."""
-        with self._database.store.write() as tx:
-            job = replace(submit._job(self._database.context, one, tx.now), tenant_id=tenant)
-            jobs.add(tx, [job])
-        return job.id
+        given = replace(one, reference=case.name, tenant_id=tenant)
+        return lambda: self.kept.extend(job.id for job in submit(self._database.context, [given])[0])
 
     def _make_tenants(self) -> None:
         with self._database.store.write() as tx:
