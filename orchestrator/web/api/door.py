@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
@@ -15,6 +15,7 @@ from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp
 from orchestrator.errors import StoreError
 from orchestrator.web.api.limits import Limits
+from orchestrator.web.hub import Hub
 
 Send = Callable[[Iterable[FollowUp]], None]
 T = TypeVar("T")
@@ -30,7 +31,7 @@ class Door:
     context: Context
     send: Send
     guard: Guard
-    hub: Any
+    hub: Hub
     clock: Callable[[], float]
     limits: Limits = field(init=False)
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "api"))
