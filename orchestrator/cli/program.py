@@ -20,6 +20,7 @@ from orchestrator.cli import (
     fetch,
     inbox,
     jobs,
+    keys,
     purge,
     replay,
     sandbox,
@@ -28,6 +29,8 @@ from orchestrator.cli import (
     show,
     simulate,
     submit,
+    tenants,
+    tokens,
     trying,
     watch,
 )
@@ -132,6 +135,9 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(destinations.app, name="destinations")
+app.add_typer(tenants.app, name="tenants")
+app.add_typer(keys.app, name="keys")
+app.add_typer(tokens.app, name="tokens")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(sandbox.app, name="sandbox")

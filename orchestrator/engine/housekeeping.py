@@ -11,7 +11,16 @@ from orchestrator.engine import purge
 from orchestrator.engine.context import Context
 from orchestrator.engine.purge import DAY, Wanted, in_parts
 from orchestrator.errors import DestinationError
-from orchestrator.store import attempts, destinations, events, idempotency, inbox, observations, workers
+from orchestrator.store import (
+    attempts,
+    destinations,
+    events,
+    idempotency,
+    inbox,
+    observations,
+    tokens,
+    workers,
+)
 from orchestrator.store.database import Transaction
 from orchestrator.store.workers import Pulse
 from orchestrator.telemetry import Event, log
@@ -38,6 +47,7 @@ def keep_house(context: Context) -> None:
         "rejections": (inbox.prune_rejections, settings.retain_inbox_days * DAY),
         "idempotency": (idempotency.prune, KEYS_KEPT),
         "destinations": (destinations.forget, UNTRIED_FOR),
+        "tokens": (tokens.prune, DAY),  # until then whoever comes back is told why
     }
     gone: dict[str, Any] = {"workers": in_parts(context, ROUNDS, workers.bury_dead)}
     for name, (prune, age) in retained.items():

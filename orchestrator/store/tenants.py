@@ -76,7 +76,7 @@ _READ = (
 def add_once(tx: Transaction, tenant_id: str) -> bool:
     """A new tenant, without limits of its own. False where there is one of that name."""
     new = tx.insert(tenants).values(id=tenant_id, name=tenant_id).on_conflict_do_nothing()
-    return tx.execute(new).rowcount == 1
+    return tx.execute(new.returning(tenants.c.id)).first() is not None
 
 
 def change(tx: Transaction, tenant_id: str, values: Mapping[str, Any]) -> Tenant:

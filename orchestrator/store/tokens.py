@@ -10,6 +10,8 @@ from orchestrator.core.access import Caller, Scope
 from orchestrator.store.database import Transaction
 from orchestrator.store.schema import tenants, tokens
 
+PART = 1_000  # rows that one pruning removes at most
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
@@ -70,7 +72,7 @@ def remove(tx: Transaction, token_id: str, tenant_id: str) -> bool:
     return tx.execute(delete(tokens).where(*mine)).rowcount == 1
 
 
-def remove_expired(tx: Transaction, *, limit: int) -> int:
-    """Remove some that have expired. Returns how many."""
-    old = select(tokens.c.id).where(tokens.c.expires_at <= tx.now).order_by(tokens.c.expires_at).limit(limit)
+def prune(tx: Transaction, *, before: float) -> int:
+    """Remove some of those that had expired by then. Returns how many."""
+    old = select(tokens.c.id).where(tokens.c.expires_at < before).limit(PART)
     return tx.execute(delete(tokens).where(tokens.c.id.in_(old))).rowcount
