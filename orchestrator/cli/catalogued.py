@@ -36,6 +36,7 @@ class Shown:
     default: bool
     at_once: int | None
     options: dict[str, Any]
+    tenants: list[str] | None = None
     problem: str | None = None
 
 
@@ -154,6 +155,7 @@ def _shown(
         destination.default,
         destination.at_once,
         options,
+        list(destination.tenants) if destination.tenants else None,
         problem,
     )
 

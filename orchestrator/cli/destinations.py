@@ -72,6 +72,14 @@ def add(
         int | None,
         typer.Option(min=1, help="Hand-offs under way there at once, per worker.", show_default=False),
     ] = None,
+    tenant: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TENANT",
+            help="Whose jobs may go there; may be repeated. Those of every tenant, if absent.",
+            show_default=False,
+        ),
+    ] = None,
     not_default: Annotated[
         bool, typer.Option("--not-default", help="Only jobs go there that name it.")
     ] = False,
@@ -93,6 +101,7 @@ def add(
     settings = wiring.read_settings(quiet=True, data_dir=data_dir)
     _require_not_in_file(settings, name)
     given: dict[str, Any] = {"deliver": deliver, "at_once": at_once, "default": not not_default}
+    given |= {"tenants": tenant} if tenant else {}
     given |= {"outcomes": [one.strip() for one in outcomes.split(",")]} if outcomes is not None else {}
     made, secrets = _described(name, kind, option or [], secret or [], given)
     made = configure.sealed(wiring.vault(settings), made, secrets)

@@ -29,6 +29,7 @@ def print_one(one: Shown) -> None:
         ("outcomes", _outcomes(one)),
         ("default", _yes(one.default)),
         ("at once", one.at_once),
+        ("tenants", ", ".join(one.tenants) if one.tenants else None),
         *((f"option {name}", _plain(value)) for name, value in sorted(one.options.items())),
         ("problem", one.problem),
     ):

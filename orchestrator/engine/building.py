@@ -35,6 +35,7 @@ class Builder:
             link=settings.link,
             default=settings.default,
             at_once=settings.at_once,
+            tenants=settings.tenants,
         )
 
     def added(self, entry: Entry) -> Destination:

@@ -14,6 +14,7 @@ from orchestrator.sinks import Sink
 from orchestrator.store import configured
 from orchestrator.store.configured import Entry
 from orchestrator.store.database import Store
+from orchestrator.store.schema import DEFAULT
 from orchestrator.telemetry import Event, log
 
 READ_AFTER = 1.5  # seconds; with the reading itself a change is noticed within two
@@ -23,7 +24,7 @@ READ_AFTER = 1.5  # seconds; with the reading itself a change is noticed within 
 class Destination:
     """A named place. `link`: it is told where outputs are. `default`: jobs go there that name none.
 
-    `at_once`: hand-offs under way there at once, per worker.
+    `at_once`: hand-offs under way there at once, per worker. `tenants`: whose jobs may go there; None: all.
     """
 
     name: str
@@ -32,6 +33,11 @@ class Destination:
     link: bool = False
     default: bool = True
     at_once: int | None = None
+    tenants: tuple[str, ...] | None = None
+
+    def is_for(self, tenant_id: str) -> bool:
+        """Whether jobs of this tenant may go there."""
+        return self.tenants is None or tenant_id in self.tenants
 
     @property
     def route(self) -> Route:
@@ -113,8 +119,8 @@ def _same(one: Entry, other: Entry) -> bool:
 class Catalogue(Mapping[str, Destination]):
     """All destinations by name. Threads share it.
 
-    `builtin` is there unless another one has its name, and is a default only while it is alone. What `added`
-    says is noticed within two seconds. A name that both have is refused when this is first used, by
+    `builtin` is there unless another one has its name, and is a default of tenants that have no other. What
+    `added` says is noticed within two seconds. A name that both have is refused when this is first used, by
     SettingError; later the one that was given stays.
     """
 
@@ -144,9 +150,18 @@ class Catalogue(Mapping[str, Destination]):
     def __len__(self) -> int:
         return len(self._all())
 
-    def defaults(self) -> tuple[Route, ...]:
-        """Where jobs go that name no destination."""
-        return tuple(one.route for one in self._all().values() if one.default)
+    def of_tenant(self, tenant_id: str) -> dict[str, Destination]:
+        """What jobs of this tenant may name. What is owed elsewhere is handed off all the same."""
+        there = {name: one for name, one in self._all().items() if one.is_for(tenant_id)}
+        builtin = self._builtin
+        # Not in the place of one that has its name and is not for this tenant: hand-offs go by the name.
+        if builtin and self._all()[builtin.name].sink is builtin.sink:
+            there[builtin.name] = replace(builtin, default=len(there) == 1)
+        return there
+
+    def defaults(self, tenant_id: str = DEFAULT) -> tuple[Route, ...]:
+        """Where jobs of this tenant go that name no destination."""
+        return tuple(one.route for one in self.of_tenant(tenant_id).values() if one.default)
 
     def close(self) -> None:
         """Close every sink; one with an attempt under way once that is over."""

@@ -53,6 +53,12 @@ class DestinationSettings(KindSettings):
         "threads but two.",
     )
 
+    tenants: tuple[str, ...] | None = Field(
+        None,
+        min_length=1,
+        description="Whose jobs may go there; those of every tenant, if absent. For others it is not there.",
+    )
+
     @property
     def link(self) -> bool:
         """Whether it is told where outputs are, instead of being brought them."""

@@ -16,7 +16,7 @@ from orchestrator.sinks.base import Kind, SinkOptions
 
 GROUP = "orchestrator.sinks"
 # Words of our own in the table of a destination; no kind may have an option of such a name.
-COMMON = frozenset({"name", "type", "outcomes", "deliver", "default", "at_once"})
+COMMON = frozenset({"name", "type", "outcomes", "deliver", "default", "at_once", "tenants"})
 
 
 class Installed(Kind, Protocol):

@@ -49,6 +49,14 @@ def test_a_file_may_say_nothing(file: Path) -> None:
     assert read(file, "# nothing yet\n") == Configured()
 
 
+def test_a_destination_may_be_for_some_tenants_alone(file: Path) -> None:
+    said = '[destinations.told]\ntype = "noted"\nlabel = "x"\n'
+    assert [one.tenants for one in read(file, said).destinations] == [None]
+    assert [one.tenants for one in read(file, said + 'tenants = ["acme"]').destinations] == [("acme",)]
+    for none in ("[]", '"acme"', "[7]"):
+        assert "[destinations.told] tenants" in wrong(file, f"{said}tenants = {none}")
+
+
 def test_what_is_left_out_follows_from_the_kind(file: Path) -> None:
     said = """
         [destinations.disk]

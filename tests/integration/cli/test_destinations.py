@@ -329,3 +329,10 @@ def test_one_that_this_version_cannot_read_is_listed_with_the_reason(run: Run, r
     assert "something else than expected" in listed(run)["later"]["problem"]
     assert run("destinations", "show", "later").code == Exit.OK
     assert run("destinations", "remove", "later").code == Exit.OK
+
+
+def test_one_may_be_for_some_tenants_alone(run: Run) -> None:
+    assert run(*ADD, "--tenant", "acme", "--tenant", "other").code == Exit.OK
+    assert listed(run)["told"]["tenants"] == ["acme", "other"]
+    assert "acme, other" in run("destinations", "show", "told").out
+    assert listed(run)["folder"]["tenants"] is None

@@ -435,3 +435,35 @@ def test_threads_that_use_it_while_it_changes_see_one_state_or_the_other(
     look(0)
     assert states <= {frozenset({"folder"}), frozenset({"folder", "added"})}
     assert "added" in catalogue
+
+
+def test_one_that_is_limited_to_tenants_is_there_for_no_other(
+    open_catalogue: Callable[..., Catalogue], database: Database
+) -> None:
+    database.add("added", tenants=["acme"])
+    catalogue = open_catalogue(in_file("given", tenants=("acme", "other")), in_file("open"))
+    assert set(catalogue.of_tenant("acme")) == {"folder", "given", "added", "open"}
+    assert set(catalogue.of_tenant("other")) == {"folder", "given", "open"}
+    assert set(catalogue.of_tenant("default")) == {"folder", "open"}
+    defaults = {
+        tenant: {route.destination for route in catalogue.defaults(tenant)} for tenant in ("acme", "default")
+    }
+    assert defaults == {"acme": {"given", "added", "open"}, "default": {"open"}}
+    assert set(catalogue) == {"folder", "given", "added", "open"}  # what is owed is handed off all the same
+
+
+def test_a_tenant_that_no_other_destination_is_for_has_the_folder_by_default(
+    open_catalogue: Callable[..., Catalogue],
+) -> None:
+    catalogue = open_catalogue(in_file("given", tenants=("acme",)))
+    assert [route.destination for route in catalogue.defaults("other")] == ["folder"]
+    assert [route.destination for route in catalogue.defaults("acme")] == ["given"]
+
+
+def test_a_limited_one_of_the_folders_name_is_not_replaced_by_it_for_others(
+    open_catalogue: Callable[..., Catalogue],
+) -> None:
+    catalogue = open_catalogue(in_file("folder", tenants=("acme",)))
+    assert catalogue.of_tenant("acme")["folder"].link
+    assert catalogue.of_tenant("other") == {}
+    assert catalogue.defaults("other") == ()
