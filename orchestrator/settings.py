@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import difflib
+import ipaddress
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -101,7 +102,32 @@ class Settings(BaseModel):
     public_url: str | None = Field(
         None,
         description="URL at which the outside reaches `web`, the beginning of links to outputs. "
-        "Empty: http:// with host and port.",
+        "Empty: http:// with host and port of the API.",
+    )
+    api_host: str | None = Field(None, description="Address that the API listens on. Empty: HOST.")
+    api_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port of the API and of outputs, apart from the receiver's; 0 takes a free one. "
+        "Empty: one port for everything.",
+    )
+    api_max_bytes: int = Field(
+        8_388_608, ge=1024, le=268_435_456, description="Largest body of a request to the API."
+    )
+    receiver_connections: int = Field(
+        512, ge=1, le=1_000_000, description="Most connections at once to a port that only takes webhooks."
+    )
+    api_connections: int = Field(
+        12_000, ge=1, le=1_000_000, description="Most connections at once to the port of the API."
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        (),
+        description="Addresses or networks of proxies, separated by commas, whose X-Forwarded-For and "
+        "X-Forwarded-Proto are believed. Empty: nobody's.",
+    )
+    log_prompts: bool = Field(
+        False, description="Log what is submitted over the API, prompts too; otherwise no log has any."
     )
     api_url: str | None = Field(
         None,
@@ -195,12 +221,14 @@ class Settings(BaseModel):
         "", description="For tests: `name` or `name:n`; the process kills itself there, the n-th time."
     )
 
-    @field_validator("archive_dir", "destinations_file", "public_url", "api_url", mode="before")
+    @field_validator(
+        "archive_dir", "destinations_file", "public_url", "api_host", "api_port", "api_url", mode="before"
+    )
     @classmethod
     def _none(cls, value: Any) -> Any:
         return None if value == "" else value  # as a path it would be the folder we are in
 
-    @field_validator("webhook_secrets", "queues", "secret_keys", mode="before")
+    @field_validator("webhook_secrets", "queues", "secret_keys", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -252,6 +280,13 @@ class Settings(BaseModel):
             raise ValueError("must have no user, query or fragment; paths are added to it")
         return value.rstrip("/")
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_is_network(one) for one in value):
+            raise ValueError("has something that is no address or network; give 10.0.0.7 or 10.0.0.0/8")
+        return value
+
     @field_validator("secret_keys")
     @classmethod
     def _fernet(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
@@ -266,6 +301,12 @@ class Settings(BaseModel):
                 f"{PREFIX}WEBHOOK_ENDPOINT_ID is set and {PREFIX}WEBHOOK_SECRETS is empty: "
                 "every webhook would be refused"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _two_ports(self) -> Self:
+        if self.api_host and self.api_port in (None, self.port or None):
+            raise ValueError(f"{PREFIX}API_HOST needs an {PREFIX}API_PORT of its own")
         return self
 
     @property
@@ -285,8 +326,14 @@ class Settings(BaseModel):
     @property
     def resolved_public_url(self) -> str:
         """The base of links, without a slash at its end, with the default filled in."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return self.public_url or f"http://{host}:{self.port}"
+        host, port = self.api_address or (self.host, self.port)
+        return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    @property
+    def api_address(self) -> tuple[str, int] | None:
+        """Host and port of the API, where it has a port of its own."""
+        own = self.api_port is not None and (self.api_port == 0 or self.api_port != self.port)
+        return (self.api_host or self.host, self.api_port or 0) if own else None
 
     @property
     def scaled(self) -> bool:
@@ -343,6 +390,14 @@ def _is_http(url: str) -> bool:
     try:
         parts = urlsplit(url)
         return url.startswith(("http://", "https://")) and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+        return True
     except ValueError:
         return False
 

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 _LOGGER = logging.getLogger("orchestrator")
+_REQUEST: ContextVar[str | None] = ContextVar("request", default=None)
 
 
 class Event(StrEnum):
@@ -49,6 +53,8 @@ class Event(StrEnum):
     TASK_BROKE = "task_broke"  # a task met a bug of ours; what it had claimed is claimed again
     TIMER_FAILED = "timer_failed"  # something recurrent failed this time; it is tried again
     STORE_FAILED = "store_failed"  # the database could not be used; it is tried again
+    API_REQUEST = "api_request"  # somebody was answered by the API, or was gone before
+    API_BROKE = "api_broke"  # a request met a bug of ours; it was answered so, or cut
     OUTPUT_FAILED = "output_failed"  # an output could not be given to who has a link to it
     OUTPUT_CUT = "output_cut"  # the same, half-way: the connection was cut, so that nobody takes it for whole
     KEY_MADE = "key_made"  # somebody may call the API with a new key
@@ -61,7 +67,20 @@ class Event(StrEnum):
 def log(event: Event, *, job: str | None = None, level: int = logging.INFO, **facts: Any) -> None:
     """Log one event. Facts are plain values; never pass a secret, a prompt or a body."""
     if _LOGGER.isEnabledFor(level):
-        _LOGGER.log(level, event, extra={"facts": {"job": job, **facts} if job else facts})
+        named = {"job": job} if job else {}
+        if request := _REQUEST.get():
+            named["request_id"] = request
+        _LOGGER.log(level, event, extra={"facts": named | facts})
+
+
+@contextmanager
+def about_request(request_id: str) -> Iterator[None]:
+    """Every line logged meanwhile has the id of the request that it is about."""
+    before = _REQUEST.set(request_id)
+    try:
+        yield
+    finally:
+        _REQUEST.reset(before)
 
 
 class JsonLines(logging.Formatter):

@@ -116,12 +116,16 @@ def _webhooks(settings: Settings) -> Finding:
 def _port(settings: Settings) -> Finding:
     where = f"{settings.host}:{settings.port}"
     try:
-        listen(settings).close()
+        with listen(settings):
+            pass
     except SettingError as error:
         cause = error.__cause__
         taken = isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE
         ours = _who_has_the_port(settings, where) if taken else None
         return ours or Finding("fail", "port", error.message, error.hint)
+    if settings.api_address:
+        api_host, api_port = settings.api_address
+        return Finding("ok", "port", f"{where} and {api_host}:{api_port} are free")
     return Finding("ok", "port", f"{where} is free")
 
 

@@ -10,21 +10,36 @@ import typer
 from orchestrator.cli.options import AsJson, DataDir, OutputDir
 
 if TYPE_CHECKING:
+    from orchestrator.processes.listening import Urls
     from orchestrator.settings import Settings
 
 WEBHOOK_PATH = "/webhooks/gateway/default"
 
 
+Port = Annotated[
+    int | None,
+    typer.Option(help="Port of the receiver; 0 takes a free one. [ORCHESTRATOR_PORT]", show_default=False),
+]
+Host = Annotated[
+    str | None, typer.Option(help="Address of the receiver. [ORCHESTRATOR_HOST]", show_default=False)
+]
+ApiPort = Annotated[
+    int | None,
+    typer.Option(
+        help="Port of the API, apart from the receiver's; 0 takes a free one. [ORCHESTRATOR_API_PORT]",
+        show_default=False,
+    ),
+]
+ApiHost = Annotated[
+    str | None, typer.Option(help="Address of the API. [ORCHESTRATOR_API_HOST]", show_default=False)
+]
+
+
 def up(
-    port: Annotated[
-        int | None,
-        typer.Option(
-            help="Port of the receiver; 0 takes a free one. [ORCHESTRATOR_PORT]", show_default=False
-        ),
-    ] = None,
-    host: Annotated[
-        str | None, typer.Option(help="Address of the receiver. [ORCHESTRATOR_HOST]", show_default=False)
-    ] = None,
+    port: Port = None,
+    host: Host = None,
+    api_port: ApiPort = None,
+    api_host: ApiHost = None,
     data_dir: DataDir = None,
     output_dir: OutputDir = None,
     gateway_url: Annotated[
@@ -37,7 +52,7 @@ def up(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run everything in one process: receiver, workers and timers, until SIGTERM or Ctrl-C.
+    """Run everything in one process: receiver, API, workers and timers, until SIGTERM or Ctrl-C.
 
     Every option is also a setting, named in brackets; `orchestrator check` lists them all.
     """
@@ -47,66 +62,63 @@ def up(
     settings = wiring.read_settings(
         port=port,
         host=host,
+        api_port=api_port,
+        api_host=api_host,
         data_dir=data_dir,
         output_dir=output_dir,
         gateway_url=gateway_url,
         log_level=log_level,
     )
     try:
-        serve(settings, lambda url: _announce(settings, url, as_json=as_json))
+        serve(settings, lambda urls: _announce(settings, urls, as_json=as_json))
     except KeyboardInterrupt:
         return  # during the start: nothing was under way
 
 
-def _announce(settings: Settings, url: str, *, as_json: bool) -> None:
+def _announce(settings: Settings, urls: Urls, *, as_json: bool) -> None:
     from orchestrator.cli.exits import explain
     from orchestrator.cli.streams import OutputLost
 
     try:
-        _print_ready(settings, url, as_json=as_json)
+        _print_ready(settings, urls, as_json=as_json)
     except OutputLost as error:  # nobody has to be told for jobs to go on
         explain(error)
 
 
-def _print_ready(settings: Settings, url: str, *, as_json: bool) -> None:
-    from orchestrator.cli.screen import print_json
+def _print_ready(settings: Settings, urls: Urls, *, as_json: bool) -> None:
     from orchestrator.store.database import sqlite_path
 
-    database, outputs = sqlite_path(settings.resolved_database_url), settings.output_dir.absolute()
+    facts: dict[str, object] = {}
+    if database := sqlite_path(settings.resolved_database_url):
+        facts = {"database": database, "output_dir": settings.output_dir.absolute()}
     if as_json:
-        print_json(
-            {"webhook_url": url + WEBHOOK_PATH, "url": url, "database": database, "output_dir": outputs},
-            lines=True,
-        )
+        from orchestrator.cli.screen import print_json
+
+        addresses = {"webhook_url": urls.receiver + WEBHOOK_PATH, "url": urls.receiver, "api_url": urls.api}
+        print_json(addresses | facts, lines=True)
     else:
-        print(
-            f"ready: webhooks at {url}{WEBHOOK_PATH}, database {database}, outputs in {outputs}", flush=True
-        )
+        kept = "".join(f", {name.replace('output_dir', 'outputs in')} {it}" for name, it in facts.items())
+        api = f"the API at {urls.api}/v1"
+        print(f"ready: webhooks at {urls.receiver}{WEBHOOK_PATH}, {api}{kept}", flush=True)
 
 
 def web(
-    port: Annotated[
-        int | None,
-        typer.Option(
-            help="Port of the receiver; 0 takes a free one. [ORCHESTRATOR_PORT]", show_default=False
-        ),
-    ] = None,
-    host: Annotated[
-        str | None, typer.Option(help="Address of the receiver. [ORCHESTRATOR_HOST]", show_default=False)
-    ] = None,
+    port: Port = None,
+    host: Host = None,
+    api_port: ApiPort = None,
+    api_host: ApiHost = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Run the receiver alone, on PostgreSQL and Redis, until SIGTERM or Ctrl-C.
+    """Run the receiver and the API, on PostgreSQL and Redis, until SIGTERM or Ctrl-C.
 
     As many as are wanted, behind any HTTP proxy; it needs no key of the gateway.
     """
     from orchestrator import wiring
     from orchestrator.processes.web import receive
 
+    settings = wiring.read_settings(port=port, host=host, api_port=api_port, api_host=api_host)
     with suppress(KeyboardInterrupt):  # during the start: nothing was under way
-        receive(
-            wiring.read_settings(port=port, host=host),
-            lambda url: print(f"ready: webhooks at {url}{WEBHOOK_PATH}", flush=True),
-        )
+        receive(settings, lambda urls: _announce(settings, urls, as_json=as_json))
     wiring.leave_threads()
 
 

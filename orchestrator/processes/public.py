@@ -1,23 +1,57 @@
-"""What is reached from outside: the receiver of webhooks, and the archived outputs by their links."""
+"""What is reached from outside: the receiver of webhooks, archived outputs by their links, and the API."""
 
 from __future__ import annotations
 
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from orchestrator import wiring
 from orchestrator.core.job import Output
+from orchestrator.engine.access import Guard
 from orchestrator.engine.context import Context
+from orchestrator.processes.listening import Listening
+from orchestrator.settings import Settings
 from orchestrator.store import outputs
+from orchestrator.web.api.app import make_api
+from orchestrator.web.api.door import Door
+from orchestrator.web.doors import Doors, Part
+from orchestrator.web.middleware import Bodies, Heads, Named, Recorded, SecurityHeaders
 from orchestrator.web.outputs import output_routes
 from orchestrator.web.receiver import Send, make_receiver
 
 
-def public_app(context: Context, send: Send, *, beat_expected: bool) -> Starlette:
-    """Both in one application, as `web` and `up` serve them."""
+def public_app(context: Context, send: Send, listening: Listening, *, beat_expected: bool) -> ASGIApp:
+    """All in one application, as `web` and `up` serve them."""
 
     def find(job_id: str, index: int) -> Output | None:
         with context.store.read() as tx:
             return outputs.get(tx, job_id, index)
 
-    links = output_routes(find, context.archive, wiring.link_keys(context.settings))
-    return make_receiver(context, send, wiring.wall_clock, beat_expected=beat_expected, beside=links)
+    settings = context.settings
+    links = output_routes(find, context.archive, wiring.link_keys(settings))
+    receiver = make_receiver(context, send, wiring.wall_clock, beat_expected=beat_expected, beside=links)
+    api = make_api(_door(context, send))
+    narrow = SecurityHeaders(Heads(receiver))
+    parts: dict[Part, ASGIApp] = {
+        Part.API: _recorded(Bodies(api, settings.api_max_bytes), settings),
+        Part.OUTPUTS: _recorded(receiver, settings),
+        Part.WEBHOOKS: narrow,
+        Part.HEALTH: narrow,
+    }
+    return _behind_proxies(Doors(parts, (receiver, api), listening.parts), settings)
+
+
+def _door(context: Context, send: Send) -> Door:
+    guard = Guard(context.store, wiring.monotonic, wiring.chance)
+    return Door(context, send, guard, None, wiring.wall_clock)
+
+
+def _recorded(app: ASGIApp, settings: Settings) -> ASGIApp:
+    recorded = Recorded(Heads(app), wiring.monotonic, bodies=settings.log_prompts)
+    return Named(SecurityHeaders(recorded), wiring.new_id)
+
+
+def _behind_proxies(app: ASGIApp, settings: Settings) -> ASGIApp:
+    if not settings.trusted_proxies:
+        return app
+    return ProxyHeadersMiddleware(app, list(settings.trusted_proxies))  # type: ignore[arg-type, return-value]

@@ -1,4 +1,4 @@
-"""`orchestrator web`: the receiver alone. It keeps webhooks; the workers do what follows."""
+"""`orchestrator web`: the receiver and the API. They keep what comes; the workers do what follows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orchestrator.celery_app import make_app
 from orchestrator.engine.context import Context
 from orchestrator.errors import StoreError
 from orchestrator.processes import timers
-from orchestrator.processes.listening import listen, url_of
+from orchestrator.processes.listening import Urls, listen
 from orchestrator.processes.public import public_app
 from orchestrator.processes.scaled import broker_url, connected, database_is_current, wait_for_database
 from orchestrator.settings import Settings
@@ -23,8 +23,8 @@ from orchestrator.telemetry import Event, log
 from orchestrator.web.server import make_server
 
 
-def receive(settings: Settings, on_ready: Callable[[str], None]) -> None:
-    """Run until SIGTERM or SIGINT. `on_ready` gets the base URL once webhooks are taken.
+def receive(settings: Settings, on_ready: Callable[[Urls], None]) -> None:
+    """Run until SIGTERM or SIGINT. `on_ready` gets the base URLs once webhooks are taken.
 
     It also starts while the database is away: the gateway is told to send again. Raises SettingError where
     a setting is missing, and StoreError where the database must be migrated first, then or once it is there.
@@ -33,16 +33,16 @@ def receive(settings: Settings, on_ready: Callable[[str], None]) -> None:
     with connected(settings, asks_gateway=False) as context, listen(settings) as listening:
         current = database_is_current(context)
         send = Courier(make_app(broker_url(settings), publishes=True), wiring.monotonic)
-        server = make_server(public_app(context, send, beat_expected=True))
+        server = make_server(public_app(context, send, listening, beat_expected=True), listening.limits)
         with ExitStack() as stack:
             stack.enter_context(closing(send))
             stack.enter_context(timers.running(timers.alarms(context, beat_expected=True)))
             if not current:
                 stack.enter_context(_going_on_to_look(context, server))
-            log(Event.STARTED, url=url_of(listening))
-            threading.Thread(target=on_ready, args=(url_of(listening),), daemon=True).start()
+            log(Event.STARTED, url=listening.urls.receiver, api_url=listening.urls.api)
+            threading.Thread(target=on_ready, args=(listening.urls,), daemon=True).start()
             with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
-                server.run(sockets=[listening])
+                server.run(sockets=listening.sockets)
     log(Event.STOPPED)
 
 

@@ -1,56 +1,126 @@
-"""The HTTP server in front of the doors, safe from those who connect and say nothing."""
+"""The HTTP server in front of the doors, safe from those who connect and say nothing, or take nothing."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-MOST_CONNECTIONS = 512  # far below the files a process may open: creates and looks need some too
-REQUEST_WITHIN = 10.0  # seconds in which a connection must bring a request's head, anew after each answer
-BACKLOG = 128
+BACKLOG = 1024  # clients that come back all at once after a restart; the system may allow fewer
+LONGEST_HEAD = 32_768  # bytes of a request line and its headers
+_REFUSED = {400: "Bad Request", 431: "Request Header Fields Too Large"}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the clients of one port may do; times in seconds."""
+
+    connections: int = 512
+    head_within: float = 10.0  # a connection must bring a request's head, anew after each answer
+    read_within: float = 30.0  # of an answer that piles up, a client must have taken something
+
+
+@dataclass(slots=True)
+class Ports:
+    """The limits of each port of a server, and how many are connected to it."""
+
+    limits: Mapping[int, Limits]
+    connected: Counter[int] = field(default_factory=Counter)
 
 
 class Guarded(H11Protocol):
-    """Hangs up on connections beyond a number, and on those that bring no request.
+    """Hangs up on connections beyond a number, on those that bring no request and those that take no answer.
 
-    The server itself starts no clock before the first answer.
+    The server itself starts no clock before the first answer, and waits for ever for a client to read.
     """
+
+    def __init__(self, *arguments: Any, ports: Ports, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._ports = ports
+        self._limits = Limits()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected."""
         super().connection_made(transport)
-        if len(self.connections) > MOST_CONNECTIONS:
+        self._port = transport.get_extra_info("sockname")[1]
+        self._limits = self._ports.limits.get(self._port, self._limits)
+        self._ports.connected[self._port] += 1
+        if self._ports.connected[self._port] > self._limits.connections:
             transport.close()
         else:
             self._idle_since = self.loop.time()
-            self.loop.call_later(REQUEST_WITHIN, self._hang_up_if_idle)
+            self.loop.call_later(self._limits.head_within, self._hang_up_if_idle)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """A client is gone, or was hung up on."""
+        self._ports.connected[self._port] -= 1
+        super().connection_lost(exc)
 
     def on_response_complete(self) -> None:
         """An answer is out."""
         super().on_response_complete()
         self._idle_since = self.loop.time()
 
+    def pause_writing(self) -> None:
+        """The client reads more slowly than we write."""
+        super().pause_writing()
+        self._expect_reading()
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        super().resume_writing()
+        self._reading.cancel()
+
+    def _expect_reading(self) -> None:
+        unread = self.transport.get_write_buffer_size()
+        self._reading = self.loop.call_later(self._limits.read_within, self._hang_up_if_unread, unread)
+
+    def _hang_up_if_unread(self, before: int) -> None:
+        if self.transport.get_write_buffer_size() < before:
+            self._expect_reading()
+        else:
+            self.transport.abort()
+
     def _hang_up_if_idle(self) -> None:
-        if self.transport.is_closing():
+        if (
+            self.transport.is_closing()
+        ):  # what is unread would keep it for ever; does nothing once it is closed
+            self.loop.call_later(self._limits.read_within, self.transport.abort)
             return
         cycle: Any = self.cycle  # None until the head of a first request is there
         busy = cycle is not None and not cycle.response_complete
-        left = REQUEST_WITHIN if busy else self._idle_since + REQUEST_WITHIN - self.loop.time()
+        within = self._limits.head_within
+        left = within if busy else self._idle_since + within - self.loop.time()
         if left > 0:
             self.loop.call_later(left, self._hang_up_if_idle)
         else:
             self.transport.close()
 
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, or has too long a head, and hang up."""
+        status = getattr(sys.exc_info()[1], "error_status_hint", 400)
+        reason = _REFUSED.get(status, _REFUSED[400])
+        head = f"HTTP/1.1 {status} {reason}\r\nContent-Length: 0\r\nX-Content-Type-Options: nosniff\r\n"
+        self.transport.write(f"{head}Cache-Control: no-store\r\nConnection: close\r\n\r\n".encode())
+        self.transport.close()
 
-def make_server(app: Starlette, **options: Any) -> uvicorn.Server:
-    """A server for one application."""
+
+def make_server(app: ASGIApp, limits: Mapping[int, Limits] | None = None, **options: Any) -> uvicorn.Server:
+    """A server for one application, with the limits of each of its ports; by default those of `Limits`."""
     config = uvicorn.Config(
         app,
-        http=Guarded,
+        http=partial(Guarded, ports=Ports(limits or {})),  # type: ignore[arg-type]
+        ws="none",  # an upgraded connection would be beyond all limits
+        h11_max_incomplete_event_size=LONGEST_HEAD,
+        proxy_headers=False,  # by default the server believes whoever connects from this machine
         backlog=BACKLOG,
         log_level="warning",
         log_config=None,

@@ -61,6 +61,7 @@ def requires(scope: Scope | None, *, tokens: bool = False) -> Any:
 
 async def _caller(door: Door, request: Request, scope: Scope | None, *, tokens: bool) -> Caller:
     caller = await _identified(door, request, tokens=tokens)
+    request.state.caller = caller  # for the log line of this request
     if standing := await door.limits.count(caller):
         tell(request, standing.headers())
         standing.require()

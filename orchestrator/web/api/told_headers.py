@@ -31,7 +31,8 @@ class ToldHeaders:
                 _add(MutableHeaders(scope=message), told)
             await send(message)
 
-        await self.app({**scope, _TOLD: told}, receive, telling)
+        scope[_TOLD] = told  # not in a copy: who stands outside wants to know the route in the end
+        await self.app(scope, receive, telling)
 
 
 def _add(headers: MutableHeaders, told: Mapping[str, str]) -> None:
