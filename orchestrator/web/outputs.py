@@ -1,4 +1,4 @@
-"""Outputs by signed links: read from the archive, in ranges where asked, whole or visibly cut.
+"""Outputs, read from the archive, in ranges where asked, whole or visibly cut; here by signed links.
 
 An output never changes, and its ETag is its SHA-256. Whoever has no signature for it learns nothing.
 """
@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
@@ -36,7 +36,15 @@ THREADS = 40  # so many pieces are read at once; a reader that is slow holds no 
 BEGUN_WITHIN = 15.0  # seconds; readers have no more patience with a database or an archive that hangs
 ALWAYS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 PROBLEM = {**ALWAYS, "Cache-Control": "no-store"}
-FOUND = {**ALWAYS, "Cache-Control": "private, max-age=86400, immutable", "Accept-Ranges": "bytes"}
+FOUND = {
+    **ALWAYS,
+    # Opened by itself, a browser makes a page around a video: that page plays it, and does nothing else.
+    "Content-Security-Policy": "default-src 'none'; media-src 'self'; img-src 'self'; "
+    "style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "Cache-Control": "private, max-age=86400, immutable",
+    "Accept-Ranges": "bytes",
+}
+FOR_PAGES = {"Cross-Origin-Resource-Policy": "cross-origin"}  # other origins' pages may show it
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,5}", re.ASCII)
 _MIME_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
@@ -48,8 +56,8 @@ def output_routes(find: Find, archive: Archive, keys: Sequence[bytes]) -> list[R
     `find` tells of an output and is over before its first byte is sent; it may raise StoreError. `keys` are
     those of `core.links`.
     """
-    outputs = _Outputs(find, archive, keys)
-    return [Route("/outputs/{job_id}/{index}", outputs.answer, methods=["GET"])]
+    links = _Links(find, Reader(archive), keys)
+    return [Route("/outputs/{job_id}/{index}", links.answer, methods=["GET"])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,41 +70,72 @@ class _Kept:
     headers: dict[str, str]
 
 
-class _Outputs:
-    def __init__(self, find: Find, archive: Archive, keys: Sequence[bytes]) -> None:
-        self._find = find
-        self._archive = archive
-        self._keys = keys
-        self._threads = anyio.CapacityLimiter(THREADS)
+@dataclass(frozen=True, slots=True)
+class _Links:
+    find: Find
+    reader: Reader
+    keys: Sequence[bytes]
 
     async def answer(self, request: Request) -> Response:
         job_id, index = request.path_params["job_id"], request.path_params["index"]
         signature = request.query_params.get("signature", "")
         # Before anything is asked: what exists shows neither in the answer nor in the time it takes.
-        if not _INDEX.fullmatch(index) or not verify(self._keys, job_id, int(index), signature):
+        if not _INDEX.fullmatch(index) or not verify(self.keys, job_id, int(index), signature):
             return _unknown()
+        return await self.reader.answer(request, job_id, partial(self.find, job_id, int(index)), FOR_PAGES)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Answers with outputs, whoever was allowed to have them."""
+
+    archive: Archive
+    _threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(THREADS))
+
+    async def answer(
+        self,
+        request: Request,
+        job_id: str,
+        find: Callable[[], Output | None],
+        headers: Mapping[str, str],
+        *,
+        download: bool = False,
+    ) -> Response:
+        """The output that `find` finds, with these headers besides; `download`: to be saved, not shown.
+
+        Raises what `find` does, but a StoreError.
+        """
         try:
-            return await self._look(request, job_id, int(index))
+            return await self._look(request, find, headers, download)
         except TimeoutError:
             return _unavailable(f"database or archive did not answer within {BEGUN_WITHIN:.0f} s")
         except (StoreError, DestinationError) as error:
             log(Event.OUTPUT_FAILED, job=job_id, level=logging.ERROR, error=error.message, hint=error.hint)
             return _unavailable("the output cannot be read now")
 
-    async def _look(self, request: Request, job_id: str, index: int) -> Response:
-        output = await self._soon(partial(self._find, job_id, index))
+    async def _look(
+        self, request: Request, find: Callable[[], Output | None], more: Mapping[str, str], download: bool
+    ) -> Response:
+        output = await self._soon(find)
         if output is None:
             return _unknown()
         if output.missing:
             return _gone("the gateway never had this output")
         if output.sha256 is None or output.bytes is None:
             return _not_yet()
-        kept = _Kept(job_id, output.sha256, output.bytes, _headers(output, output.sha256))
+        headers = {**_headers(output, output.sha256, download=download), **more}
+        kept = _Kept(output.job_id, output.sha256, output.bytes, headers)
         try:
             return await self._give(request.method, request.headers, kept)
         except ContentDamaged as error:
-            log(Event.OUTPUT_FAILED, job=job_id, level=logging.ERROR, error=error.message, hint=error.hint)
-            there = await self._soon(partial(self._archive.has, kept.sha256))
+            log(
+                Event.OUTPUT_FAILED,
+                job=kept.job_id,
+                level=logging.ERROR,
+                error=error.message,
+                hint=error.hint,
+            )
+            there = await self._soon(partial(self.archive.has, kept.sha256))
             return _damaged() if there else _gone("the archive has this output no longer")
 
     async def _give(self, method: str, headers: Headers, kept: _Kept) -> Response:
@@ -108,14 +147,14 @@ class _Outputs:
             span = asked_span(headers, kept.headers["ETag"], kept.size)
         except Unsatisfiable:
             return _beyond(kept.size)
-        reading = await self._soon(partial(Reading, self._archive, kept.sha256, kept.size, span))
+        reading = await self._soon(partial(Reading, self.archive, kept.sha256, kept.size, span))
         told = kept.headers | {"Content-Length": str(span.end - span.start if span else kept.size)}
         if span:
             told["Content-Range"] = f"bytes {span.start}-{span.end - 1}/{kept.size}"
         return Streamed(reading, self._threads, kept.job_id, status_code=206 if span else 200, headers=told)
 
     async def _describe(self, kept: _Kept) -> Response:
-        there = await self._soon(partial(self._archive.has, kept.sha256))
+        there = await self._soon(partial(self.archive.has, kept.sha256))
         if there is None:
             return _gone("the archive has this output no longer")
         if there.bytes != kept.size:
@@ -127,12 +166,12 @@ class _Outputs:
             return await run_sync(act, limiter=self._threads, abandon_on_cancel=True)
 
 
-def _headers(output: Output, sha256: str) -> dict[str, str]:
+def _headers(output: Output, sha256: str, *, download: bool) -> dict[str, str]:
     """Shown are only pictures and videos: the type is what somebody else said of it, and may be a page."""
     mime_type = output.mime_type or ""
     if not _MIME_TYPE.fullmatch(mime_type):
         mime_type = "application/octet-stream"
-    shown = "inline" if mime_type in SUFFIXES else "attachment"
+    shown = "inline" if mime_type in SUFFIXES and not download else "attachment"
     stem = re.sub(r"[^A-Za-z0-9_-]", "_", output.job_id)
     name = f"{stem}-{output.index}.{SUFFIXES.get(mime_type, 'bin')}"
     return FOUND | {

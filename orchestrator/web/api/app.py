@@ -16,14 +16,21 @@ from starlette.responses import Response
 from orchestrator import __version__
 from orchestrator.errors import OrchestratorError, Place, StoreError
 from orchestrator.telemetry import Event, log
-from orchestrator.web.api import events, hand_offs, jobs, keys, tokens
+from orchestrator.web.api import events, hand_offs, jobs, keys, outputs, tokens
 from orchestrator.web.api.door import Door
 from orchestrator.web.api.preflight import Preflight
 from orchestrator.web.api.told_headers import ToldHeaders
 from orchestrator.web.problems import of_error, problem
 
 # One line for each file of routes.
-ROUTERS: Sequence[APIRouter] = (jobs.router, hand_offs.router, events.router, keys.router, tokens.router)
+ROUTERS: Sequence[APIRouter] = (
+    jobs.router,
+    events.router,
+    outputs.router,
+    hand_offs.router,
+    keys.router,
+    tokens.router,
+)
 PREFIX = "/v1"
 
 _CODES = {404: "no_such_path", 405: "method_not_allowed", 413: "too_large"}
