@@ -12,6 +12,7 @@ from orchestrator.engine.context import Context
 from orchestrator.processes.listening import Listening
 from orchestrator.settings import Settings
 from orchestrator.store import outputs
+from orchestrator.web.api.app import PREFIX as API_PREFIX
 from orchestrator.web.api.app import make_api
 from orchestrator.web.api.door import Door
 from orchestrator.web.doors import Doors, Part
@@ -33,7 +34,7 @@ def public_app(context: Context, send: Send, listening: Listening, *, beat_expec
     api = make_api(_door(context, send))
     narrow = SecurityHeaders(Heads(receiver))
     parts: dict[Part, ASGIApp] = {
-        Part.API: _recorded(Bodies(api, settings.api_max_bytes), settings),
+        Part.API: _recorded(Bodies(api, settings.api_max_bytes), settings, API_PREFIX),
         Part.OUTPUTS: _recorded(receiver, settings),
         Part.WEBHOOKS: narrow,
         Part.HEALTH: narrow,
@@ -46,8 +47,8 @@ def _door(context: Context, send: Send) -> Door:
     return Door(context, send, guard, None, wiring.wall_clock)
 
 
-def _recorded(app: ASGIApp, settings: Settings) -> ASGIApp:
-    recorded = Recorded(Heads(app), wiring.monotonic, bodies=settings.log_prompts)
+def _recorded(app: ASGIApp, settings: Settings, prefix: str = "") -> ASGIApp:
+    recorded = Recorded(Heads(app), wiring.monotonic, prefix=prefix, bodies=settings.log_prompts)
     return Named(SecurityHeaders(recorded), wiring.new_id)
 
 

@@ -160,12 +160,16 @@ class Named:
 class Recorded:
     """Writes one log line for each request, and keeps a bug of ours from being told in its caller's words.
 
-    `clock` counts seconds; `bodies` is whether what is submitted may be logged.
+    `clock` counts seconds; `prefix` is what all routes of the application are under, `bodies` whether what is
+    submitted may be logged.
     """
 
-    def __init__(self, app: ASGIApp, clock: Callable[[], float], *, bodies: bool = False) -> None:
+    def __init__(
+        self, app: ASGIApp, clock: Callable[[], float], *, prefix: str = "", bodies: bool = False
+    ) -> None:
         self._app = app
         self._clock = clock
+        self._prefix = prefix
         self._bodies = bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -196,13 +200,19 @@ class Recorded:
             Event.API_REQUEST,
             level=logging.WARNING if status >= 500 else logging.INFO,
             method=scope["method"],
-            route=getattr(scope.get("route"), "path", None),
+            route=self._route(scope),
             status=status or None,  # none: the client was gone before there was an answer
             ms=round(seconds * 1000, 1),
             tenant=caller.tenant_id if caller else None,
             caller=caller.id if caller else None,
             **({"body": _start(scope)} if self._bodies and "body" in scope["state"] else {}),
         )
+
+    def _route(self, scope: Scope) -> str | None:
+        path: str | None = getattr(scope.get("route"), "path", None)
+        if path is None or not scope["path"].startswith(self._prefix):
+            return path
+        return self._prefix + path.removeprefix(self._prefix)
 
 
 _Refusal = tuple[int, str, str]  # status, code, detail

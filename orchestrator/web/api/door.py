@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
@@ -43,7 +45,9 @@ class Door:
         """Do blocking work in a thread. Raises StoreError where it takes too long, and whatever it raises."""
         try:
             async with asyncio.timeout(WITHIN):
-                return await asyncio.get_running_loop().run_in_executor(self._threads, act)
+                # With its context, so that what is logged there has the id of the request.
+                within = partial(copy_context().run, act)
+                return await asyncio.get_running_loop().run_in_executor(self._threads, within)
         except TimeoutError as error:
             raise StoreError(f"the database did not answer within {WITHIN:.0f} s") from error
 

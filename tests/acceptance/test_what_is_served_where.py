@@ -1,0 +1,143 @@
+"""The API beside the receiver: ports of their own, outputs for keys and tokens, nothing secret in any log."""
+
+import re
+
+import httpx
+import pytest
+
+from tests.acceptance.callers import allow, calling, new_key, new_token
+from tests.acceptance.conftest import Begin
+from tests.acceptance.database import wanted
+from tests.acceptance.orchestrator import Orchestrator
+from tests.acceptance.sandbox import MANAGEMENT_KEY, SECRET, Sandbox
+from tests.acceptance.waiting import until
+
+PROMPT = "marked-prompt-of-somebody"
+REQUEST_ID = "marked-request-id"
+PAGE = "https://product.example.com"
+
+
+class Served:
+    """An orchestrator with two ports, one job of its API, and whoever may come back to it."""
+
+    def __init__(self, orchestrator: Orchestrator) -> None:
+        self.orchestrator = orchestrator
+        orchestrator.start(api_port=0, log_level="debug")
+        (started,) = orchestrator.events("started")
+        self.receiver, self.api = started["url"], started["api_url"]
+        self.key = new_key(orchestrator.database)
+        allow(orchestrator.database, PAGE)
+        request = {"model": "google/veo-3.1-lite", "prompt": PROMPT}
+        with calling(self.api, self.key) as client:
+            job = client.post(
+                "/v1/jobs",
+                json={"request": request, "reference": "order-1", "metadata": {"for": PROMPT}},
+                headers={"x-request-id": REQUEST_ID},
+            )
+            assert job.status_code == 201, job.text
+            self.job = str(job.json()["id"])
+            until("the job is ready", lambda: client.get(f"/v1/jobs/{self.job}").json()["ready"])
+        self.token = new_token(orchestrator.database, self.job)
+        self.output = f"/v1/jobs/{self.job}/outputs/0"
+
+
+@pytest.fixture
+def served(begin: Begin, fast_sandbox: Sandbox) -> Served:
+    return Served(begin(fast_sandbox))
+
+
+def outputs_are_given(served: Served) -> None:
+    with calling(served.api, served.key) as by_key, calling(served.api) as visitor:
+        whole = by_key.get(served.output)
+        assert (whole.status_code, whole.headers["cross-origin-resource-policy"]) == (200, "same-origin")
+        token = {"token": served.token}
+        part = visitor.get(served.output, params=token, headers={"Range": "bytes=4-7", "Origin": PAGE})
+        assert (part.status_code, part.content) == (206, b"ftyp")
+        assert part.headers["content-range"] == f"bytes 4-7/{len(whole.content)}"
+        assert part.headers["access-control-allow-origin"] == PAGE
+        assert part.headers["cross-origin-resource-policy"] == "cross-origin"
+        told = visitor.head(served.output, params=token | {"download": "1"}).headers
+        assert told["content-disposition"].startswith("attachment")
+        assert told["content-length"] == str(len(whole.content))
+        known = visitor.get(served.output, params=token, headers={"If-None-Match": told["etag"]})
+        assert known.status_code == 304
+        changed = {"If-Range": '"other"', "Range": "bytes=4-7"}
+        assert visitor.get(served.output, params=token, headers=changed).content == whole.content
+
+
+def others_get_nothing(served: Served) -> None:
+    database = served.orchestrator.database
+    other = new_token(database, *database.submit(wanted(outcome="never")))
+    with calling(served.api) as visitor, calling(served.api, served.key) as by_key:
+        assert visitor.get(served.output).status_code == 401
+        assert visitor.get(served.output, params={"token": other}).status_code == 404
+        elsewhere = {"Origin": "https://elsewhere.example.com"}
+        refused = visitor.get(served.output, params={"token": served.token}, headers=elsewhere)
+        assert refused.status_code == 403
+        assert "access-control-allow-origin" not in refused.headers
+        assert by_key.get(f"/v1/jobs/{served.job}/outputs/7").json()["code"] == "not_found"
+        assert by_key.get(f"/v1/jobs/{served.job}/outputs/-1").status_code == 422
+
+
+def each_port_has_its_part(served: Served) -> None:
+    paths = ("/healthz", "/v1/whoami", "/outputs/job/0", "/webhooks/gateway/default")
+    with calling(served.receiver) as receiver, calling(served.api) as api:
+        codes = [(_code(receiver, path), _code(api, path)) for path in paths]
+    elsewhere = (404, "no_such_path")
+    assert codes == [
+        ((200, ""), (200, "")),
+        (elsewhere, (401, "unauthorized")),
+        (elsewhere, (404, "unknown_output")),
+        ((405, ""), elsewhere),
+    ]
+
+
+def _code(client: httpx.Client, path: str) -> tuple[int, str]:
+    answer = client.get(path)
+    problem = answer.headers["content-type"] == "application/problem+json"
+    return answer.status_code, answer.json()["code"] if problem else ""
+
+
+def nothing_secret_was_written(served: Served) -> None:
+    with calling(served.api, served.key) as client:  # what is refused is logged as well
+        client.post(
+            "/v1/jobs",
+            content=f'{{"request": {{"prompt": "{PROMPT}"',
+            headers={"Content-Type": "application/json"},
+        )
+        client.post("/v1/jobs", json={"request": {"model": 7, "prompt": PROMPT}})
+        client.get("/v1/whoami", headers={"Authorization": f"Bearer {served.key}x"})
+        client.get(served.output, params={"token": served.token + "x"})
+        client.get("/v1/jobs", params={"token": served.key})
+    told = served.orchestrator.told("api_request", request_id=REQUEST_ID)
+    assert (told[0]["route"], told[0]["status"]) == ("/v1/jobs", 201)
+    assert {one["route"] for one in served.orchestrator.events("api_request")} > {"/v1/jobs/{job_id}"}
+    assert served.orchestrator.events("job_accepted", request_id=REQUEST_ID)
+    secrets = (PROMPT, served.key, served.token, SECRET, MANAGEMENT_KEY)
+    parts = [secret.rpartition("_")[2] if secret.startswith("hj") else secret for secret in secrets]
+    for file in served.orchestrator.folder.glob("up*"):
+        written = file.read_text(errors="replace")
+        assert not [part for part in parts if part in written], file
+        assert not re.search(r"hj[ot]_\w+_", written), file
+
+
+def test_two_ports_outputs_for_whoever_may_have_them_and_logs_without_secrets(served: Served) -> None:
+    outputs_are_given(served)
+    others_get_nothing(served)
+    each_port_has_its_part(served)
+    nothing_secret_was_written(served)
+
+
+def test_prompts_are_logged_where_the_operator_wants_them(begin: Begin, sandbox: Sandbox) -> None:
+    orchestrator = begin(sandbox)
+    orchestrator.start(log_prompts=True)
+    with calling(orchestrator.events("started")[0]["api_url"], new_key(orchestrator.database)) as client:
+        client.post("/v1/jobs", json={"request": {"prompt": PROMPT}})
+    assert PROMPT in orchestrator.told("api_request", route="/v1/jobs")[0]["body"]
+
+
+def test_an_api_port_that_is_taken_is_named(begin: Begin, sandbox: Sandbox) -> None:
+    orchestrator = begin(sandbox)
+    run = orchestrator.launch(api_port=httpx.URL(sandbox.url).port)
+    assert run.wait() == 2
+    assert "ORCHESTRATOR_API_PORT" in run.complained()
