@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -16,13 +17,25 @@ from orchestrator.web.api.app import PREFIX as API_PREFIX
 from orchestrator.web.api.app import make_api
 from orchestrator.web.api.door import Door
 from orchestrator.web.doors import Doors, Part
+from orchestrator.web.hub import Hub
 from orchestrator.web.middleware import Bodies, Heads, Named, Recorded, SecurityHeaders
 from orchestrator.web.outputs import output_routes
 from orchestrator.web.receiver import Send, make_receiver
+from orchestrator.web.server import make_server
 
 
-def public_app(context: Context, send: Send, listening: Listening, *, beat_expected: bool) -> ASGIApp:
-    """All in one application, as `web` and `up` serve them."""
+def public_server(
+    context: Context, send: Send, listening: Listening, hub: Hub, *, beat_expected: bool
+) -> uvicorn.Server:
+    """All in one server, as `web` and `up` run it."""
+    app = public_app(context, send, listening, hub, beat_expected=beat_expected)
+    return make_server(app, listening.limits, before_stop=hub.stop)
+
+
+def public_app(
+    context: Context, send: Send, listening: Listening, hub: Hub, *, beat_expected: bool
+) -> ASGIApp:
+    """All in one application."""
 
     def find(job_id: str, index: int) -> Output | None:
         with context.store.read() as tx:
@@ -31,7 +44,7 @@ def public_app(context: Context, send: Send, listening: Listening, *, beat_expec
     settings = context.settings
     links = output_routes(find, context.archive, wiring.link_keys(settings))
     receiver = make_receiver(context, send, wiring.wall_clock, beat_expected=beat_expected, beside=links)
-    api = make_api(_door(context, send))
+    api = make_api(_door(context, send, hub))
     narrow = SecurityHeaders(Heads(receiver))
     parts: dict[Part, ASGIApp] = {
         Part.API: _recorded(Bodies(api, settings.api_max_bytes), settings, API_PREFIX),
@@ -42,9 +55,9 @@ def public_app(context: Context, send: Send, listening: Listening, *, beat_expec
     return _behind_proxies(Doors(parts, (receiver, api), listening.parts), settings)
 
 
-def _door(context: Context, send: Send) -> Door:
+def _door(context: Context, send: Send, hub: Hub) -> Door:
     guard = Guard(context.store, wiring.monotonic, wiring.chance)
-    return Door(context, send, guard, None, wiring.wall_clock)
+    return Door(context, send, guard, hub, wiring.wall_clock)
 
 
 def _recorded(app: ASGIApp, settings: Settings, prefix: str = "") -> ASGIApp:

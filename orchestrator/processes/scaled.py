@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from orchestrator import wiring
 from orchestrator.engine.context import Context
 from orchestrator.errors import SettingError, StoreError
+from orchestrator.processes.ringing import ringing
 from orchestrator.settings import Settings
 from orchestrator.store.database import sqlite_path
 from orchestrator.store.migrate import require_current
@@ -71,7 +72,8 @@ def connected(settings: Settings, *, asks_gateway: bool) -> Iterator[Context]:
     with closing(wiring.open_store(settings)) as store:
         context = wiring.build(settings, store, asks_gateway=asks_gateway)
         try:
-            yield context
+            with ringing(store):
+                yield context
         finally:
             context.close()
 

@@ -139,6 +139,7 @@ def glance(context: Context, send: Sender, connection: sqlite3.Connection) -> Ti
         version = connection.execute("PRAGMA data_version").fetchone()[0]
         if version != known[0]:
             known[0] = version
+            context.store.ring()  # for whoever follows events here
             with context.store.read() as tx:
                 send({follow_up.task: follow_up for follow_up in due(context, tx)}.values())
 

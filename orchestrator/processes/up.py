@@ -11,10 +11,10 @@ import uvicorn
 
 from orchestrator.processes.embedded import Running, opened, working
 from orchestrator.processes.listening import Listening, Urls, listen
-from orchestrator.processes.public import public_app
+from orchestrator.processes.public import public_server
 from orchestrator.settings import Settings
 from orchestrator.telemetry import Event, log
-from orchestrator.web.server import make_server
+from orchestrator.web.hub import Hub
 
 
 def serve(settings: Settings, on_ready: Callable[[Urls], None]) -> None:
@@ -46,4 +46,6 @@ def receiving(settings: Settings) -> Iterator[Running]:
 
 def _server(orchestrator: Running, listening: Listening) -> uvicorn.Server:
     context, send = orchestrator.context, orchestrator.send
-    return make_server(public_app(context, send, listening, beat_expected=False), listening.limits)
+    hub = Hub(context.store)
+    context.store.ring = hub.wake  # what another process commits is noticed by `glance`
+    return public_server(context, send, listening, hub, beat_expected=False)

@@ -15,12 +15,13 @@ from orchestrator.engine.context import Context
 from orchestrator.errors import StoreError
 from orchestrator.processes import timers
 from orchestrator.processes.listening import Urls, listen
-from orchestrator.processes.public import public_app
+from orchestrator.processes.public import public_server
+from orchestrator.processes.ringing import hearing
 from orchestrator.processes.scaled import broker_url, connected, database_is_current, wait_for_database
 from orchestrator.settings import Settings
 from orchestrator.tasks.sending import Courier
 from orchestrator.telemetry import Event, log
-from orchestrator.web.server import make_server
+from orchestrator.web.hub import Hub
 
 
 def receive(settings: Settings, on_ready: Callable[[Urls], None]) -> None:
@@ -33,9 +34,11 @@ def receive(settings: Settings, on_ready: Callable[[Urls], None]) -> None:
     with connected(settings, asks_gateway=False) as context, listen(settings) as listening:
         current = database_is_current(context)
         send = Courier(make_app(broker_url(settings), publishes=True), wiring.monotonic)
-        server = make_server(public_app(context, send, listening, beat_expected=True), listening.limits)
+        hub = Hub(context.store)
+        server = public_server(context, send, listening, hub, beat_expected=True)
         with ExitStack() as stack:
             stack.enter_context(closing(send))
+            stack.enter_context(hearing(context.store, hub.wake))
             stack.enter_context(timers.running(timers.alarms(context, beat_expected=True)))
             if not current:
                 stack.enter_context(_going_on_to_look(context, server))

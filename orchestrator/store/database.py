@@ -40,7 +40,7 @@ _LIMITS = {
     "statement_timeout": STATEMENT_WITHIN,
     "idle_in_transaction_session_timeout": IDLE_WITHIN,
 }
-_POSTGRESQL: dict[str, Any] = {
+CONNECTION_OPTIONS: dict[str, Any] = {
     "connect_timeout": int(CONNECT_WITHIN),
     "application_name": "orchestrator",
     "options": " ".join(f"-c {name}={seconds * 1000:.0f}" for name, seconds in _LIMITS.items()),
@@ -206,7 +206,7 @@ def _engine(url: str, connections: int) -> Engine:
         max_overflow=0,
         pool_timeout=BUSY_FOR,
         pool_pre_ping=True,  # after a restart of the server every pooled connection is dead
-        connect_args=_POSTGRESQL,
+        connect_args=CONNECTION_OPTIONS,
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -113,7 +114,26 @@ class Guarded(H11Protocol):
         self.transport.close()
 
 
-def make_server(app: ASGIApp, limits: Mapping[int, Limits] | None = None, **options: Any) -> uvicorn.Server:
+class Server(uvicorn.Server):
+    """Says that it stops before it waits for answers that are under way: some would go on for ever."""
+
+    def __init__(self, config: uvicorn.Config, before_stop: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._before_stop = before_stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more requests and let those end that are under way."""
+        self._before_stop()
+        await super().shutdown(sockets)
+
+
+def make_server(
+    app: ASGIApp,
+    limits: Mapping[int, Limits] | None = None,
+    *,
+    before_stop: Callable[[], object] = lambda: None,
+    **options: Any,
+) -> Server:
     """A server for one application, with the limits of each of its ports; by default those of `Limits`."""
     config = uvicorn.Config(
         app,
@@ -130,4 +150,4 @@ def make_server(app: ASGIApp, limits: Mapping[int, Limits] | None = None, **opti
         timeout_graceful_shutdown=5,
         **options,
     )
-    return uvicorn.Server(config)
+    return Server(config, before_stop)
