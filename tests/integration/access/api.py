@@ -23,6 +23,7 @@ from orchestrator.web.api.app import make_api
 from orchestrator.web.api.authentication import requires
 from orchestrator.web.api.door import Door
 from orchestrator.web.api.routing import api_router
+from orchestrator.web.hub import Hub
 from tests.patience import LONG
 from tests.sandbox.harness import until
 
@@ -37,7 +38,7 @@ class Api:
         self.store = Store(f"sqlite:///{folder / 'orchestrator.db'}")
         self.context = wiring.build(self.settings, self.store, asks_gateway=False)
         guard = Guard(self.store, self.context.clock, wiring.chance)
-        self.door = Door(self.context, _nothing_follows, guard, None, wiring.wall_clock)
+        self.door = Door(self.context, _nothing_follows, guard, Hub(self.store), wiring.wall_clock)
         self.app = app = make_api(self.door)
         app.include_router(_probes(), prefix="/v1")
         self._listening = socket.create_server(("127.0.0.1", 0))
