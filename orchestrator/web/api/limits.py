@@ -131,7 +131,7 @@ class Limits:
             # Both at once: one wait for Redis, not two.
             hit, told = limiter.hit(item, tenant), limiter.get_window_stats(item, tenant)
             allowed, stats = await asyncio.gather(hit, told)
-            more_in = max(1, ceil(stats.reset_time - self._wall_clock()))
+            more_in = min(WINDOW, max(1, ceil(stats.reset_time - self._wall_clock())))
             left = stats.remaining if allowed else 0
             found = Standing(allowed, item.amount, left, more_in, self._clock() + LEFT_BELIEVED)
         self._standings[tenant] = found
