@@ -22,7 +22,7 @@ from orchestrator.errors import RateLimited, Retry
 from orchestrator.settings import Settings
 from orchestrator.telemetry import Event, log
 
-REDIS_WITHIN = 0.5  # seconds: a request does not wait longer to be counted
+REDIS_WITHIN = 1.0  # seconds: a request does not wait longer to be counted
 REDIS_AGAIN_AFTER = 5.0  # seconds for which Redis is not asked after it failed
 LEFT_BELIEVED = 1.0  # seconds for which what is left is reckoned instead of asked for
 WINDOW = 60
