@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
@@ -70,7 +71,8 @@ class Guard:
         found = self._ask(read(kind, presented), kind)
         self._remember(_name(presented, kind), _Known(found.caller, began + found.good_for))
         if found.use_is_old:
-            self._aside.submit(partial(self._note_use, found.caller.id))
+            with suppress(RuntimeError):  # this process is stopping: the next use is noted
+                self._aside.submit(partial(self._note_use, found.caller.id))
         return found.caller
 
     def still_good(self, caller: Caller) -> bool:
@@ -83,8 +85,8 @@ class Guard:
             return key is not None and not key.key.ended(tx.now)
 
     def close(self) -> None:
-        """End its thread, which may still have a use to note."""
-        self._aside.shutdown()
+        """End its thread once that has no use to note any more; nobody waits for it."""
+        self._aside.shutdown(wait=False)
 
     def _ask(self, presented: Presented | None, kind: Kind) -> _Found:
         if presented is None:

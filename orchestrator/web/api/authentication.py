@@ -27,7 +27,7 @@ _QUERY = APIKeyQuery(
 # What a page on another origin may read of an answer, besides its body.
 _EXPOSED = (
     "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, RateLimit, RateLimit-Policy, "
-    "Retry-After"
+    "Retry-After, X-Request-Id"
 )
 _SENT = "Accept, Cache-Control, If-Modified-Since, If-None-Match, If-Range, Last-Event-ID, Range"
 PREFLIGHT = {

@@ -14,7 +14,7 @@ from typing import Any
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
-from redis.asyncio import ConnectionPool
+from redis.asyncio import BlockingConnectionPool
 from redis.exceptions import RedisError
 
 from orchestrator.core.access import Caller
@@ -23,6 +23,7 @@ from orchestrator.settings import Settings
 from orchestrator.telemetry import Event, log
 
 REDIS_WITHIN = 1.0  # seconds: a request does not wait longer to be counted
+CONNECTIONS = 16  # to Redis at most: a thousand requests at once wait in turn, and open no thousand
 REDIS_AGAIN_AFTER = 5.0  # seconds for which Redis is not asked after it failed
 LEFT_BELIEVED = 1.0  # seconds for which what is left is reckoned instead of asked for
 WINDOW = 60
@@ -144,11 +145,17 @@ class Limits:
         self._away_until = self._clock() + REDIS_AGAIN_AFTER
 
 
-def _connections(url: str) -> ConnectionPool:
-    return ConnectionPool.from_url(url, socket_timeout=REDIS_WITHIN, socket_connect_timeout=REDIS_WITHIN)
+def _connections(url: str) -> BlockingConnectionPool:
+    return BlockingConnectionPool.from_url(
+        url,
+        max_connections=CONNECTIONS,
+        timeout=REDIS_WITHIN,
+        socket_timeout=REDIS_WITHIN,
+        socket_connect_timeout=REDIS_WITHIN,
+    )
 
 
-def _limiter(url: str, connections: ConnectionPool) -> SlidingWindowCounterRateLimiter:
+def _limiter(url: str, connections: BlockingConnectionPool) -> SlidingWindowCounterRateLimiter:
     given: dict[str, Any] = {"connection_pool": connections}
     storage = RedisStorage(
         f"async+{url}", implementation="redispy", key_prefix="orchestrator:limits", **given

@@ -12,7 +12,7 @@ from limits.aio.storage import memory
 from orchestrator.core.access import Caller, Scope
 from orchestrator.errors import RateLimited
 from orchestrator.settings import load
-from orchestrator.web.api.limits import REDIS_AGAIN_AFTER, Limits, Standing
+from orchestrator.web.api.limits import CONNECTIONS, REDIS_AGAIN_AFTER, Limits, Standing
 from tests.integration.access.conftest import NewApi
 from tests.servers.redis import Redis, RedisServer
 
@@ -138,6 +138,25 @@ def test_processes_count_together_by_redis(redis_server: Redis, clock: Clock) ->
         return sum(one.allowed for one in found)
 
     assert run(all_of_it) == 10
+
+
+def test_a_thousand_requests_at_once_are_counted_together_over_a_few_connections(
+    redis_server: Redis, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis_server.flush()
+
+    async def all_of_it() -> int:
+        counted = limits(clock, redis_server.url, requests_per_minute=900)
+        found = await asyncio.gather(*(counted.count(a_caller()) for _ in range(1_000)))
+        await counted.close()
+        return sum(one.allowed for one in found if one)
+
+    with redis_server.client() as client:
+        before = client.info("stats")["total_connections_received"]
+        assert run(all_of_it) == 900
+        opened = client.info("stats")["total_connections_received"] - before
+    assert opened <= CONNECTIONS
+    assert "limits_alone" not in caplog.messages
 
 
 def test_while_redis_is_away_each_counts_for_itself_says_so_once_and_goes_back(

@@ -57,6 +57,11 @@ def a_token(store: Store, *, lasts: float = HOUR, **whose: str) -> tuple[str, st
     return token.id, whole.get_secret_value()
 
 
+def noted(guard: Guard) -> None:
+    """Wait until it has noted what it wanted to."""
+    guard._aside.submit(lambda: None).result()
+
+
 def test_a_key_says_whose_it_is_and_what_it_may(store: Store, guard: Guard) -> None:
     key_id, shown = a_key(store, Scope.READ, Scope.SUBMIT)
     caller = guard.identify(shown, Kind.KEY)
@@ -164,7 +169,7 @@ def test_nothing_that_was_shown_is_kept_in_the_guard_or_the_database(
         with pytest.raises(Unauthorized) as refused:
             guard.identify(one[:-1] + ("A" if one[-1] != "A" else "B"), kind)
         assert one[21:] not in repr(refused.value) + refused.value.hint
-    guard.close()
+    noted(guard)
     kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     held = repr(guard) + repr(guard._known) + caplog.text + repr([vars(one) for one in caplog.records])
     for one in shown:
@@ -179,11 +184,18 @@ def test_the_use_of_a_key_is_noted_once_a_minute_at_most(store: Store, clock: Cl
         clock.now += later
         guard = Guard(store, clock, secrets.token_bytes)
         guard.identify(shown, Kind.KEY)
+        noted(guard)
         guard.close()
         seen.append(granting.list_keys(store)[0].last_used_at)
     began = clock.now - 60
     assert [one and one - began for one in seen] == [0, 0, 0, 60]
     assert granting.list_keys(store)[0].id == key_id
+
+
+def test_a_guard_of_a_stopping_process_still_says_who_calls(store: Store, guard: Guard) -> None:
+    key_id, shown = a_key(store)
+    guard.close()
+    assert guard.identify(shown, Kind.KEY).id == key_id
 
 
 def test_whoever_listens_on_is_known_to_have_lost_their_key(store: Store, guard: Guard, clock: Clock) -> None:

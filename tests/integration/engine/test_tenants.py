@@ -4,10 +4,14 @@ from math import inf, nan
 
 import pytest
 
-from orchestrator.engine import tenants
+from orchestrator import wiring
+from orchestrator.engine import granting, tenants
+from orchestrator.engine.purge import DAY
 from orchestrator.engine.tenants import Changes
 from orchestrator.errors import NotAllowed, NotFound, RequestError
+from orchestrator.store import schema
 from orchestrator.store.database import Store
+from orchestrator.store.schema import DEFAULT
 from tests.integration.engine.harness import Engine
 
 
@@ -70,3 +74,13 @@ def test_a_limit_or_origin_that_is_none_is_refused_and_nothing_is_kept(
         with pytest.raises(RequestError):
             act(store, "shop" if act is tenants.add else "default", changes)
     assert [one.id for one in tenants.list_tenants(store)] == ["default"]
+
+
+def test_housekeeping_removes_tokens_a_day_after_their_end(engine: Engine) -> None:
+    for lasts in (10.0, 10.0 + DAY):
+        granting.make_token(engine.store, wiring.chance, DEFAULT, lasts=lasts, end_user="u")
+    engine.later(11 + DAY)
+    engine.keep_house()
+    with engine.store.read() as tx:
+        (left,) = tx.execute(schema.tokens.select())
+    assert left.expires_at > engine.now - DAY
