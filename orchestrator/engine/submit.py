@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -10,6 +10,7 @@ from orchestrator.core.ids import job_id
 from orchestrator.core.job import Job, Updates, session_of
 from orchestrator.core.lifecycle import State
 from orchestrator.core.routes import Route
+from orchestrator.engine.catalogue import Destination
 from orchestrator.engine.checked import require_sound
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
@@ -180,9 +181,10 @@ def _checked(context: Context, wanted: Sequence[Submission]) -> list[tuple[Route
 def _routes(context: Context, one: Submission) -> tuple[Route, ...]:
     """Where this job's results go. Raises RequestError."""
     if one.destinations is None:
-        routes = context.destinations.defaults()
+        routes = context.destinations.defaults(one.tenant_id)
     else:
-        routes = tuple(_route(context, route) for route in one.destinations)
+        there = context.destinations.of_tenant(one.tenant_id)
+        routes = tuple(_route(there, route) for route in one.destinations)
     names = [route.destination for route in routes]
     if len(set(names)) < len(names):
         raise RequestError("a destination is named twice", hint="name each once, with all it is to get")
@@ -194,12 +196,12 @@ def _routes(context: Context, one: Submission) -> tuple[Route, ...]:
     return routes
 
 
-def _route(context: Context, wanted: Route | str) -> Route:
+def _route(known: Mapping[str, Destination], wanted: Route | str) -> Route:
     name = wanted if isinstance(wanted, str) else wanted.destination
-    there = context.destinations.get(name)
+    there = known.get(name)
     if there is None:
-        known = ", ".join(sorted(context.destinations)) or "none"
-        raise RequestError(f"there is no destination {name!r}", hint=f"destinations: {known}")
+        names = ", ".join(sorted(known)) or "none"
+        raise RequestError(f"there is no destination {name!r}", hint=f"destinations: {names}")
     if isinstance(wanted, str):
         return there.route
     if not wanted.link and not there.sink.takes_files:

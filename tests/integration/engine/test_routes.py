@@ -11,7 +11,7 @@ from orchestrator.engine.submit import Submission
 from orchestrator.errors import DestinationGone, RequestError
 from orchestrator.sinks import Parcel
 from orchestrator.sinks.folder import FolderSink, FolderStaging
-from orchestrator.store import destinations
+from orchestrator.store import destinations, schema
 from tests.integration.engine.harness import MODEL, Engine, completed
 
 DONE, OWED = HandOffState.DONE, HandOffState.OWED
@@ -99,6 +99,36 @@ def test_what_could_never_be_delivered_is_refused_before_anything_is_kept(
     with pytest.raises(RequestError, match=why) as refused:
         engine.submit(destinations=wanted)
     assert refused.value.hint
+
+
+def with_tenants_of_their_own(engine: Engine) -> None:
+    with engine.store.write() as tx:
+        tx.execute(schema.tenants.insert(), [{"id": name, "name": name} for name in ("acme", "other")])
+    theirs, ours = folder(engine, "theirs", tenants=("acme",)), folder(engine, "ours", tenants=("other",))
+    with_destinations(engine, folder(engine, "open"), theirs, ours)
+
+
+@pytest.mark.parametrize("wanted", ["theirs", Route("theirs"), Route("theirs", link=True)])
+def test_the_destination_of_another_tenant_is_refused_in_the_words_for_one_that_is_not_there(
+    engine: Engine, wanted: Route | str
+) -> None:
+    with_tenants_of_their_own(engine)
+    refused = []
+    for named in (wanted, "nowhere"):
+        with pytest.raises(RequestError) as caught:
+            engine.submit(destinations=(named,), tenant_id="other")
+        refused.append((caught.value.message.replace("nowhere", "theirs"), caught.value.hint))
+    assert refused[0] == refused[1] == ("there is no destination 'theirs'", "destinations: open, ours")
+
+
+def test_a_job_that_names_no_destination_goes_to_those_of_its_tenant_and_of_all(engine: Engine) -> None:
+    with_tenants_of_their_own(engine)
+    job_id = engine.submit(tenant_id="acme")
+    assert [one.destination for one in engine.job(job_id).destinations] == ["open", "theirs"]
+    job_id = engine.submit()
+    assert [one.destination for one in engine.job(job_id).destinations] == ["open"]
+    job_id = engine.submit(tenant_id="acme", destinations=("theirs",))
+    assert [one.destination for one in engine.job(job_id).destinations] == ["theirs"]
 
 
 def test_a_message_is_short_and_its_name_has_no_dots(engine: Engine) -> None:
