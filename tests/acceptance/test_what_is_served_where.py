@@ -22,7 +22,7 @@ class Served:
 
     def __init__(self, orchestrator: Orchestrator) -> None:
         self.orchestrator = orchestrator
-        orchestrator.start(api_port=0, log_level="debug")
+        orchestrator.start(api_port=0, log_level="debug", trusted_proxies="127.0.0.1")
         (started,) = orchestrator.events("started")
         self.receiver, self.api = started["url"], started["api_url"]
         self.key = new_key(orchestrator.database)
@@ -92,6 +92,26 @@ def each_port_has_its_part(served: Served) -> None:
     ]
 
 
+def the_proxy_is_believed(served: Served) -> None:
+    by_https = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"}
+    for url, path in (
+        (served.api, "/v1/whoami"),
+        (served.api, "/outputs/job/0"),
+        (served.receiver, "/healthz"),
+    ):
+        with calling(url) as client:
+            assert "strict-transport-security" in client.get(path, headers=by_https).headers
+            assert "strict-transport-security" not in client.get(path).headers
+
+
+def a_large_submit_is_taken_and_a_larger_one_is_not(served: Served) -> None:
+    with calling(served.api, served.key) as client:
+        job = {"request": {"model": "google/veo-3.1-lite", "prompt": "p", "padding": "x" * 3_000_000}}
+        assert client.post("/v1/jobs", json=job).status_code == 201
+        job["request"]["padding"] *= 3
+        assert client.post("/v1/jobs", json=job).status_code == 413
+
+
 def _code(client: httpx.Client, path: str) -> tuple[int, str]:
     answer = client.get(path)
     problem = answer.headers["content-type"] == "application/problem+json"
@@ -125,6 +145,8 @@ def test_two_ports_outputs_for_whoever_may_have_them_and_logs_without_secrets(se
     outputs_are_given(served)
     others_get_nothing(served)
     each_port_has_its_part(served)
+    the_proxy_is_believed(served)
+    a_large_submit_is_taken_and_a_larger_one_is_not(served)
     nothing_secret_was_written(served)
 
 
@@ -132,7 +154,10 @@ def test_prompts_are_logged_where_the_operator_wants_them(begin: Begin, sandbox:
     orchestrator = begin(sandbox)
     orchestrator.start(log_prompts=True)
     with calling(orchestrator.events("started")[0]["api_url"], new_key(orchestrator.database)) as client:
-        client.post("/v1/jobs", json={"request": {"prompt": PROMPT}})
+        told = client.post(
+            "/v1/jobs", json={"request": {"prompt": PROMPT}}, headers={"X-Forwarded-Proto": "https"}
+        )
+    assert "strict-transport-security" not in told.headers, "nobody said that this is a proxy"
     assert PROMPT in orchestrator.told("api_request", route="/v1/jobs")[0]["body"]
 
 

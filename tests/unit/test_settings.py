@@ -233,3 +233,34 @@ def test_what_is_kept_for_ever_is_kept_for_zero_days() -> None:
     assert (Settings().retain_outputs_days, Settings().retain_jobs_days) == (0.0, 0.0)
     for name, value in (("jobs", "-1"), ("outputs", "-1"), ("attempts", "0")):
         assert f"RETAIN_{name.upper()}_DAYS" in wrong(**{f"retain_{name}_days": value})
+
+
+def test_the_api_shares_the_receivers_port_unless_it_has_one_of_its_own() -> None:
+    assert load({}).api_address is None
+    assert load({"ORCHESTRATOR_API_PORT": ""}).api_address is None
+    assert load({"ORCHESTRATOR_API_PORT": "8700"}).api_address is None
+    assert load({"ORCHESTRATOR_API_PORT": "8701"}).api_address == ("127.0.0.1", 8701)
+    two_free = load({"ORCHESTRATOR_PORT": "0", "ORCHESTRATOR_API_PORT": "0", "ORCHESTRATOR_API_HOST": "::1"})
+    assert two_free.api_address == ("::1", 0)
+
+
+def test_links_to_outputs_lead_to_the_apis_port() -> None:
+    given = {"ORCHESTRATOR_API_PORT": "8701", "ORCHESTRATOR_API_HOST": "::1"}
+    assert load(given).resolved_public_url == "http://[::1]:8701"
+
+
+@pytest.mark.parametrize("port", [{}, {"ORCHESTRATOR_API_PORT": "8700"}])
+def test_an_address_of_the_api_needs_a_port_of_its_own(port: dict[str, str]) -> None:
+    with pytest.raises(SettingError, match="ORCHESTRATOR_API_HOST needs an ORCHESTRATOR_API_PORT of its own"):
+        load(port | {"ORCHESTRATOR_API_HOST": "10.0.0.1"})
+
+
+def test_trusted_proxies_are_addresses_and_networks() -> None:
+    given = load({"ORCHESTRATOR_TRUSTED_PROXIES": "10.0.0.7, 10.1.0.0/16,::1"})
+    assert given.trusted_proxies == ("10.0.0.7", "10.1.0.0/16", "::1")
+
+
+@pytest.mark.parametrize("given", ["*", "proxy.example.com", "10.0.0.1/8", "10.0.0.7,x"])
+def test_what_is_no_network_is_no_trusted_proxy(given: str) -> None:
+    with pytest.raises(SettingError, match="no address or network"):
+        load({"ORCHESTRATOR_TRUSTED_PROXIES": given})
