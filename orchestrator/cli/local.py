@@ -21,7 +21,7 @@ from orchestrator.store import attempts, dead_letters, events, jobs, observation
 from orchestrator.store.database import Transaction
 from orchestrator.store.dead_letters import Matching
 from orchestrator.store.schema import DEFAULT
-from orchestrator.wire.events import Event
+from orchestrator.wire import events as wire
 
 AT_ONCE = 500  # events read by one query
 
@@ -133,10 +133,10 @@ class LocalJobs:
             raise ContentMissing(f"output {output.index} of {job_id} is not in the archive")
         yield from self._context.archive.read(output.sha256)
 
-    def events(self, job_id: str | None) -> Iterator[Event]:
+    def events(self, job_id: str | None) -> Iterator[wire.Event]:
         return self._of_all() if job_id is None else self._of_job(job_id)
 
-    def _of_job(self, job_id: str) -> Iterator[Event]:
+    def _of_job(self, job_id: str) -> Iterator[wire.Event]:
         seq = 0
         while True:
             over = self.standings([job_id])[0].over  # before it is read: what it says last is read then
@@ -148,7 +148,7 @@ class LocalJobs:
             seq = some[-1].seq if some else seq
             self._context.pause(0 if some else EVERY)
 
-    def _of_all(self) -> Iterator[Event]:
+    def _of_all(self) -> Iterator[wire.Event]:
         with self._store.read() as tx:
             position = events.now(tx)
         while True:
@@ -176,6 +176,6 @@ def _document(job: Job, held: dict[str, str]) -> dict[str, Any]:
     return {name: getattr(job, name) for name in told.split()} | {"held": held.get(job.id)}
 
 
-def _event(one: events.Entry) -> Event:
+def _event(one: events.Entry) -> wire.Event:
     facts = {"job_id": one.job_id, "seq": one.seq, "type": one.type, "at": one.at, "data": one.data}
-    return Event.model_validate({**facts, "state": one.data.get("state")})
+    return wire.Event.model_validate({**facts, "state": one.data.get("state")})

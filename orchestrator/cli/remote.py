@@ -15,10 +15,10 @@ from orchestrator.client.asked import checked
 from orchestrator.core.job import Job, Output
 from orchestrator.core.lifecycle import SETTLED, State
 from orchestrator.engine.standing import Standing
-from orchestrator.errors import SettingError
+from orchestrator.errors import RequestError, SettingError
 from orchestrator.wire.events import Event
 from orchestrator.wire.jobs import Job as JobTold
-from orchestrator.wire.jobs import NewJob, NewRoute
+from orchestrator.wire.jobs import DeadLetter, NewJob, NewRoute
 
 
 def connected(url: str, key: SecretStr) -> Client:
@@ -115,7 +115,9 @@ class RemoteJobs:
     def count_dead(self, which: Which) -> int:
         return sum(1 for _ in self._dead(which))
 
-    def _dead(self, which: Which) -> Iterator[Any]:
+    def _dead(self, which: Which) -> Iterator[DeadLetter]:
+        if which.within is not None:
+            raise RequestError("the API lists dead letters of any age", hint="leave out --since, or --url")
         return self._client.dead_letters(
             destination=which.destination, outcome=which.outcome, status=which.status
         )

@@ -11,14 +11,14 @@ from pydantic import ValidationError
 from orchestrator.client.connection import ATTEMPTS, Call, Connection, Query, may_try_again
 from orchestrator.client.event_messages import Message, Reader, TooLong
 from orchestrator.errors import ApiBadAnswer, ApiError, ApiUnreachable
-from orchestrator.wire.events import Event
+from orchestrator.wire import events as wire
 
 END = "end"  # the server's word that nothing follows
 BEAT = 15.0  # seconds between signs of life; after some of them the connection is taken for dead
 RETRY = 2.0  # seconds, until the server says otherwise
 
 
-class EventStream(Iterator[Event]):
+class EventStream(Iterator[wire.Event]):
     """Events in their order. A connection that is cut is made anew, from the last event on.
 
     `last_event_id` is what another stream, also of another process, goes on from.
@@ -37,7 +37,7 @@ class EventStream(Iterator[Event]):
         """The id of the last event that was given; empty before the first."""
         return self._reader.last_id
 
-    def __next__(self) -> Event:
+    def __next__(self) -> wire.Event:
         return next(self._events)
 
     def __enter__(self) -> Self:
@@ -52,7 +52,7 @@ class EventStream(Iterator[Event]):
         """Give up the connection."""
         self._events.close()
 
-    def _follow(self) -> Generator[Event, None, None]:
+    def _follow(self) -> Generator[wire.Event, None, None]:
         while True:
             failure: ApiError = ApiUnreachable("the stream of events ends again and again")
             try:
@@ -90,9 +90,9 @@ class EventStream(Iterator[Event]):
         self._retry = self._reader.retry or self._retry
 
 
-def _event(message: Message) -> Event:
+def _event(message: Message) -> wire.Event:
     try:
-        return Event.model_validate_json(message.data)
+        return wire.Event.model_validate_json(message.data)
     except ValidationError:
         raise ApiBadAnswer(
             "the stream of events has something other than an event",
