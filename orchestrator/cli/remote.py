@@ -17,8 +17,8 @@ from orchestrator.core.lifecycle import SETTLED, State
 from orchestrator.engine.standing import Standing
 from orchestrator.errors import RequestError, SettingError
 from orchestrator.wire.events import Event
-from orchestrator.wire.jobs import Job as JobTold
 from orchestrator.wire.jobs import DeadLetter, NewJob, NewRoute
+from orchestrator.wire.jobs import Job as JobTold
 
 
 def connected(url: str, key: SecretStr) -> Client:
