@@ -37,7 +37,13 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/jobs/{job_id}/events", operation_id="follow_job", response_class=Stream, responses=_STREAM)
+@router.get(
+    "/jobs/{job_id}/events",
+    operation_id="follow_job",
+    status_code=200,
+    response_class=Stream,
+    responses=_STREAM,
+)
 async def follow_job(
     door: DoorDep,
     caller: Visitor,
@@ -54,7 +60,7 @@ async def follow_job(
     return Stream(door, caller, streams.of_job(door, caller, job_id, after))
 
 
-@router.get("/events", operation_id="follow_jobs", response_class=Stream, responses=_STREAM)
+@router.get("/events", operation_id="follow_jobs", status_code=200, response_class=Stream, responses=_STREAM)
 async def follow_jobs(
     door: DoorDep,
     caller: Visitor,
