@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 from docs import destinations, env_example
 from docs.env_example import written
 from orchestrator.core import diagram
+from orchestrator.core.events import FOR_END_USERS, Lost, Told
 from orchestrator.core.job import Blame, HandOffState, Source
 from orchestrator.core.lifecycle import Seen, State, Verdict
 from orchestrator.fault_points import FaultPoint
@@ -42,6 +43,7 @@ def pages() -> dict[Path, str]:
         "settings.md": _settings(),
         "destinations.md": "\n\n".join(["# Destinations", _NOTE, *destinations.parts(table)]),
         "log-events.md": _log_events(),
+        "events.md": _events(),
         "fault-points.md": _fault_points(),
         "sandbox-switches.md": _sandbox_switches(),
         "simulation.md": _simulation(),
@@ -111,6 +113,55 @@ def _settings() -> str:
 def _log_events() -> str:
     intro = "Each log line is a JSON object on standard error: `at`, `level`, `event`, the `job` it is about."
     return "\n\n".join(["# Log events", _NOTE, intro, _members(Event)])
+
+
+def _events() -> str:
+    public = [(f"`{told}`", "yes" if told in FOR_END_USERS else "no", comments(Told)[told]) for told in Told]
+    parts = [
+        "# Events of jobs",
+        _NOTE,
+        _EVENTS_INTRO,
+        "## Types",
+        "The type is the name of the server-sent event. `data` has the facts that the line names.",
+        table(("type", "also for a come-back token", "meaning and facts"), public),
+        "A last event `end`, without an id, says that nothing more will come of the job.",
+        "## Fields",
+        _EVENT_FIELDS,
+        "## Why an output cannot be read",
+        _members(Lost),
+        "## Asking",
+        table(("", "one job", "several jobs"), _ASKING),
+        _WHEN_REFUSED,
+        "## Keeping the connection",
+        _CONNECTION,
+    ]
+    return "\n\n".join(parts)
+
+
+_EVENTS_INTRO = (
+    "What is told while jobs go on: of one job at `GET /v1/jobs/{id}/events`, of all jobs of a tenant or of "
+    "one of its end users at `GET /v1/events`, as [server-sent events](../explanation/coming-back.md)."
+)
+_EVENT_FIELDS = (
+    "`job_id`, `seq` (counts the events of its job from 1, without a gap), `type`, `at`, `state` (where the "
+    "type is `state`), `data`. Who has a come-back token sees gaps where something is not for them."
+)
+_WHEN_REFUSED = (
+    "An id that is of no event of the stream is refused with 422. Browsers give up at any status but 200: "
+    "after an error whose `readyState` is `CLOSED`, make a new `EventSource` after some seconds, with "
+    "`last_event_id`."
+)
+_CONNECTION = (
+    "A comment comes every 15 seconds. The server ends a stream whose client takes nothing for 30 seconds, "
+    "whose key or token has ended (within a minute), whose job was purged, and all of them when it stops: come "
+    "back with the last id, to any web process, and nothing is missed or doubled."
+)
+_ASKING = (
+    ("begins", "with the first event", "now, or with `from=start` with the first event"),
+    ("`Last-Event-ID`, or `last_event_id` in the URL", "a number", "opaque; of this stream only"),
+    ("filters", "none", "`end_user`; `types`, which may be repeated"),
+    ("ends", "once the job is over: all handed off, or for a token once it is ready", "not by itself"),
+)
 
 
 def _fault_points() -> str:

@@ -13,7 +13,7 @@ class Told(StrEnum):
     PROGRESS = "progress"  # the provider got further: `progress`, in percent
     OUTPUT = "output"  # an output can be read: `index`, `mime_type`, `bytes`, `sha256`
     OUTPUT_LOST = "output_lost"  # an output will not come, or is gone: `index`, `reason`
-    HAND_OFF = "hand_off"  # a hand-off ended: `destination`, `state`, `error` where it was given up
+    HAND_OFF = "hand_off"  # a hand-off ended: `destination`, `kind`, `state`, `error` where given up
     CANCEL = "cancel"  # its caller wants it no more; what the gateway has, runs on
     NEEDS_PERSON = "needs_person"  # nobody can say whether the create made a job: a person must decide
 

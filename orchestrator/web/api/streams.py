@@ -30,7 +30,7 @@ from orchestrator.store.events import OTHER_SERVER, Entry, Position
 from orchestrator.web import hub
 from orchestrator.web.api.door import Door
 from orchestrator.web.hub import Whose
-from orchestrator.wire.events import Event
+from orchestrator.wire import events as wire
 
 COME_BACK_AFTER = 2_000  # milliseconds after which a browser that lost its stream comes back
 WHEN_OVER_AFTER = 600_000  # the same, where it was told that nothing more will come
@@ -162,7 +162,7 @@ def _sent(entry: Entry, place: str) -> ServerSentEvent:
     facts = dict(entry.data)
     state = facts.pop("state", None) if entry.type is Told.STATE else None
     told = {"job_id": entry.job_id, "seq": entry.seq, "type": entry.type, "at": entry.at}
-    event = Event.model_validate(told | {"state": state, "data": facts})
+    event = wire.Event.model_validate(told | {"state": state, "data": facts})
     return ServerSentEvent(event.model_dump_json(), event=entry.type, id=place, sep="\n")
 
 
