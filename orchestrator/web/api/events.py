@@ -73,7 +73,7 @@ async def follow_jobs(
     end_user: Annotated[Name | None, Query(description="Only the jobs of this end user of yours.")] = None,
     types: Annotated[list[Told] | None, Query(description="Only these types of events.")] = None,
 ) -> Stream:
-    """Follow all jobs, or those of one end user. An id, which is opaque, leads to all that is told after it."""
+    """Follow all jobs, or those of one end user. An id is opaque, and leads to all that is told after it."""
     whose = following.whose(caller, end_user)
     known = _position(caller, whose, last_event_id or in_url)
     start = partial(following.begin, door.context, known, from_start=begin == "start")

@@ -116,7 +116,7 @@ async def of_job(
 async def of_tenant(
     door: Door, caller: Caller, end_user: str | None, after: Position, types: Collection[Told]
 ) -> AsyncGenerator[ServerSentEvent, None]:
-    """The events of a tenant, or of one end user's jobs, after a position; of some types, if any are named."""
+    """The events of a tenant, or of one end user's jobs, after a position; if types are named, only those."""
     listener = _Listener(door, caller)
     read = partial(following.of_tenant, door.context, caller, end_user)
     # Ids of jobs are lower-case ULIDs: positions sort here as in either database.

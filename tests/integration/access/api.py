@@ -38,12 +38,14 @@ class Api:
         self.store = Store(f"sqlite:///{folder / 'orchestrator.db'}")
         self.context = wiring.build(self.settings, self.store, asks_gateway=False)
         guard = Guard(self.store, self.context.clock, wiring.chance)
-        self.door = Door(self.context, _nothing_follows, guard, Hub(self.store), wiring.wall_clock)
+        hub = Hub(self.store)
+        self.store.ring = hub.wake
+        self.door = Door(self.context, _nothing_follows, guard, hub, wiring.wall_clock)
         self.app = app = make_api(self.door)
         app.include_router(_probes(), prefix="/v1")
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
-        self._server = server.make_server(app)
+        self._server = server.make_server(app, before_stop=hub.stop)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listening]})
         self._thread.start()
         until(lambda: self._server.started)

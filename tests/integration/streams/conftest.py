@@ -1,7 +1,7 @@
 """The API as a server, and stores of both kinds."""
 
 from tests.integration.access.conftest import api, migrated, new_api
-from tests.integration.store.conftest import clock, elsewhere, kind, migrated_file, new_url, store
+from tests.integration.store.conftest import clock, elsewhere, kind, new_url, store
 
 __all__ = [
     "api",
@@ -9,7 +9,6 @@ __all__ = [
     "elsewhere",
     "kind",
     "migrated",
-    "migrated_file",
     "new_api",
     "new_url",
     "store",
