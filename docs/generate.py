@@ -153,8 +153,8 @@ _WHEN_REFUSED = (
 )
 _CONNECTION = (
     "A comment comes every 15 seconds. The server ends a stream whose client takes nothing for 30 seconds, "
-    "whose key or token has ended (within a minute), whose job was purged, and all of them when it stops: come "
-    "back with the last id, to any web process, and nothing is missed or doubled."
+    "whose key or token has ended (within a minute), whose job was purged, and all of them when it stops: "
+    "come back with the last id, to any web process, and nothing is missed or doubled."
 )
 _ASKING = (
     ("begins", "with the first event", "now, or with `from=start` with the first event"),
