@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.constant_time import bytes_eq
 Chance = Callable[[int], bytes]  # so many random bytes, which nobody can guess
 
 LONGEST = 64  # characters
+_ID = re.compile(r"[a-z2-7]{16}", re.ASCII)
 _SHAPE = re.compile(r"(hjo|hjt)_([a-z2-7]{16})_([A-Za-z0-9_-]{43})", re.ASCII)
 _NOBODY_S = bytes(32)  # the digest of no secret that anybody knows
 
@@ -49,6 +50,11 @@ class Made:
     id: str
     digest: bytes
     whole: str = field(repr=False)
+
+
+def is_id(text: str) -> bool:
+    """Whether it can be the id of a key or a token: whatever cannot, no database need be asked for."""
+    return _ID.fullmatch(text) is not None
 
 
 def make(kind: Kind, chance: Chance) -> Made:

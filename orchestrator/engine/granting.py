@@ -51,8 +51,10 @@ def make_key(
 
 def revoke_key(store: Store, key_id: str, *, tenant_id: str | None = None) -> ApiKey:
     """End a key of this tenant, or of any; within seconds every process refuses it. Raises NotFound."""
-    with store.write() as tx:
-        key = api_keys.revoke_if_live(tx, key_id, tenant_id)
+    key = None
+    if keys.is_id(key_id):
+        with store.write() as tx:
+            key = api_keys.revoke_if_live(tx, key_id, tenant_id)
     if key is None:
         raise NotFound(f"there is no key {key_id}", hint="`orchestrator keys list` lists them")
     log(Event.KEY_REVOKED, key=key.id, tenant=key.tenant_id)
@@ -94,9 +96,11 @@ def make_token(
 
 def revoke_token(store: Store, token_id: str, tenant_id: str) -> None:
     """End a token of this tenant; within seconds every process refuses it. Raises NotFound."""
-    with store.write() as tx:
-        if not tokens.remove(tx, token_id, tenant_id):
-            raise NotFound(f"there is no token {token_id}")
+    if keys.is_id(token_id):
+        with store.write() as tx:
+            if tokens.remove(tx, token_id, tenant_id):
+                return
+    raise NotFound(f"there is no token {token_id}")
 
 
 def _require_job(tx: Transaction, tenant_id: str, job_id: str) -> None:

@@ -35,7 +35,7 @@ class Api:
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.settings = load({}, data_dir=folder, **settings)
-        self.store = Store(f"sqlite:///{folder / 'orchestrator.db'}")
+        self.store = Store(self.settings.resolved_database_url)
         self.context = wiring.build(self.settings, self.store, asks_gateway=False)
         guard = Guard(self.store, self.context.clock, wiring.chance)
         hub = Hub(self.store)

@@ -1,7 +1,12 @@
 """Keys and tokens by the API: made once shown once, revoked, and never another tenant's."""
 
+import json
+
+import pytest
+
 from orchestrator.core.access import Scope
 from tests.integration.access.api import Api
+from tests.integration.access.conftest import NewApi
 from tests.integration.store.rows import a_job, keep
 
 
@@ -87,3 +92,30 @@ def test_what_is_no_key_to_make_is_said_with_its_place(api: Api) -> None:
         assert answer.json()["errors"][0]["at"].startswith(place)
     both = api.ask("/tokens", admin, method="POST", json={"job_id": "j", "end_user": "u"})
     assert both.status_code == 422
+
+
+JSON = {"Content-Type": "application/json"}
+HOSTILE = ["%00", "nobody", "a" * 300, "%F0%9F%92%A5", "'%20OR%201=1", "..%2Fkeys"]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_an_id_that_can_be_none_is_one_that_is_not_there(
+    new_api: NewApi, kind: str, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue("new_database")() if kind == "postgresql" else ""
+    api = new_api(database_url=url)
+    key = api.key()
+    for hostile in HOSTILE:
+        for path in ("/keys", "/tokens"):
+            answer = api.ask(f"{path}/{hostile}", key, method="DELETE")
+            assert (answer.status_code, answer.json()["code"][:3]) in ((404, "not"), (404, "no_")), path
+    answer = api.ask("/tokens", key, method="POST", json={"job_id": "💥"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    for name in ("💥", "x\n"):
+        assert api.ask("/tokens", key, method="POST", json={"end_user": name}).status_code == 201
+        assert (
+            api.ask("/keys", key, method="POST", json={"name": name, "scopes": ["read"]}).status_code == 201
+        )
+    for body in ({"end_user": "\x00"}, {"job_id": "\x00"}, {"job_id": "\ud800"}, {"end_user": "\ud800"}):
+        answer = api.ask("/tokens", key, method="POST", content=json.dumps(body), headers=JSON)
+        assert 400 <= answer.status_code < 500
