@@ -33,7 +33,8 @@ def events(
 def _print(event: Event) -> None:
     from orchestrator.cli.screen import moment, text
 
-    told = ", ".join(f"{name} {_word(value)}" for name, value in event.data.items() if value is not None)
+    facts = [f"{name} {_word(value)}" for name, value in event.data.items() if value is not None]
+    told = ", ".join([*([str(event.state)] if event.state else []), *facts])
     line = f"{moment(event.at.timestamp())}  {event.job_id}  {event.seq:>3}  {event.type:<12}  {text(told)}"
     print(line.rstrip(), flush=True)
 

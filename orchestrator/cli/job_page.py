@@ -71,7 +71,7 @@ def _facts(found: Standing) -> Iterator[tuple[str, Any]]:
     yield "error", job.failure and job.failure["message"]
     yield "error code", job.failure and job.failure.get("code")
     yield "blame", job.blame
-    yield "create calls", job.attempts
+    yield "create calls", job.attempts or None
     yield "looks", job.looks
     yield (
         "look errors",

@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator.cli.following import EVERY, in_database
 from orchestrator.cli.job_page import as_document
 from orchestrator.cli.reached import Decided, Kept, Letters, Listed, Wanted, Which, Whole
+from orchestrator.core.events import Told
 from orchestrator.core.job import Job, Output
 from orchestrator.core.lifecycle import State
 from orchestrator.core.routes import Route
@@ -177,5 +178,7 @@ def _document(job: Job, held: dict[str, str]) -> dict[str, Any]:
 
 
 def _event(one: events.Entry) -> wire.Event:
-    facts = {"job_id": one.job_id, "seq": one.seq, "type": one.type, "at": one.at, "data": one.data}
-    return wire.Event.model_validate({**facts, "state": one.data.get("state")})
+    facts = dict(one.data)
+    state = facts.pop("state", None) if one.type is Told.STATE else None  # a hand-off has one of its own
+    told = {"job_id": one.job_id, "seq": one.seq, "type": one.type, "at": one.at}
+    return wire.Event.model_validate({**told, "state": state, "data": facts})

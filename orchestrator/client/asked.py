@@ -10,6 +10,7 @@ from typing import Any, TypedDict, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
+from orchestrator.core.events import Told as EventType
 from orchestrator.core.job import Updates
 from orchestrator.core.lifecycle import State
 from orchestrator.errors import RequestError
@@ -48,6 +49,14 @@ class Which(TypedDict, total=False):
     destination: str | None
     outcome: str | None
     status: int | None
+
+
+class Told(TypedDict, total=False):
+    """Which events of all jobs are meant; `from_start` begins with what was told before."""
+
+    end_user: str | None
+    types: Sequence[EventType]
+    from_start: bool
 
 
 def new_job(request: Mapping[str, Any] | NewJob, about: About) -> NewJob:
@@ -99,6 +108,15 @@ def query_of(which: JobFilter) -> dict[str, Any]:
         "state": [str(state) for state in which.get("states", ())] or None,
         "accepted_after": _moment(which.get("accepted_after")),
         "accepted_before": _moment(which.get("accepted_before")),
+    }
+
+
+def query_of_events(which: Told) -> dict[str, Any]:
+    """The same, as the API's query."""
+    return {
+        "end_user": which.get("end_user"),
+        "types": [str(one) for one in which.get("types", ())] or None,
+        "from": "start" if which.get("from_start") else None,
     }
 
 

@@ -12,7 +12,7 @@ import httpx
 from pydantic import SecretStr
 
 from orchestrator.client import asked, downloads
-from orchestrator.client.asked import About, JobFilter, Which
+from orchestrator.client.asked import About, JobFilter, Told, Which
 from orchestrator.client.connection import Answer, Call, Connection, Query
 from orchestrator.client.event_stream import EventStream
 from orchestrator.client.problems import NotFound
@@ -158,13 +158,15 @@ class Client:
         """All that was learned about a job, the oldest first."""
         return self._get(f"{_job(job_id)}/timeline", Timeline).entries
 
-    def events(self, job_id: str | None = None, *, last_event_id: str | None = None) -> EventStream:
-        """What happens to a job, from its beginning until it is over; or to all jobs, from now on.
+    def events(
+        self, job_id: str | None = None, *, last_event_id: str | None = None, **which: Unpack[Told]
+    ) -> EventStream:
+        """What happens to a job, from its beginning until it is over; or to all jobs, or some, from now on.
 
         With `last_event_id` from there on. Close it, or use it in a `with`.
         """
         path = "/v1/events" if job_id is None else f"{_job(job_id)}/events"
-        return EventStream(self._connection, path, {}, last_event_id)
+        return EventStream(self._connection, path, asked.query_of_events(which), last_event_id)
 
     def output(self, job_id: str, index: int = 0) -> Iterator[bytes]:
         """The bytes of an output, in order; ContentError at their end if they are not what they should be."""

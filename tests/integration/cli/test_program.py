@@ -15,10 +15,10 @@ from tests.acceptance.processes import clean_environment, program
 from tests.integration.cli.conftest import KEY, Rows, Run
 
 HEAVY = {"sqlalchemy", "pydantic", "celery", "httpx", "uvicorn", "rich", "aiohttp", "alembic"}
-_DAILY = ["demo", "run", "up", "web", "worker", "beat", "submit", "watch", "jobs", "show", "inbox", "replay"]
-_DAILY += ["dead-letters", "purge"]
+_DAILY = ["demo", "run", "up", "web", "worker", "beat", "submit", "watch", "events", "jobs", "show"]
+_DAILY += ["fetch", "inbox", "replay", "dead-letters", "purge"]
 _SETTING_UP = ["check", "migrate", "simulate", "destinations", "secrets", "sandbox"]
-COMMANDS = [*_DAILY, "resolve", "cancel", *_SETTING_UP]  # as the help has them
+COMMANDS = [*_DAILY, "resolve", "cancel", "retry", *_SETTING_UP]  # as the help has them
 BELOW = [f"destinations {name}" for name in ("list", "show", "add", "remove", "check", "enable")]
 BELOW += ["secrets new-key", "secrets seal", "secrets rotate", "sandbox trigger"]
 

@@ -51,6 +51,13 @@ def test_another_process_goes_on_where_one_stopped(client: Client, server: Scrip
     assert (server.asked[0].path, server.asked[0].headers["last-event-id"]) == ("/v1/events", "a-cursor")
 
 
+def test_only_some_events_may_be_wanted(client: Client, server: ScriptedServer) -> None:
+    server.script = [stream(message(1), END)]
+    with client.events(end_user="u", types=[Told.STATE, Told.OUTPUT], from_start=True) as events:
+        next(events)
+    assert server.asked[0].query == {"end_user": ["u"], "types": ["state", "output"], "from": ["start"]}
+
+
 def test_an_id_that_comes_alone_is_where_the_next_stream_begins(
     client: Client, server: ScriptedServer
 ) -> None:
