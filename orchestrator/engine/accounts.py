@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from orchestrator.gateway.client import Gateway  # large, and web and beat ask nothing
 
 READ_AFTER = 1.5  # seconds; with the reading itself a change is noticed within two
+READ_FOR_ONE_AFTER = (
+    0.25  # seconds, where somebody asks for one that was not there: strangers may, at any rate
+)
 LET_GO_AFTER = 120.0  # seconds: whoever was given a client before a change may still begin calls with it
 
 
@@ -51,8 +54,19 @@ class Accounts:
                 self._turn.release()
         return self._now
 
-    def _is_due(self) -> bool:
-        return self._read_at is None or self._clock() - self._read_at >= READ_AFTER
+    def with_this(self, account_id: str) -> Mapping[str, Opened]:
+        """The same, read anew where this one is not among them: it may have been added a moment ago."""
+        known = self.now()
+        if account_id not in known and self._turn.acquire(blocking=False):
+            try:
+                if self._is_due(READ_FOR_ONE_AFTER):
+                    self._read()
+            finally:
+                self._turn.release()
+        return self._now
+
+    def _is_due(self, after: float = READ_AFTER) -> bool:
+        return self._read_at is None or self._clock() - self._read_at >= after
 
     def _read(self) -> None:
         try:
@@ -92,7 +106,7 @@ class WebhookSecrets(Mapping[str, tuple[SecretStr, ...]]):
         self._known = known
 
     def __getitem__(self, account_id: str) -> tuple[SecretStr, ...]:
-        return self._known.now()[account_id].webhook_secrets
+        return self._known.with_this(account_id)[account_id].webhook_secrets
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._known.now())
@@ -124,7 +138,7 @@ class Gateways(Mapping[str, "Gateway"]):
         self._lock = threading.Lock()
 
     def __getitem__(self, account_id: str) -> Gateway:
-        known = self._known.now()
+        known = self._known.with_this(account_id)
         with self._lock:
             gateway = self._current(known, account_id)
             ended = self._ended()

@@ -14,7 +14,14 @@ from orchestrator.core.vault import Vault, new_key
 from orchestrator.engine import account_changes
 from orchestrator.engine.account_changes import Wanted
 from orchestrator.engine.account_secrets import Opened, Opener
-from orchestrator.engine.accounts import LET_GO_AFTER, Accounts, Gateways, WebhookSecrets, reached
+from orchestrator.engine.accounts import (
+    LET_GO_AFTER,
+    READ_FOR_ONE_AFTER,
+    Accounts,
+    Gateways,
+    WebhookSecrets,
+    reached,
+)
 from orchestrator.engine.http_loop import HttpLoop
 from orchestrator.errors import AccountUnusable, StoreError
 from orchestrator.gateway.account import Account
@@ -22,7 +29,7 @@ from orchestrator.gateway.client import Gateway, connect
 from orchestrator.gateway.connection import Timeouts
 from orchestrator.store import accounts, schema
 from orchestrator.store.accounts import Entry
-from orchestrator.store.database import Store
+from orchestrator.store.database import Store, Transaction
 from orchestrator.store.migrate import migrate
 from tests.patience import LONG
 
@@ -102,16 +109,35 @@ def key(gateway: Gateway) -> str:
     return gateway.account.api_key.get_secret_value()
 
 
-def test_an_account_that_is_added_is_used_within_two_seconds_with_a_client_of_its_own(
-    commands: Commands, gateways: Gateways, clock: Clock
+def test_an_account_that_is_added_is_used_at_once_with_a_client_of_its_own(
+    commands: Commands, gateways: Gateways, known: Accounts, clock: Clock
 ) -> None:
     default = gateways["default"]
-    commands.add(key="acme_key")
-    clock.now += NOTICED_WITHIN
+    commands.add(key="acme_key", secret="new")
+    clock.now += READ_FOR_ONE_AFTER
+    assert WebhookSecrets(known)["acct_main"] == secrets("new")
     own = gateways["acct_main"]
     assert (key(default), key(own)) == ("settings_key", "acme_key")
     assert gateways["default"] is default
     assert gateways["acct_main"] is own
+
+
+def test_names_that_nobody_has_are_looked_for_a_few_times_a_second_at_most(
+    commands: Commands, known: Accounts, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[float] = []
+    every = accounts.every
+
+    def counted(tx: Transaction) -> list[Entry]:
+        read.append(clock.now)
+        return every(tx)
+
+    monkeypatch.setattr(accounts, "every", counted)
+    live = WebhookSecrets(known)
+    for _ in range(100):
+        assert "nobody" not in live
+        clock.now += READ_FOR_ONE_AFTER / 20
+    assert len(read) <= 1 + 100 / 20
 
 
 def test_no_client_is_made_before_it_is_needed(commands: Commands, gateways: Gateways) -> None:
