@@ -132,7 +132,7 @@ def _has_keys(store: Store) -> bool:
         with store.read() as tx:
             return any(one.secrets for one in accounts_store.every(tx))
     except StoreError:
-        return False  # as long as nobody can say, what the settings lack is what is wrong
+        return True  # nobody can say before the database is there; whoever starts waits for it
 
 
 def gateway(settings: Settings) -> Gateway:

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.gateway.client import Gateway  # large, and web and beat ask nothing
 
 READ_AFTER = 1.5  # seconds; with the reading itself a change is noticed within two
-READ_FOR_ONE_AFTER = (
-    0.25  # seconds, where somebody asks for one that was not there: strangers may, at any rate
-)
+READ_FOR_ONE_AFTER = 0.25  # seconds, for one that was not there: strangers may ask for such at any rate
 LET_GO_AFTER = 120.0  # seconds: whoever was given a client before a change may still begin calls with it
 
 
@@ -52,6 +50,11 @@ class Accounts:
                     self._read()
             finally:
                 self._turn.release()
+        return self._now
+
+    @property
+    def latest(self) -> Mapping[str, Opened]:
+        """As they were when last read, without reading them."""
         return self._now
 
     def with_this(self, account_id: str) -> Mapping[str, Opened]:
@@ -138,9 +141,9 @@ class Gateways(Mapping[str, "Gateway"]):
         self._lock = threading.Lock()
 
     def __getitem__(self, account_id: str) -> Gateway:
-        known = self._known.with_this(account_id)
-        with self._lock:
-            gateway = self._current(known, account_id)
+        self._known.with_this(account_id)
+        with self._lock:  # and the latest: another thread may have seen a change since
+            gateway = self._current(self._known.latest, account_id)
             ended = self._ended()
         for one in ended:
             self._http.run(one.aclose())

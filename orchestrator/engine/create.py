@@ -52,8 +52,8 @@ def _create(context: Context, job: Job) -> list[FollowUp]:
 def _ask(context: Context, job: Job) -> CreateAnswer:
     try:
         gateway = context.gateways[job.account_id]
-    except AccountUnusable as error:
-        return no_answer(CreateClass.UNSENT, f"{error.message}; {error.hint}")
+    except (AccountUnusable, StoreError) as error:  # while nothing was sent
+        return no_answer(CreateClass.UNSENT, "; ".join(filter(None, (error.message, error.hint))))
     events = EVENTS if job.updates is Updates.HYBRID and not job.without_webhook else None
     return context.http.run(gateway.create(job.request, session_id=job.session_id, webhook_events=events))
 

@@ -16,7 +16,7 @@ from orchestrator.engine.account_changes import Wanted
 from orchestrator.engine.accounts import READ_AFTER, Accounts, Gateways, WebhookSecrets
 from orchestrator.engine.receive import Fate, receive
 from orchestrator.engine.replay import replay_rejected
-from orchestrator.errors import NotAllowed, NotFound
+from orchestrator.errors import NotAllowed, NotFound, SettingError, StoreError
 from orchestrator.store import accounts, inbox, jobs, lanes, schema
 from tests.integration.engine.harness import Engine, completed
 from tests.sandbox.harness import KEY, Hook, Receiver, Sandbox
@@ -181,6 +181,32 @@ def test_a_create_whose_account_is_unusable_waits_with_the_reason_and_others_are
     engine.create()
     assert engine.job(held).state is State.WAITING
     assert len(acme.gateway.truth()) == 1
+
+
+def test_a_create_that_cannot_learn_its_account_was_surely_not_sent(
+    engine: Engine, acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise StoreError("the database is away")
+
+    job_id = acme.submit()
+    with monkeypatch.context() as patched:
+        patched.setattr(Gateways, "__getitem__", away)
+        engine.create()
+    assert engine.job(job_id).state is State.ACCEPTED
+    engine.later(60)
+    engine.create()
+    assert engine.job(job_id).state is State.WAITING
+
+
+def test_a_process_needs_no_key_in_the_settings_while_an_account_has_one(
+    engine: Engine, gateway: Sandbox
+) -> None:
+    keyless = engine.settings.model_copy(update={"gateway_api_key": SecretStr("")})
+    with pytest.raises(SettingError, match="there is no API key for the gateway"):
+        wiring.build(keyless, engine.store)
+    Acme(engine, gateway)
+    wiring.build(keyless, engine.store).close()
 
 
 def test_a_look_whose_account_is_unusable_says_so_and_costs_the_others_nothing(
