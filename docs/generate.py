@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from docs import destinations, env_example
+from docs import client, destinations, env_example
 from docs.env_example import written
 from orchestrator.core import diagram
 from orchestrator.core.events import FOR_END_USERS, Lost, Told
@@ -42,6 +42,7 @@ def pages() -> dict[Path, str]:
         "lifecycle.md": _lifecycle(),
         "settings.md": _settings(),
         "destinations.md": "\n\n".join(["# Destinations", _NOTE, *destinations.parts(table)]),
+        "client.md": "\n\n".join(["# The client", _NOTE, *client.parts()]),
         "log-events.md": _log_events(),
         "events.md": _events(),
         "fault-points.md": _fault_points(),
