@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.options import AsJson, DataDir
+from orchestrator.cli.options import AsJson, DataDir, Url
 from orchestrator.cli.spans import seconds
 from orchestrator.core.access import Scope
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.client import Client
+    from orchestrator.settings import Settings
     from orchestrator.store.api_keys import ApiKey
+    from orchestrator.wire.access import Key
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,17 +42,26 @@ def make(
         str | None,
         typer.Option(metavar="SPAN", help="When it ends, such as 30d. Without: never.", show_default=False),
     ] = None,
+    url: Url = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a key and print it, this once: nobody can show it again."""
     from orchestrator import wiring
     from orchestrator.cli.database import opened
+    from orchestrator.cli.reached import where
     from orchestrator.cli.screen import print_json
     from orchestrator.engine import granting
 
     lasts = None if expires is None else seconds(expires)
-    with opened(wiring.read_settings(quiet=True, data_dir=data_dir), create=True) as context:
+    settings, there = where(url, data_dir)
+    if there:
+        require_no_tenant(tenant)
+        with connected(settings, there) as client:
+            told = client.make_key(name, scopes, expires_in_seconds=lasts)
+        print_json(told.model_dump(mode="json")) if as_json else print(told.key)
+        return
+    with opened(settings, create=True) as context:
         made, whole = granting.make_key(
             context.store, wiring.chance, tenant, name=name, scopes=scopes, lasts=lasts
         )
@@ -60,16 +74,28 @@ def list_all(
     tenant: Annotated[
         str | None, typer.Option(metavar="TENANT", help="Only those of this tenant.", show_default=False)
     ] = None,
+    url: Url = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """List keys, also those that ended; never what proves them."""
     from orchestrator import wiring
     from orchestrator.cli.database import opened
+    from orchestrator.cli.reached import where
     from orchestrator.cli.screen import print_json
     from orchestrator.engine import granting
 
-    with opened(wiring.read_settings(quiet=True, data_dir=data_dir)) as context:
+    settings, there = where(url, data_dir)
+    if there:
+        require_no_tenant(tenant)
+        with connected(settings, there) as client:
+            told, whose = client.keys(), client.whoami().tenant
+        if as_json:
+            print_json([one.model_dump(mode="json") for one in told])
+        else:
+            _print(_rows(told, whose), wiring.wall_clock())
+        return
+    with opened(settings) as context:
         found = granting.list_keys(context.store, tenant)
         with context.store.read() as tx:
             now = tx.now
@@ -79,18 +105,46 @@ def list_all(
 @app.command()
 def revoke(
     key_id: Annotated[str, typer.Argument(metavar="ID", help="The key, as `keys list` names it.")],
+    url: Url = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """End a key: within five seconds every process refuses it."""
-    from orchestrator import wiring
     from orchestrator.cli.database import opened
+    from orchestrator.cli.reached import where
     from orchestrator.cli.screen import print_json, text
     from orchestrator.engine import granting
 
-    with opened(wiring.read_settings(quiet=True, data_dir=data_dir)) as context:
-        ended = granting.revoke_key(context.store, key_id)
-    print_json(_shown(ended)) if as_json else print(f"revoked {ended.id}: {text(ended.name)}")
+    document: object
+    settings, there = where(url, data_dir)
+    if there:
+        with connected(settings, there) as client:
+            told = client.revoke_key(key_id)
+        document, name = told.model_dump(mode="json"), told.name
+    else:
+        with opened(settings) as context:
+            ended = granting.revoke_key(context.store, key_id)
+        document, name = _shown(ended), ended.name
+    print_json(document) if as_json else print(f"revoked {key_id}: {text(name)}")
+
+
+def connected(settings: Settings, url: str) -> Client:
+    """The client for the API there. Raises SettingError without a key for it."""
+    from orchestrator.cli import remote
+
+    return remote.connected(url, settings.api_key)
+
+
+def require_no_tenant(tenant: str | None) -> None:
+    """Over the API the tenant is that of the key."""
+    if tenant not in (None, "default"):
+        raise typer.BadParameter("over the API it is the key that says which tenant; leave out --tenant")
+
+
+def _rows(told: Sequence[Key], tenant: str) -> list[ApiKey]:
+    from orchestrator.cli.told import key
+
+    return [key(one, tenant) for one in told]
 
 
 def _shown(key: ApiKey) -> dict[str, object]:

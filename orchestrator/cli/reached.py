@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from orchestrator.core.lifecycle import State
     from orchestrator.core.routes import Outcome
     from orchestrator.engine.standing import Standing
+    from orchestrator.settings import Settings
     from orchestrator.store.attempts import Attempt
     from orchestrator.store.observations import Recorded
     from orchestrator.wire.events import Event
@@ -172,16 +173,22 @@ class Jobs(Protocol):
         ...
 
 
-@contextmanager
-def reached(url: str | None, data_dir: Path | None, *, create: bool = False) -> Iterator[Jobs]:
-    """The jobs that the command line means: `--url`, else `--data-dir`, else as the settings say."""
+def where(url: str | None, data_dir: Path | None) -> tuple[Settings, str | None]:
+    """The settings, and the URL of the API if it is meant."""
     from orchestrator import wiring
 
     if url is not None and data_dir is not None:
         raise typer.BadParameter("--url and --data-dir are two different places")
     settings = wiring.read_settings(quiet=True, data_dir=data_dir)
-    there = url or (settings.api_url if data_dir is None else None)
+    return settings, url or (settings.api_url if data_dir is None else None)
+
+
+@contextmanager
+def reached(url: str | None, data_dir: Path | None, *, create: bool = False) -> Iterator[Jobs]:
+    """The jobs that the command line means: `--url`, else `--data-dir`, else as the settings say."""
+    settings, there = where(url, data_dir)
     if there:
+        from orchestrator import wiring
         from orchestrator.cli.remote import RemoteJobs, connected
 
         with connected(there, settings.api_key) as client:

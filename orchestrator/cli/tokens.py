@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.keys import Tenant
-from orchestrator.cli.options import AsJson, DataDir
+from orchestrator.cli.keys import Tenant, connected, require_no_tenant
+from orchestrator.cli.options import AsJson, DataDir, Url
 from orchestrator.cli.spans import seconds
 
 app = typer.Typer(
@@ -29,18 +29,27 @@ def make(
     ] = None,
     tenant: Tenant = "default",
     expires: Annotated[str, typer.Option(metavar="SPAN", help="When it ends, at most 90d.")] = "1d",
+    url: Url = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a token for one job or one end user, and print it, this once."""
     from orchestrator import wiring
     from orchestrator.cli.database import opened
+    from orchestrator.cli.reached import where
     from orchestrator.cli.screen import print_json
     from orchestrator.engine import granting
 
     if (lasts := seconds(expires)) > LONGEST:
         raise typer.BadParameter("a token lasts 90 days at most")
-    with opened(wiring.read_settings(quiet=True, data_dir=data_dir)) as context:
+    settings, there = where(url, data_dir)
+    if there:
+        require_no_tenant(tenant)
+        with connected(settings, there) as client:
+            told = client.make_token(job_id=job_id, end_user=end_user, expires_in_seconds=lasts)
+        print_json(told.model_dump(mode="json")) if as_json else print(told.token)
+        return
+    with opened(settings) as context:
         made, whole = granting.make_token(
             context.store, wiring.chance, tenant, lasts=lasts, job_id=job_id, end_user=end_user
         )

@@ -10,7 +10,9 @@ from orchestrator.core.job import HandOff, HandOffState, Job, Output
 from orchestrator.core.lifecycle import State
 from orchestrator.core.routes import Route
 from orchestrator.engine.standing import Standing
+from orchestrator.store.api_keys import ApiKey
 from orchestrator.store.observations import Recorded
+from orchestrator.wire import access
 from orchestrator.wire import jobs as wire
 
 
@@ -96,6 +98,20 @@ def recorded(job_id: str, told: wire.TimelineEntry) -> Recorded:
         request_id=told.gateway_request_id,
         inbox_id=None,
         raw=None,
+    )
+
+
+def key(told: access.Key, tenant: str) -> ApiKey:
+    """A key's row."""
+    return ApiKey(
+        id=told.id,
+        tenant_id=tenant,
+        name=told.name,
+        scopes=frozenset(told.scopes),
+        created_at=told.created_at.timestamp(),
+        expires_at=_seconds(told.expires_at),
+        revoked_at=_seconds(told.revoked_at),
+        last_used_at=_seconds(told.last_used_at),
     )
 
 

@@ -219,9 +219,9 @@ class Client:
         call = Call("POST", "/v1/keys", body=asked.body(asked.checked(NewKey, values)))
         return self._connection.ask(call, MadeKey)
 
-    def revoke_key(self, key_id: str) -> None:
+    def revoke_key(self, key_id: str) -> Key:
         """Let a key open nothing any more."""
-        self._delete(f"/v1/keys/{_step(key_id)}")
+        return self._connection.ask(Call("DELETE", f"/v1/keys/{_step(key_id)}"), Key)
 
     def make_token(
         self, *, job_id: str | None = None, end_user: str | None = None, expires_in_seconds: float = 86_400
@@ -233,7 +233,7 @@ class Client:
 
     def revoke_token(self, token_id: str) -> None:
         """Let a token open nothing any more."""
-        self._delete(f"/v1/tokens/{_step(token_id)}")
+        self._connection.send(Call("DELETE", f"/v1/tokens/{_step(token_id)}"))
 
     def whoami(self) -> Whoami:
         """Whose key this is, and what it may be used for."""
@@ -245,9 +245,6 @@ class Client:
 
     def _get(self, path: str, kind: type[Answer], query: Query | None = None) -> Answer:
         return self._connection.ask(Call("GET", path, query or {}, repeatable=True), kind)
-
-    def _delete(self, path: str) -> None:
-        self._connection.send(Call("DELETE", path))
 
 
 def _job(job_id: str) -> str:

@@ -242,3 +242,26 @@ def test_all_that_happens_is_told_from_now_on(api: Api, rows: Rows) -> None:
     submitting.join()
     assert (first.type, first.seq) == (Told.ACCEPTED, 1)
     assert first.job_id != earlier
+
+
+def test_keys_are_made_listed_and_revoked_from_there(
+    api: Api, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = ("--url", api.url)
+    made = run("keys", "make", "--name", "reader", "--scope", "read", "--expires", "1d", *there).out.strip()
+    key_id = made.split("_")[1]
+    listed = run("keys", "list", *there).out
+    assert without_ages(listed) == without_ages(run("keys", "list").out)
+    assert key_id in listed
+    assert made not in listed
+    assert run("keys", "revoke", key_id, *there).out == f"revoked {key_id}: reader\n"
+    assert "revoked" in run("keys", "list", *there).out
+    assert (
+        run("keys", "make", "--name", "n", "--scope", "read", "--tenant", "acme", *there).code == Exit.USAGE
+    )
+
+
+def test_tokens_are_made_from_there(api: Api, run: Run, rows: Rows) -> None:
+    job_id = rows.submit()
+    token = run("tokens", "make", "--job", job_id, "--url", api.url).out.strip()
+    assert api.ask(f"/jobs/{job_id}?token={token}").json()["view"] == "public"

@@ -275,7 +275,7 @@ def test_keys_and_tokens_are_made_listed_and_revoked(client: Client, server: Scr
     server.script = [
         as_json({**key, "key": "hjo_k1_s"}, 201),
         as_json({"keys": [key]}),
-        Answer(status=204),
+        as_json({**key, "revoked_at": AT}),
         as_json(token, 201),
         Answer(status=204),
         as_json({"tenant": "acme", "key_id": "k1", "name": "n", "scopes": ["read"]}),
@@ -283,7 +283,7 @@ def test_keys_and_tokens_are_made_listed_and_revoked(client: Client, server: Scr
     assert client.make_key("n", [Scope.READ], expires_in_seconds=60).key == "hjo_k1_s"
     listed = client.keys()
     assert [one.id for one in listed] == ["k1"]
-    client.revoke_key("k1")
+    assert client.revoke_key("k1").revoked_at is not None
     assert client.make_token(job_id="job_1").token == "hjt_t1_s"
     client.revoke_token("t1")
     assert client.whoami().tenant == "acme"
