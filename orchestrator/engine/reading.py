@@ -49,11 +49,10 @@ def referred(context: Context, tenant_id: str, reference: str) -> Standing:
 
 def kept(context: Context, tenant_id: str, made: Kept) -> list[Standing]:
     """Where jobs stand that a request kept; those of an earlier request may have gone on."""
+    if not made.replayed:
+        return standing.of_new(made.jobs, made.account_names)
     with context.store.read() as tx:
-        found = made.jobs
-        if made.replayed:
-            found = job_lists.several(tx, tenant_id, [job.id for job in found])
-        return standing.of_jobs(tx, found)
+        return standing.of_jobs(tx, job_lists.several(tx, tenant_id, [job.id for job in made.jobs]))
 
 
 def listed(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Job, Output
@@ -87,6 +87,11 @@ def of_jobs(tx: Transaction, found: Sequence[Job]) -> list[Standing]:
         )
         for job in found
     ]
+
+
+def of_new(new: Sequence[Job], account_names: Mapping[str, str]) -> list[Standing]:
+    """Where jobs stand that were kept just now: nothing is there and nothing is owed, so nothing is read."""
+    return [Standing(job, (), (), job.accepted_at, None, account_names[job.account_id]) for job in new]
 
 
 def why_held(tx: Transaction) -> dict[str, str]:

@@ -57,10 +57,11 @@ class Once:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Jobs that were kept; `replayed`: by an earlier request with the same key."""
+    """Jobs that were kept, and their accounts' names; `replayed`: by an earlier request with the same key."""
 
     jobs: list[Job]
     follow_ups: list[FollowUp]
+    account_names: Mapping[str, str] = field(default_factory=dict)
     replayed: bool = False
 
 
@@ -88,10 +89,11 @@ def keep(context: Context, wanted: Sequence[Submission], once: Once | None = Non
             return _earlier(tx, once) or _in_between()
         jobs.add(tx, new)
         events.append_first(tx, new)
+        names = accounts.names(tx, {job.account_id for job in new})
     for job in new:
         log(Event.JOB_ACCEPTED, job=job.id)
     reach(FaultPoint.SUBMIT_COMMITTED)
-    return Kept(new, [FollowUp(Task.CREATE) for _ in new])
+    return Kept(new, [FollowUp(Task.CREATE) for _ in new], names)
 
 
 def _is_first(tx: Transaction, once: Once, new: Sequence[Job]) -> bool:
