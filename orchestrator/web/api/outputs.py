@@ -26,7 +26,8 @@ _FOR_OTHERS = {"Cross-Origin-Resource-Policy": "same-origin"}
 
 
 def _problem(description: str) -> dict[str, Any]:
-    return {"model": Problem, "description": description, "content": {MEDIA_TYPE: {}}}
+    schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": schema}}}
 
 
 _ANYTHING = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
