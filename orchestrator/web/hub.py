@@ -108,6 +108,8 @@ class Hub:
         self._readers = asyncio.Semaphore(READERS)
         self._thread = ThreadPoolExecutor(1, "hub")
         self._over = False
+        # When it was last asked whether a key or token has not ended, by its id, for all who follow with it.
+        self.asked_about: dict[str, float] = {}
 
     def wake(self) -> None:
         """Something was committed. Called from any thread, as often as one likes; returns at once."""
@@ -130,6 +132,8 @@ class Hub:
             self._followers[whose].discard(following)
             if not self._followers[whose]:
                 del self._followers[whose]
+            if not self._followers:
+                self.asked_about.clear()
 
     async def changed(self, job_id: str, seconds: float) -> None:
         """Return once something was told of the job, or the time is over, or the server stops."""

@@ -8,6 +8,7 @@ PostgreSQL, Redis and the web process are real; this process opens a stream of e
 import argparse
 import asyncio
 import json
+import os
 import random
 import resource
 import secrets
@@ -16,6 +17,8 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from orchestrator.core.access import Scope
@@ -32,6 +35,7 @@ from tests.benchmarks.deployment import Deployment, deployed
 
 TOGETHER = 100  # connections that are opened at a time
 PAUSE = 0.01  # seconds between two commits
+QUIET = 5.0  # seconds without an event, after which none is waited for
 BACK_AFTER = 0.5  # seconds after which a client that lost its stream comes back
 
 
@@ -110,6 +114,27 @@ def memory(run: Child) -> float:
     return float(pages * resource.getpagesize())
 
 
+@contextmanager
+def used(run: Child, when: str) -> Iterator[None]:
+    """Print how much of a processor the web process uses meanwhile."""
+
+    def spent() -> float:
+        fields = Path(f"/proc/{run.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    before, began = spent(), time.monotonic()
+    yield
+    print(f"{when} it uses {100 * (spent() - before) / (time.monotonic() - began):.0f} % of a processor")
+
+
+async def drained(came: Came) -> None:
+    """Wait until nothing has come for a while."""
+    known = -1
+    while known != len(came.came):
+        known = len(came.came)
+        await asyncio.sleep(QUIET)
+
+
 def prepared(store: Store, many: int) -> list[str]:
     job_ids = [f"job_{n:026}" for n in range(many)]
     for start in range(0, many, 1_000):
@@ -148,8 +173,11 @@ async def measure(there: Deployment, many: int, commits: int) -> None:
     print(f"{many} streams opened in {time.monotonic() - began:.1f} s")
     print(f"memory of the web process: {(memory(web) - before) / many / 1024:.1f} KiB a stream")
 
-    await asyncio.to_thread(committing, store, came, job_ids, over, commits)
-    await asyncio.sleep(2)
+    with used(web, "while nothing is told"):
+        await asyncio.sleep(20)
+    with used(web, "while events are told"):
+        await asyncio.to_thread(committing, store, came, job_ids, over, commits)
+    await drained(came)
     lags = came.lags()
     p50, p99 = statistics.median(lags), lags[int(len(lags) * 0.99)]
     print(
@@ -167,7 +195,7 @@ async def measure(there: Deployment, many: int, commits: int) -> None:
     print(f"all came back {time.monotonic() - killed:.1f} s after the web process was killed")
     over.set()
     await writing
-    await asyncio.sleep(3)
+    await drained(came)
     for task in following:
         task.cancel()
     judge(store, clients)

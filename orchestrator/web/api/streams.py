@@ -36,7 +36,7 @@ COME_BACK_AFTER = 2_000  # milliseconds after which a browser that lost its stre
 WHEN_OVER_AFTER = 600_000  # the same, where it was told that nothing more will come
 HEARTBEAT = 15  # seconds
 TAKE_WITHIN = 30.0  # seconds in which a client must have taken what it is sent
-STILL_GOOD_EVERY = 40.0  # seconds; keys and tokens are believed for a few more
+STILL_GOOD_EVERY = 25.0  # seconds; twice that, and the few that keys are believed, are within a minute
 LOOK_EVERY = 15.0  # seconds; at a job that has ended, whether anything is still to come
 AGAIN_AFTER = 1.0  # seconds, where the database is away
 
@@ -63,16 +63,18 @@ class _Listener:
 
     def __init__(self, door: Door, caller: Caller) -> None:
         self.door, self.caller = door, caller
-        self._good = True
-        self._asked_at = asyncio.get_running_loop().time()
+        self._may_stay = True
+        self._came_at = asyncio.get_running_loop().time()
 
     async def may_stay(self) -> bool:
-        """Whether their key or token has not ended; asks only now and then."""
-        now = asyncio.get_running_loop().time()
-        if self._good and now - self._asked_at >= STILL_GOOD_EVERY:
-            self._asked_at = now
-            self._good = await self.surely(partial(self.door.guard.still_good, self.caller))
-        return self._good
+        """Whether their key or token has not ended; asked now and then, once for all who have the same."""
+        asked, now = self.door.hub.asked_about, asyncio.get_running_loop().time()
+        if self._may_stay and now - max(self._came_at, asked.get(self.caller.id, 0.0)) >= STILL_GOOD_EVERY:
+            asked[self.caller.id] = now
+            self._may_stay = await self.surely(partial(self.door.guard.still_good, self.caller))
+            if not self._may_stay:
+                asked.pop(self.caller.id, None)  # the others ask for themselves
+        return self._may_stay
 
     async def surely(self, act: Callable[[], T]) -> T:
         """Read from the database, again and again if need be: a browser that is told of errors gives up."""
@@ -145,7 +147,7 @@ async def _entries(
                 return
             ending, look = page.settled, page.more
             while not (look or live.missed or live.over):
-                for entry in await live.take(LOOK_EVERY):
+                for entry in await live.take(LOOK_EVERY if ending else STILL_GOOD_EVERY):
                     if followed.place(entry) > after:
                         after = followed.place(entry)
                         ending = ending or followed.ends(entry)
