@@ -1,7 +1,7 @@
 """Streams of events over HTTP: what was missed first, then what comes, each once, and only one's own."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import count
 from threading import Thread
 from typing import Any
@@ -16,6 +16,7 @@ from orchestrator.engine import granting
 from orchestrator.store import events, jobs, schema
 from orchestrator.web import hub
 from orchestrator.web.api import streams
+from tests.acceptance.waiting import until
 from tests.integration.access.api import Api
 from tests.integration.store.rows import a_job
 from tests.listening import Heard, Listener
@@ -282,3 +283,16 @@ def test_three_hundred_streams_are_each_told_of_their_own_job(api: Api) -> None:
     for job, listener in zip(some, listeners, strict=True):
         assert [one.data["job_id"] for one in listener.count(2)] == [job.id, job.id]
         listener.close()
+
+
+def test_who_takes_nothing_is_hung_up_on(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "TAKE_WITHIN", 0.2)
+    job, key = submit(api), api.key()
+    with api.store.write() as tx:
+        held = jobs.lock(tx, job.id)
+        events.append_all(tx, [(held, Told.PROGRESS, {"note": "x" * 4_000}) for _ in range(2_000)])
+    with closing(api.connect()) as idle:
+        head = f"GET /v1/jobs/{job.id}/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\r\n"
+        idle.sendall(head.encode())
+        until("it is followed", lambda: api.door.hub.followers == 1, LONG)
+        until("nobody follows any more", lambda: api.door.hub.followers == 0, LONG)
