@@ -4,10 +4,14 @@ import gc
 import logging
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
 
+from tests.order import spread
+
+ACCEPTANCE = Path(__file__).with_name("acceptance")
 pytest_plugins = ("tests.servers.fixtures", "tests.servers.object_stores")
 
 
@@ -36,6 +40,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    slow = [item for item in items if ACCEPTANCE in item.path.parents]
+    others = [item for item in items if ACCEPTANCE not in item.path.parents]
+    items[:] = spread(slow, others, lambda item: item.path)
+    _leave_out_what_takes_minutes(config, items)
+
+
+def _leave_out_what_takes_minutes(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Left out, not skipped: without --soak there is nothing amiss when these do not run."""
     if config.getoption("--soak"):
         return
