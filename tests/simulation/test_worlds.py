@@ -14,6 +14,7 @@ from orchestrator.simulation.run import simulate, simulate_many
 from orchestrator.simulation.world import Outcome
 
 SEEDS = range(1, 101)
+together = pytest.mark.xdist_group("worlds")  # the outcomes are made once, and take ten seconds
 
 
 @pytest.fixture(scope="module")
@@ -25,15 +26,18 @@ def traces(outcomes: list[Outcome]) -> str:
     return "\n".join(line for outcome in outcomes for line in outcome.trace or ())
 
 
+@together
 def test_nothing_breaks(outcomes: list[Outcome]) -> None:
     assert not [f"seed {one.seed}: {one.violation}" for one in outcomes if one.violation]
 
 
+@together
 def test_every_fault_happens_somewhere(outcomes: list[Outcome]) -> None:
     happened = {line.split()[2] for line in traces(outcomes).splitlines() if line.split()[1] == "fault"}
     assert set(Fault) == happened
 
 
+@together
 def test_jobs_end_in_every_way(outcomes: list[Outcome]) -> None:
     told = traces(outcomes)
     for state in ("completed", "failed", "cancelled", "expired", "rejected", "timed_out", "uncertain"):
