@@ -11,12 +11,16 @@ Plant = Callable[[], AbstractContextManager[object]]
 
 @dataclass(frozen=True)
 class Bug:
-    """A bug put into the product on purpose, and the promises of which it must break one first."""
+    """A bug put into the product on purpose, and the promises of which it must break one first.
+
+    The world with this seed is tried first: where it still finds the bug, no search is needed.
+    """
 
     name: str
     plant: Plant
     breaks: frozenset[Invariant]
+    seed: int
 
 
-def bug(name: str, plant: Plant, *breaks: Invariant) -> Bug:
-    return Bug(name, plant, frozenset(breaks))
+def bug(name: str, plant: Plant, *breaks: Invariant, seed: int = 1) -> Bug:
+    return Bug(name, plant, frozenset(breaks), seed)
