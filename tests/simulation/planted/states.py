@@ -98,6 +98,7 @@ BUGS = (
         "a late success reopens a failed job",
         moves(State.FAILED, Seen.COMPLETED, State.COMPLETED),
         Invariant.ONE_WINNER,
+        seed=10,
     ),
     bug("stored evidence ignored", stored_evidence_ignored, Invariant.TRUE_TO_GATEWAY),
     bug(
