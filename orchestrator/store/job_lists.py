@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select, union_all
+from sqlalchemy import Column, ColumnElement, Select, literal, select, tuple_, union_all
 
 from orchestrator.core.ids import beginning_at
 from orchestrator.core.job import Job
@@ -77,35 +78,57 @@ def page(
     tx: Transaction, tenant_id: str, which: Listed = ANY, *, limit: int, before: str | None = None
 ) -> list[Job]:
     """The newest ones, newest first; `before`, an id, goes on where an earlier page ended."""
-    common = [jobs.c.tenant_id == tenant_id, *_filters(which)]
-    if before is not None:
-        common.append(jobs.c.id < before)
-    states = _states(which)
-    if not states or which.reference is not None or which.end_user is not None:
-        listed = _newest([*common, *([jobs.c.state.in_(states)] if states else [])], limit)
-    else:
+    if which.needs_person and which.states and State.UNCERTAIN not in which.states:
+        return []  # only an uncertain job waits for a person
+    states, filters = _states(which), [jobs.c.tenant_id == tenant_id, *_filters(which)]
+    if which.reference is not None or which.end_user is not None:
+        by, value = (
+            (jobs.c.reference, which.reference)
+            if which.reference is not None
+            else (jobs.c.end_user, which.end_user)
+        )
+        among = [jobs.c.state.in_(states)] if states else []
+        listed = _newest([*filters, *among, *_exactly(by, value, before)], by, limit)
+    elif states:
         # One index has each state in order, and none has several: so each gives its newest.
-        each = [_newest([*common, jobs.c.state == state], limit).subquery() for state in states]
+        each = [
+            _newest([*filters, *_exactly(jobs.c.state, state, before)], jobs.c.state, limit).subquery()
+            for state in states
+        ]
         merged = union_all(*(select(one) for one in each)).subquery()
         listed = select(merged).order_by(merged.c.id.desc()).limit(limit)
+    else:
+        listed = _newest([*filters, *_before(before)], None, limit)
     return [read_row(row) for row in tx.execute(listed)]
 
 
-def _newest(where: Iterable[ColumnElement[bool]], limit: int) -> Select[tuple[object, ...]]:
-    return select(jobs).where(*where).order_by(jobs.c.id.desc()).limit(limit)
+def _newest(where: Iterable[ColumnElement[bool]], by: Column[Any] | None, limit: int) -> Select[Any]:
+    order = [jobs.c.id.desc()] if by is None else [by.desc(), jobs.c.id.desc()]
+    return select(jobs).where(*where).order_by(*order).limit(limit)
+
+
+def _before(before: str | None) -> list[ColumnElement[bool]]:
+    return [] if before is None else [jobs.c.id < before]
+
+
+def _exactly(by: Column[Any], value: Any, before: str | None) -> list[ColumnElement[bool]]:
+    """That the column has this value, as a range of its index, which has ids in order within.
+
+    Were it said as an equality, PostgreSQL could read all of the tenant's jobs by their ids instead, from the
+    newest on, in the hope that many have the value: and read for long where only old ones do.
+    """
+    upper = by <= value if before is None else tuple_(by, jobs.c.id) < tuple_(literal(value), literal(before))
+    return [by >= value, upper]
 
 
 def _states(which: Listed) -> list[State]:
-    """Only an uncertain job waits for a person: so the index by state finds those as well."""
-    states = set(which.states) or ({State.UNCERTAIN} if which.needs_person else set())
-    return sorted(states & {State.UNCERTAIN} if which.needs_person else states)
+    """Where a person must settle it, the index by state finds it: it is uncertain."""
+    return [State.UNCERTAIN] if which.needs_person else sorted(which.states)
 
 
 def _filters(which: Listed) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
-    if which.reference is not None:
-        found.append(jobs.c.reference == which.reference)
-    if which.end_user is not None:
+    if which.reference is not None and which.end_user is not None:
         found.append(jobs.c.end_user == which.end_user)
     if which.needs_person is not None:
         found.append(jobs.c.needs_person == which.needs_person)
