@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from orchestrator.core.access import Scope
-from orchestrator.wire.base import Answered, Asked, Moment
+from orchestrator.wire.base import Answered, Asked, Moment, Number
 from orchestrator.wire.jobs import Name
 
 LONGEST_TOKEN = 90 * 86_400  # seconds
@@ -17,8 +17,9 @@ class NewKey(Asked):
     """An API key to be made for the tenant of whoever asks."""
 
     name: Name = Field(description="What it is for, for people.")
-    scopes: frozenset[Scope] = Field(min_length=1)
-    expires_in_seconds: float | None = Field(None, gt=0, le=315_360_000)
+    # One that is named twice is no mistake.
+    scopes: frozenset[Scope] = Field(min_length=1, json_schema_extra={"uniqueItems": False})
+    expires_in_seconds: Number | None = Field(None, gt=0, le=315_360_000)
 
 
 class Key(Answered):
@@ -50,7 +51,7 @@ class NewToken(Asked):
 
     job_id: str | None = Field(None, min_length=1, max_length=64)
     end_user: Name | None = None
-    expires_in_seconds: float = Field(86_400, ge=1, le=LONGEST_TOKEN)
+    expires_in_seconds: Number = Field(86_400, ge=1, le=LONGEST_TOKEN)
 
     @model_validator(mode="after")
     def _one(self) -> Self:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from orchestrator.core.job import Blame, HandOffKind, HandOffState, Source, Updates
 from orchestrator.core.lifecycle import Seen, State, Verdict
 from orchestrator.core.routes import Outcome
-from orchestrator.wire.base import Answered, Asked, Moment
+from orchestrator.wire.base import Answered, Asked, Flag, Moment, Number, Whole
 
 MOST_JOBS = 1_000  # that one request may submit
 LONGEST_NAME = 200
@@ -32,8 +32,21 @@ class NewRoute(Asked):
     )
 
 
+_REQUEST: dict[str, Any] = {"model": "google/veo-3.1-lite", "prompt": "a red fox in the snow", "duration": 8}
+_EXAMPLE: dict[str, Any] = {
+    "request": _REQUEST,
+    "reference": "order-4711",
+    "end_user": "user-17",
+    "metadata": {"campaign": "winter"},
+    "destinations": [{"to": "folder", "outcomes": ["completed"], "deliver": "files"}],
+    "deadline_seconds": 3600,
+}
+
+
 class NewJob(Asked):
     """One job. `request` goes to the gateway as it is."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"request": _REQUEST}, _EXAMPLE]})
 
     request: dict[str, Any] = Field(
         description="The gateway's own request, with at least a `model`; `webhook` is ours to add."
@@ -44,7 +57,7 @@ class NewJob(Asked):
     destinations: tuple[NewRoute | str, ...] | None = Field(
         None, description="Where results go; if absent, to the destinations that are the default."
     )
-    deadline_seconds: float | None = Field(
+    deadline_seconds: Number | None = Field(
         None, gt=0, le=31_536_000, description="When to give up waiting; if absent, as the settings say."
     )
     updates: Updates = Field(Updates.HYBRID, description="`hybrid`: webhooks and looks; `poll`: looks only.")
@@ -58,6 +71,8 @@ class NewJob(Asked):
 
 class NewJobs(Asked):
     """Several jobs: all are kept, or none."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"jobs": [{"request": _REQUEST}]}]})
 
     jobs: tuple[NewJob, ...] = Field(min_length=1, max_length=MOST_JOBS)
 
@@ -234,15 +249,17 @@ class Replay(Asked):
 
     destination: str | None = Field(None, max_length=100)
     outcome: str | None = Field(None, max_length=32)
-    status: int | None = Field(None, ge=100, le=599, description="The HTTP status of the last answer.")
-    within_seconds: float | None = Field(None, gt=0, le=31_536_000, description="Only those owed since then.")
-    as_new: bool = Field(False, description="As something new, which no receiver takes for known.")
+    status: Whole | None = Field(None, ge=100, le=599, description="The HTTP status of the last answer.")
+    within_seconds: Number | None = Field(
+        None, gt=0, le=31_536_000, description="Only those owed since then."
+    )
+    as_new: Flag = Field(False, description="As something new, which no receiver takes for known.")
 
 
 class ReplayOne(Asked):
     """How one hand-off is tried again."""
 
-    as_new: bool = Field(False, description="As something new: also one that was done.")
+    as_new: Flag = Field(False, description="As something new: also one that was done.")
 
 
 class Replayed(Answered):

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BeforeValidator
 
 from orchestrator.core.access import Caller, Scope
 from orchestrator.core.lifecycle import State
@@ -22,7 +22,6 @@ from orchestrator.web.api import asked, paging, presenting
 from orchestrator.web.api.authentication import requires
 from orchestrator.web.api.door import Door, DoorDep
 from orchestrator.web.api.routing import api_router
-from orchestrator.web.api.traced import traceparent
 from orchestrator.web.api.waiting import LONGEST_WAIT, until_ready
 from orchestrator.wire.jobs import (
     Cancelled,
@@ -43,6 +42,15 @@ Submitter = Annotated[Caller, requires(Scope.SUBMIT)]
 Reader = Annotated[Caller, requires(Scope.READ)]
 Visitor = Annotated[Caller, requires(Scope.READ, tokens=True)]
 Operator = Annotated[Caller, requires(Scope.OPERATE)]
+
+
+def _as_rfc_3339(given: Any) -> Any:
+    if isinstance(given, str) and not given[:5].endswith("-"):  # a number would be taken for a moment too
+        raise ValueError("it is a moment as RFC 3339 has it, with its zone: 2026-11-26T08:00:00Z")
+    return given
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_as_rfc_3339)]
 
 
 def _again(model: Any) -> dict[int | str, dict[str, Any]]:
@@ -69,7 +77,7 @@ async def submit_jobs(
     With an `Idempotency-Key`, the same request sent again is answered with the same jobs and status 200.
     """
     once = asked.once(caller, idempotency_key, body)
-    act = partial(_submit, door.context, caller, body, once, traceparent(request))
+    act = partial(_submit, door.context, caller, body, once, getattr(request.state, "traceparent", None))
     kept, standings = await door.change(act)
     return _kept(kept, standings, many=isinstance(body, NewJobs))
 
@@ -99,8 +107,8 @@ async def list_jobs(
     reference: Annotated[Name | None, Query(description="With this reference of yours.")] = None,
     end_user: Annotated[Name | None, Query(description="Made for this end user.")] = None,
     needs_person: Annotated[bool | None, Query(description="Whether a person must settle it.")] = None,
-    accepted_after: Annotated[AwareDatetime | None, Query(description="Not accepted before then.")] = None,
-    accepted_before: Annotated[AwareDatetime | None, Query(description="Accepted before then.")] = None,
+    accepted_after: Annotated[Moment | None, Query(description="Not accepted before then.")] = None,
+    accepted_before: Annotated[Moment | None, Query(description="Accepted before then.")] = None,
     limit: paging.Limit = 50,
     cursor: paging.Cursor = None,
 ) -> Response:
@@ -142,7 +150,8 @@ async def read_job(
     ] = 0,
 ) -> Response:
     """One job. With `wait`, as soon as it has ended and its outputs can be read."""
-    found = await until_ready(door, request, partial(reading.one, door.context, caller, job_id), wait)
+    read = partial(reading.one, door.context, caller, job_id)
+    found = await until_ready(door, request, job_id, read, wait)
     return presenting.answer(presenting.to(caller, found))
 
 

@@ -9,21 +9,30 @@ from starlette.requests import Request
 
 from orchestrator.engine.standing import Standing
 from orchestrator.web.api.door import Door
+from orchestrator.web.hub import Following, of_job
 
 LONGEST_WAIT = 60.0  # seconds
 LOOKS_EVERY = 1.0  # seconds, whether or not something was told: a lost wake-up costs so much
 
 
-async def until_ready(door: Door, request: Request, read: Callable[[], Standing], seconds: float) -> Standing:
+async def until_ready(
+    door: Door, request: Request, job_id: str, read: Callable[[], Standing], seconds: float
+) -> Standing:
     """Where the job stands once it is ready, or after so many seconds, or when nobody waits any more."""
+    if not seconds:
+        return await door.run(read)
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
-    found = await door.run(read)
-    while not found.ready and (left := until - loop.time()) > 0 and not await _in_vain(door, request):
-        await door.hub.changed(found.job.id, min(left, LOOKS_EVERY))
+    # Before the first look, so that nothing can happen between it and the waiting.
+    async with door.hub.follow(of_job(job_id)) as following:
         found = await door.run(read)
-    return found
+        while (
+            not found.ready and (left := until - loop.time()) > 0 and not await _in_vain(following, request)
+        ):
+            await following.take(min(left, LOOKS_EVERY))
+            found = await door.run(read)
+        return found
 
 
-async def _in_vain(door: Door, request: Request) -> bool:
-    return door.hub.closing or await request.is_disconnected()
+async def _in_vain(following: Following, request: Request) -> bool:
+    return following.over or await request.is_disconnected()

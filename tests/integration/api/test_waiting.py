@@ -1,0 +1,80 @@
+"""The long poll: answered at once when something happened, and never longer than asked."""
+
+import socket
+import threading
+import time
+from typing import Any
+
+from orchestrator.core.lifecycle import State
+from tests.integration.api.conftest import NewApi
+from tests.integration.api.served import Holder, Served
+from tests.sandbox.harness import until
+
+LONG_WAIT = 50
+
+
+def waiting(holder: Holder, job_id: str, seconds: float = LONG_WAIT) -> tuple[threading.Thread, list[Any]]:
+    """Somebody who waits for a job; what they were answered."""
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(holder.get(f"/jobs/{job_id}", wait=seconds)))
+    thread.start()
+    until(lambda: holder.api.hub.followers)
+    return thread, found
+
+
+def test_it_is_answered_as_soon_as_the_job_is_ready(us: Holder) -> None:
+    job = us.completed()
+    thread, found = waiting(us, job.id)
+    began = time.monotonic()
+    us.archive(job)
+    thread.join()
+    assert found[0].json()["ready"] is True
+    assert time.monotonic() - began < LONG_WAIT / 5
+
+
+def test_it_is_answered_when_time_is_over_with_what_is(us: Holder) -> None:
+    job = us.kept()
+    answer = us.get(f"/jobs/{job.id}", wait=0.2)
+    assert (answer.status_code, answer.json()["state"], answer.json()["ready"]) == (200, "accepted", False)
+
+
+def test_a_job_that_is_ready_is_not_waited_for(us: Holder) -> None:
+    job = us.move(us.kept(), State.FAILED)
+    began = time.monotonic()
+    assert us.get(f"/jobs/{job.id}", wait=LONG_WAIT).json()["ready"] is True
+    assert time.monotonic() - began < LONG_WAIT / 5
+
+
+def test_no_job_is_not_waited_for(us: Holder) -> None:
+    assert us.get("/jobs/none", wait=LONG_WAIT).status_code == 404
+    assert us.get("/jobs/none", wait=61).status_code == 422
+
+
+def test_many_who_wait_hold_no_thread_that_others_need(us: Holder, api: Served) -> None:
+    job = us.completed()
+    everybody = [waiting(us, job.id) for _ in range(60)]  # more than there are threads
+    until(lambda: api.hub.followers >= 60)
+    assert us.get(f"/jobs/{job.id}").status_code == 200
+    us.archive(job)
+    for thread, found in everybody:
+        thread.join()
+        assert found[0].json()["ready"] is True
+
+
+def test_whoever_leaves_is_waited_for_no_longer(us: Holder, api: Served) -> None:
+    job = us.kept()
+    with api.connect() as connection:
+        head = f"GET /v1/jobs/{job.id}?wait={LONG_WAIT} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {us.key}"
+        connection.sendall(f"{head}\r\n\r\n".encode())
+        until(lambda: api.hub.followers)
+        connection.shutdown(socket.SHUT_RDWR)
+    until(lambda: not api.hub.followers)
+
+
+def test_a_server_that_stops_answers_whoever_waits(new_api: NewApi) -> None:
+    api = new_api()
+    us = api.new_tenant()
+    thread, found = waiting(us, us.kept().id)
+    api.hub.stop()  # as the process does when it is told to stop
+    thread.join()
+    assert found[0].json()["state"] == "accepted"
