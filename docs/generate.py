@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import inspect
 import io
+import json
 import tokenize
 from collections.abc import Iterable, Iterator
 from enum import Enum
@@ -31,6 +32,8 @@ from orchestrator.settings import PREFIX, Settings
 from orchestrator.simulation.chance import Fault
 from orchestrator.simulation.invariants import Invariant
 from orchestrator.telemetry import Event
+from orchestrator.web.api.app import without_door
+from orchestrator.web.api.openapi import document
 
 REFERENCE = Path(__file__).parent / "reference"
 _NOTE = "Printed from the code by `python -m docs.generate`."
@@ -49,6 +52,7 @@ def pages() -> dict[Path, str]:
         "sandbox-switches.md": _sandbox_switches(),
         "simulation.md": _simulation(),
     }
+    made["openapi.json"] = json.dumps(document(without_door()), indent=1, ensure_ascii=False)
     return {REFERENCE / name: text + "\n" for name, text in made.items()} | {
         env_example.PAGE: env_example.text()
     }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +20,7 @@ from orchestrator.errors import OrchestratorError, Place, StoreError
 from orchestrator.telemetry import Event, log
 from orchestrator.web.api import events, hand_offs, jobs, keys, outputs, tokens
 from orchestrator.web.api.door import Door
+from orchestrator.web.api.openapi import document
 from orchestrator.web.api.preflight import Preflight
 from orchestrator.web.api.told_headers import ToldHeaders
 from orchestrator.web.problems import of_error, problem
@@ -37,7 +40,14 @@ _CODES = {404: "no_such_path", 405: "method_not_allowed", 413: "too_large"}
 
 
 def make_api(door: Door) -> FastAPI:
-    """All routes under `/v1`. Whoever serves it closes the door."""
+    """All routes under `/v1`. The door is closed when the application ends."""
+    app = without_door(lifespan=_closing(door))
+    app.state.door = door
+    return app
+
+
+def without_door(lifespan: Any = None) -> FastAPI:
+    """As it is described: it can say what it would answer, and answer nothing."""
     app = FastAPI(
         title="Hybrid job orchestrator",
         version=__version__,
@@ -45,11 +55,11 @@ def make_api(door: Door) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        lifespan=_closing(door),
+        lifespan=lifespan,
     )
-    app.state.door = door
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
+    app.add_route("/openapi.json", _described(app), include_in_schema=False)
     app.add_exception_handler(OrchestratorError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -57,6 +67,18 @@ def make_api(door: Door) -> FastAPI:
     app.add_middleware(Preflight)
     app.add_middleware(ToldHeaders)
     return app
+
+
+def _described(app: FastAPI) -> Callable[[Request], Awaitable[Response]]:
+    """The OpenAPI document, for everybody: it says nothing about anybody's jobs."""
+    made: list[bytes] = []
+
+    async def described(_: Request) -> Response:
+        if not made:
+            made.append(json.dumps(document(app)).encode())
+        return Response(made[0], media_type="application/json")
+
+    return described
 
 
 def _closing(door: Door) -> Any:
@@ -103,7 +125,16 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = _CODES.get(error.status_code, "invalid_request")
     headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(sorted(_methods(request.url.path)))
     return problem(error.status_code, code, error.detail, headers, request_id=request_id(request))
+
+
+def _methods(path: str) -> set[str]:
+    """All that a path may be asked by: each route knows its own alone."""
+    inner = path.removeprefix(PREFIX)
+    routes = (route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute))
+    return {one for route in routes if route.path_regex.match(inner) for one in route.methods or ()}
 
 
 async def _bug(request: Request, _: Exception) -> Response:
