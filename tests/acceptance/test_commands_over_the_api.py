@@ -1,4 +1,4 @@
-"""Somebody with a URL and a key alone: each command is a process of its own, in a folder without a database."""
+"""Commands that have a URL and a key, and no database of their own: submit, follow, fetch, all over HTTP."""
 
 import json
 import subprocess
