@@ -59,10 +59,15 @@ class Following:
     def give(self, entry: Entry) -> None:
         """Something was told."""
         if len(self._waiting) >= KEPT:
-            self._waiting.clear()
-            self.missed = True
+            self.miss()
         if not self.missed:
             self._waiting.append(entry)
+        self._come.set()
+
+    def miss(self) -> None:
+        """Something was not handed out: the database has it."""
+        self._waiting.clear()
+        self.missed = True
         self._come.set()
 
     def give_once(self, entry: Entry) -> None:
@@ -184,7 +189,18 @@ class Hub:
         await self._placed.wait()
 
     async def _read_while_wanted(self) -> None:
+        while self._followers:
+            try:
+                await self._read_on()
+            except Exception as error:  # noqa: BLE001 - a bug of ours must not leave them all in silence
+                log(Event.TASK_BROKE, level=logging.ERROR, task="hub", error=repr(error))
+                await asyncio.sleep(LOOK_EVERY)
+
+    async def _read_on(self) -> None:
         self._position = await self._surely(events.now)
+        if self._placed.is_set():  # after a failure: what was told until here is in the database
+            for following in [one for some in self._followers.values() for one in some]:
+                following.miss()
         self._placed.set()
         looked_for_gone = self._now()
         while self._followers:

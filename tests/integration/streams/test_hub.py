@@ -142,6 +142,32 @@ def test_a_wake_up_that_is_lost_costs_a_second_and_no_event(store: Store) -> Non
     followed(store, act)
 
 
+def test_a_bug_while_events_are_read_leaves_nobody_in_silence(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(store, a_job("job_1"))
+    real, broke = events.news, threading.Event()
+
+    def news(*given: object, **more: object) -> list[Entry]:
+        if not broke.is_set():
+            broke.set()
+            raise ValueError("a bug")
+        return real(*given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(events, "news", news)
+
+    async def act(there: Hub) -> None:
+        async with there.follow(hub.of_job("job_1")) as job:
+            await elsewhere_tell(store, "job_1")
+            assert await job.take(LONG) == []
+            assert job.missed, "they read from the database what was told"
+            job.begin()
+            await elsewhere_tell(store, "job_1")
+            assert await take(job, 1) == [("job_1", 2)]
+
+    followed(store, act)
+
+
 def test_who_waits_for_a_job_goes_on_when_something_is_told_of_it(store: Store) -> None:
     keep(store, a_job("job_1"), a_job("job_2"))
 
