@@ -53,6 +53,7 @@ _NAMED = {
     "observations": ("job_id", "seq", "source", "seen", "verdict", "inbox_id"),
     "inbox": ("event_key", "state", "deliveries"),
     "outputs": ("job_id", "index", "sha256", "archived_at"),
+    "events": ("job_id", "seq", "type"),
 }
 
 
