@@ -19,7 +19,6 @@ from orchestrator.engine.standing import Standing
 from orchestrator.engine.submit import Submission, submit
 from orchestrator.errors import ContentMissing
 from orchestrator.store import attempts, dead_letters, events, jobs, observations, outputs
-from orchestrator.store.database import Transaction
 from orchestrator.store.dead_letters import Matching
 from orchestrator.store.schema import DEFAULT
 from orchestrator.wire import events as wire
@@ -107,7 +106,7 @@ class LocalJobs:
 
     def dead_letters(self, which: Which, limit: int) -> Letters:
         with self._store.read() as tx:
-            wanted = _matching(tx, which)
+            wanted = _matching(which)
             found = dead_letters.latest(tx, DEFAULT, wanted, limit=limit)
             there = dead_letters.count(tx, DEFAULT, wanted)
         beyond = f"{len(found)} of {there}" if there > len(found) else ""
@@ -115,12 +114,10 @@ class LocalJobs:
 
     def count_dead(self, which: Which) -> int:
         with self._store.read() as tx:
-            return dead_letters.count(tx, DEFAULT, _matching(tx, which))
+            return dead_letters.count(tx, DEFAULT, _matching(which))
 
     def replay_dead(self, which: Which, *, as_new: bool) -> int:
-        with self._store.read() as tx:
-            wanted = _matching(tx, which)
-        return replay.replay_dead(self._context, DEFAULT, wanted, as_new=as_new)[0]
+        return replay.replay_dead(self._context, DEFAULT, _matching(which), as_new=as_new)[0]
 
     def replay_hand_off(self, hand_off_id: int, *, as_new: bool) -> None:
         replay.replay_hand_off(self._context, hand_off_id, as_new=as_new)
@@ -160,9 +157,8 @@ class LocalJobs:
             self._context.pause(0 if some else EVERY)
 
 
-def _matching(tx: Transaction, which: Which) -> Matching:
-    since = None if which.within is None else tx.now - which.within
-    return Matching(which.destination, which.outcome, since, which.status)
+def _matching(which: Which) -> Matching:
+    return Matching(which.destination, which.outcome, which.within, which.status)
 
 
 def _kept(job: Job) -> Kept:

@@ -10,12 +10,12 @@ from pydantic import BaseModel, SecretStr
 
 from orchestrator.cli import told
 from orchestrator.cli.reached import Decided, Kept, Letters, Listed, Wanted, Which, Whole
-from orchestrator.client import Client, NotFound
+from orchestrator.client import Client, NotFound, asked
 from orchestrator.client.asked import checked
 from orchestrator.core.job import Job, Output
 from orchestrator.core.lifecycle import SETTLED, State
 from orchestrator.engine.standing import Standing
-from orchestrator.errors import RequestError, SettingError
+from orchestrator.errors import SettingError
 from orchestrator.wire.events import Event
 from orchestrator.wire.jobs import DeadLetter, NewJob, NewRoute
 from orchestrator.wire.jobs import Job as JobTold
@@ -109,27 +109,17 @@ class RemoteJobs:
     def dead_letters(self, which: Which, limit: int) -> Letters:
         found = list(islice(self._dead(which), limit + 1))
         beyond = f"the latest {limit}" if len(found) > limit else ""
-        letters = [told.hand_off(one.job_id, one, self._clock()) for one in found[:limit]]
+        letters = [told.hand_off(one.job_id, one) for one in found[:limit]]
         return Letters(letters, beyond, self._clock(), _documents(found[:limit]))
 
     def count_dead(self, which: Which) -> int:
         return sum(1 for _ in self._dead(which))
 
     def _dead(self, which: Which) -> Iterator[DeadLetter]:
-        if which.within is not None:
-            raise RequestError("the API lists dead letters of any age", hint="leave out --since, or --url")
-        return self._client.dead_letters(
-            destination=which.destination, outcome=which.outcome, status=which.status
-        )
+        return self._client.dead_letters(**_asked(which))
 
     def replay_dead(self, which: Which, *, as_new: bool) -> int:
-        return self._client.replay(
-            destination=which.destination,
-            outcome=which.outcome,
-            status=which.status,
-            within_seconds=which.within,
-            as_new=as_new,
-        )
+        return self._client.replay(as_new=as_new, **_asked(which))
 
     def replay_hand_off(self, hand_off_id: int, *, as_new: bool) -> None:
         self._client.replay_hand_off(hand_off_id, as_new=as_new)
@@ -152,6 +142,15 @@ def _route(named: str, wanted: Wanted) -> NewRoute | str:
         return name
     deliver = {"links": "link", "files": "files"}.get(how) if found else None
     return checked(NewRoute, {"to": name, "deliver": deliver, "outcomes": tuple(wanted.on) or None})
+
+
+def _asked(which: Which) -> asked.Which:
+    return {
+        "destination": which.destination,
+        "outcome": which.outcome,
+        "status": which.status,
+        "within_seconds": which.within,
+    }
 
 
 def _kept(job: JobTold) -> Kept:

@@ -41,7 +41,7 @@ def standing(told: wire.Job, now: float) -> Told:
     return Told(
         job=job(told),
         outputs=tuple(_output(told.id, one) for one in told.outputs),
-        hand_offs=tuple(hand_off(told.id, one, now) for one in told.hand_offs),
+        hand_offs=tuple(hand_off(told.id, one) for one in told.hand_offs),
         now=now,
         held=told.held,
         told=told,
@@ -71,7 +71,7 @@ def job(told: wire.Job) -> Job:
     )
 
 
-def hand_off(job_id: str, told: wire.HandOff, now: float) -> HandOff:
+def hand_off(job_id: str, told: wire.HandOff) -> HandOff:
     """A hand-off's row."""
     same = "id destination kind state output_index outcome attempts last_error last_status location"
     return HandOff(
@@ -80,7 +80,7 @@ def hand_off(job_id: str, told: wire.HandOff, now: float) -> HandOff:
         tenant_id="",
         job_id=job_id,
         lane="",
-        created_at=now,
+        created_at=told.created_at.timestamp(),
         due_at=_seconds(told.next_attempt_at),
         done_at=_seconds(told.done_at),
     )

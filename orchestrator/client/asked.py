@@ -49,6 +49,7 @@ class Which(TypedDict, total=False):
     destination: str | None
     outcome: str | None
     status: int | None
+    within_seconds: float | None
 
 
 class Told(TypedDict, total=False):

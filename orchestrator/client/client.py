@@ -190,11 +190,9 @@ class Client:
                 return
             query["cursor"] = page.next
 
-    def replay(
-        self, *, within_seconds: float | None = None, as_new: bool = False, **which: Unpack[Which]
-    ) -> int:
+    def replay(self, *, as_new: bool = False, **which: Unpack[Which]) -> int:
         """Try those that were given up again, all or some. Returns how many."""
-        said = {**which, "within_seconds": within_seconds, "as_new": as_new}
+        said = {**which, "as_new": as_new}
         call = Call("POST", "/v1/dead-letters/replay", body=asked.body(asked.checked(Replay, said)))
         replayed, more = 0, True
         while more:

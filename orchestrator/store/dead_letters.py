@@ -18,15 +18,15 @@ class Matching:
 
     destination: str | None = None
     outcome: str | None = None
-    since: float | None = None  # owed since that epoch second
+    within: float | None = None  # owed within so many seconds, up to now
     status: int | None = None  # what the destination answered last
 
-    def of_tenant(self, tenant_id: str) -> ColumnElement[bool]:
-        """As a condition on rows."""
+    def of_tenant(self, tenant_id: str, now: float) -> ColumnElement[bool]:
+        """As a condition on rows; `now` has epoch seconds."""
         columns = hand_offs.c
         told = {"destination": self.destination, "outcome": self.outcome, "last_status": self.status}
         named = [columns[name] == value for name, value in told.items() if value is not None]
-        late = [] if self.since is None else [columns.created_at >= self.since]
+        late = [] if self.within is None else [columns.created_at >= now - self.within]
         return and_(DEAD_LETTERS, columns.tenant_id == tenant_id, *named, *late)
 
 
@@ -37,7 +37,7 @@ def latest(
     tx: Transaction, tenant_id: str, which: Matching = ANY, *, limit: int, before: int | None = None
 ) -> list[HandOff]:
     """The latest ones; `before`, an id, goes on where an earlier call ended."""
-    guard = which.of_tenant(tenant_id)
+    guard = which.of_tenant(tenant_id, tx.now)
     if before is not None:
         guard = and_(guard, hand_offs.c.id < before)
     query = select(hand_offs).where(guard).order_by(hand_offs.c.id.desc()).limit(limit)
@@ -46,5 +46,5 @@ def latest(
 
 def count(tx: Transaction, tenant_id: str, which: Matching = ANY) -> int:
     """How many there are."""
-    query = select(func.count()).select_from(hand_offs).where(which.of_tenant(tenant_id))
+    query = select(func.count()).select_from(hand_offs).where(which.of_tenant(tenant_id, tx.now))
     return int(tx.execute(query).scalar_one())

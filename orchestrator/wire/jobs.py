@@ -13,6 +13,7 @@ from orchestrator.wire.base import Answered, Asked, Flag, Moment, Number, Whole
 
 MOST_JOBS = 1_000  # that one request may submit
 LONGEST_NAME = 200
+LONGEST_SPAN = 31_536_000  # seconds
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME, pattern=r"^[^\x00]*$")]
 Metadata = Annotated[
@@ -58,7 +59,7 @@ class NewJob(Asked):
         None, description="Where results go; if absent, to the destinations that are the default."
     )
     deadline_seconds: Number | None = Field(
-        None, gt=0, le=31_536_000, description="When to give up waiting; if absent, as the settings say."
+        None, gt=0, le=LONGEST_SPAN, description="When to give up waiting; if absent, as the settings say."
     )
     updates: Updates = Field(Updates.HYBRID, description="`hybrid`: webhooks and looks; `poll`: looks only.")
     account: str | None = Field(
@@ -108,6 +109,7 @@ class HandOff(Answered):
     state: HandOffState
     output_index: int | None
     outcome: str | None
+    created_at: Moment = Field(description="Since when it is owed.")
     attempts: int
     next_attempt_at: Moment | None
     last_error: str | None
@@ -251,7 +253,7 @@ class Replay(Asked):
     outcome: str | None = Field(None, max_length=32)
     status: Whole | None = Field(None, ge=100, le=599, description="The HTTP status of the last answer.")
     within_seconds: Number | None = Field(
-        None, gt=0, le=31_536_000, description="Only those owed since then."
+        None, gt=0, le=LONGEST_SPAN, description="Only those owed since then."
     )
     as_new: Flag = Field(False, description="As something new, which no receiver takes for known.")
 

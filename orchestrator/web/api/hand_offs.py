@@ -17,7 +17,7 @@ from orchestrator.web.api import paging, presenting
 from orchestrator.web.api.authentication import requires
 from orchestrator.web.api.door import DoorDep
 from orchestrator.web.api.routing import api_router
-from orchestrator.wire.jobs import DeadLetters, Replay, Replayed, ReplayOne
+from orchestrator.wire.jobs import LONGEST_SPAN, DeadLetters, Replay, Replayed, ReplayOne
 
 router = api_router()
 Reader = Annotated[Caller, requires(Scope.READ)]
@@ -36,11 +36,14 @@ async def list_dead_letters(
     destination: Annotated[str | None, Short] = None,
     outcome: Annotated[str | None, Short] = None,
     status: Annotated[int | None, Query(ge=100, le=599, description="The last answer there.")] = None,
+    within_seconds: Annotated[
+        float | None, Query(gt=0, le=LONGEST_SPAN, description="Only those owed since then.")
+    ] = None,
     limit: paging.Limit = 50,
     cursor: paging.Cursor = None,
 ) -> Response:
     """Hand-offs that were given up, the latest first."""
-    which = Matching(destination=destination, outcome=outcome, status=status)
+    which = Matching(destination, outcome, within_seconds, status)
     of = (caller.tenant_id, which)
     act = partial(
         reading.dead,
@@ -63,9 +66,7 @@ async def replay_dead_letters(door: DoorDep, caller: Operator, body: Replay) -> 
 
 
 def _replay(context: Context, tenant_id: str, asked: Replay) -> tuple[int, list[FollowUp]]:
-    with context.store.read() as tx:
-        since = None if asked.within_seconds is None else tx.now - asked.within_seconds
-    which = Matching(asked.destination, asked.outcome, since, asked.status)
+    which = Matching(asked.destination, asked.outcome, asked.within_seconds, asked.status)
     return replay_dead(context, tenant_id, which, as_new=asked.as_new, parts=PARTS)
 
 

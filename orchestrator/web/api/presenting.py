@@ -150,6 +150,7 @@ def _hand_off(one: core.HandOff) -> dict[str, Any]:
         "state": one.state,
         "output_index": one.output_index,
         "outcome": one.outcome,
+        "created_at": one.created_at,
         "attempts": one.attempts,
         "next_attempt_at": one.due_at,
         "last_error": one.last_error,

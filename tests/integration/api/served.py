@@ -136,14 +136,20 @@ class Holder:
                 tx.execute(statement.values(state=HandOffState.DONE, due_at=None, done_at=tx.now))
             events.append(tx, locked, Told.OUTPUT, {"index": 0})
 
-    def dead(self, *, to: str = "folder", status: int = 503, **facts: Any) -> int:
+    def dead(self, *, to: str = "folder", status: int = 503, owed_ago: float = 0, **facts: Any) -> int:
         """A hand-off that was given up; its id."""
         job = self.kept(**facts)
         with self.api.store.write() as tx:
             lanes.open_for(tx, [replace(job, destinations=(Route(to),))])
         (key,) = owe(self.api.store, 0, job_id=job.id, to=to)
         columns = schema.hand_offs.c
-        given_up = {"state": HandOffState.DEAD, "due_at": None, "last_error": "no", "last_status": status}
+        given_up: dict[str, Any] = {
+            "state": HandOffState.DEAD,
+            "due_at": None,
+            "last_error": "no",
+            "last_status": status,
+        }
+        given_up["created_at"] = columns.created_at - owed_ago
         statement = update(schema.hand_offs).where(columns.key == key).values(**given_up)
         with self.api.store.write() as tx:
             return int(tx.execute(statement.returning(columns.id)).scalar_one())

@@ -91,6 +91,24 @@ def test_dead_letters_are_listed_the_latest_first_page_by_page(us: Holder) -> No
     assert us.get("/dead-letters", cursor=first["next"]).status_code == 422
 
 
+def test_dead_letters_of_the_last_hours_are_listed_page_by_page_and_tried_again(us: Holder) -> None:
+    old = us.dead(owed_ago=7_200)
+    late = [us.dead(owed_ago=1_800) for _ in range(3)]
+    first = us.get("/dead-letters", within_seconds=3_600, limit=2).json()
+    second = us.get("/dead-letters", within_seconds=3_600, limit=2, cursor=first["next"]).json()
+    assert [one["id"] for page in (first, second) for one in page["dead_letters"]] == late[::-1]
+    assert second["next"] is None
+    assert us.get("/dead-letters", within_seconds=60, cursor=first["next"]).status_code == 422
+    assert us.post("/dead-letters/replay", {"within_seconds": 3_600}).json()["replayed"] == 3
+    (left,) = us.get("/dead-letters").json()["dead_letters"]
+    assert (left["id"], left["created_at"][:2]) == (old, "20")
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "1e9", "x", ""])
+def test_what_is_no_span_is_refused(us: Holder, seconds: str) -> None:
+    assert us.get("/dead-letters", within_seconds=seconds).status_code == 422
+
+
 def test_dead_letters_are_tried_again_one_or_all_that_match(api: Served, us: Holder) -> None:
     one, *others = (us.dead() for _ in range(4))
     elsewhere = us.dead(to="hook")

@@ -135,7 +135,6 @@ def test_destinations_are_sent_as_they_were_named(run: Run, server: ScriptedServ
 
 def test_a_webhook_is_not_replayed_over_the_api(run: Run, server: ScriptedServer) -> None:
     assert run("replay", 3, "--url", server.url).code == Exit.USAGE
-    assert run("dead-letters", "--since", "2d", "--url", server.url).code == Exit.USAGE
     assert not server.asked
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from orchestrator.cli.exits import Exit
 from orchestrator.client import Client
 from orchestrator.core.events import Told
 from orchestrator.core.job import Failure, HandOffState, Observation, OutputSeen, Source
 from orchestrator.core.lifecycle import Seen, State
-from orchestrator.store import hand_offs, outputs, workers
+from orchestrator.store import hand_offs, outputs, schema, workers
 from tests.integration.access.api import Api
 from tests.integration.cli.conftest import Rows, Run, Said
 
@@ -63,6 +64,14 @@ def hand_over(rows: Rows, job_id: str, *places: str) -> None:
             done = {"state": HandOffState.DONE, "due_at": None, "done_at": tx.now}
             assert hand_offs.finish_if_ours(tx, claimed, done)
             hand_offs.release(tx, job_id, 0)
+
+
+def let_pass(rows: Rows, hand_off: int, seconds: float) -> None:
+    """As if so much time had passed since it was owed."""
+    columns = schema.hand_offs.c
+    with rows.context.store.write() as tx:
+        moved = update(schema.hand_offs).where(columns.id == hand_off)
+        tx.execute(moved.values(created_at=columns.created_at - seconds))
 
 
 def failed(rows: Rows) -> str:
@@ -166,10 +175,15 @@ def test_an_uncertain_create_is_settled_from_there(api: Api, run: Run, rows: Row
 
 def test_dead_letters_are_listed_and_replayed_from_there(api: Api, both: Both, rows: Rows, run: Run) -> None:
     job_id, hand_off = rows.dead_hand_off("G-4")
-    _, there = both("dead-letters")
-    assert "the disk is full" in there.out
-    assert job_id in there.out
-    assert both("replay", "--dead", "--dry-run")[1].out == "1 dead letter would be owed again\n"
+    let_pass(rows, hand_off, 3_600)
+    for said in both("dead-letters", "--since", "2h"):
+        assert "the disk is full" in said.out
+        assert job_id in said.out
+        assert " 1h " in said.out
+    for since, words in (("2h", "1 dead letter"), ("30m", "0 dead letters")):
+        for said in both("replay", "--dead", "--dry-run", "--since", since):
+            assert said.out == f"{words} would be owed again\n"
+    assert "no dead letters" in both("dead-letters", "--since", "30m")[1].out
     assert (
         run("replay", "--hand-off", hand_off, "--url", api.url).out == f"hand-off {hand_off} is owed again\n"
     )

@@ -242,7 +242,7 @@ def test_waiting_ends_with_its_time(client: Client, server: ScriptedServer, paus
 
 
 def test_what_a_person_can_do_is_sent_as_the_api_takes_it(client: Client, server: ScriptedServer) -> None:
-    replay = {"destination": "hook", "status": 500, "within_seconds": None, "as_new": False}
+    replay = {"destination": "hook", "status": 500, "as_new": False}
     cancelled = {"job": job(), "cancelled": False, "billed": True, "notice": "it is billed"}
     server.script = [
         as_json(cancelled),

@@ -85,7 +85,7 @@ def test_those_that_match_are_tried_again_and_no_others(engine: Engine) -> None:
     second = given_up(engine)
     assert letters(engine) == [second, first]
     assert letters(engine, Matching(status=503)) == [first]
-    assert letters(engine, Matching(since=engine.now - 500)) == [second]
+    assert letters(engine, Matching(within=500)) == [second]
     assert letters(engine, Matching(destination="calm")) == []
     assert letters(engine, Matching(outcome="failed")) == []
     moody(engine).status = None
