@@ -15,18 +15,21 @@ if TYPE_CHECKING:
 def events(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="JOB", help="A job; without one, all of them.", show_default=False),
+        typer.Argument(metavar="JOB", help="A job; without one, all of the tenant's.", show_default=False),
     ] = None,
+    tenant: Annotated[
+        str, typer.Option(metavar="TENANT", help="Without a job: whose jobs are meant.")
+    ] = "default",
     url: Url = None,
     data_dir: DataDir = None,
     as_json: AsJsonLines = False,
 ) -> None:
-    """Print what happens to a job, from its beginning until it is over; or to all jobs, from now on."""
+    """Print what happens to a job, from its beginning until it is over; or to a tenant's, from now on."""
     from orchestrator.cli.reached import reached
     from orchestrator.cli.screen import print_json
 
     with reached(url, data_dir) as there:
-        for event in there.events(None if name is None else there.find(name).id):
+        for event in there.events(None if name is None else there.find(name).id, tenant):
             print_json(event.model_dump(mode="json"), lines=True) if as_json else _print(event)
 
 

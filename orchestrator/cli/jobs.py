@@ -19,17 +19,23 @@ def jobs(
         list[State] | None,
         typer.Option("--state", help="Only jobs in this state; may be repeated.", show_default=False),
     ] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="Only those with this name of yours.", show_default=False)
+    ] = None,
+    end_user: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only those for this end user.", show_default=False)
+    ] = None,
     limit: Limit = 20,
     url: Url = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """List the newest jobs."""
-    from orchestrator.cli.reached import reached
+    from orchestrator.cli.reached import Some, reached
     from orchestrator.cli.screen import print_json
 
     with reached(url, data_dir) as there:
-        found = there.latest(states or (), limit)
+        found = there.latest(Some(states or (), reference, end_user), limit)
     print_json(found.document) if as_json else _print(found)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.cli.following import EVERY, in_database
 from orchestrator.cli.job_page import as_document
-from orchestrator.cli.reached import Decided, Kept, Letters, Listed, Wanted, Which, Whole
+from orchestrator.cli.reached import Decided, Kept, Letters, Listed, Some, Wanted, Which, Whole
 from orchestrator.core.events import Told
 from orchestrator.core.job import Job, Output
 from orchestrator.core.lifecycle import State
@@ -18,7 +18,7 @@ from orchestrator.engine.context import Context
 from orchestrator.engine.standing import Standing
 from orchestrator.engine.submit import Submission, submit
 from orchestrator.errors import ContentMissing
-from orchestrator.store import attempts, dead_letters, events, jobs, observations, outputs
+from orchestrator.store import attempts, dead_letters, events, jobs, observations, outputs, tenants
 from orchestrator.store.dead_letters import Matching
 from orchestrator.store.schema import DEFAULT
 from orchestrator.wire import events as wire
@@ -39,6 +39,8 @@ class LocalJobs:
         submission = Submission(
             request=wanted.request,
             reference=wanted.reference,
+            end_user=wanted.end_user,
+            account=wanted.account,
             metadata=wanted.metadata,
             updates=wanted.updates,
             destinations=tuple(self._route(one, wanted) for one in wanted.to) or None,
@@ -66,9 +68,11 @@ class LocalJobs:
     def standings(self, job_ids: Sequence[str]) -> Sequence[Standing]:
         return in_database(self._store)(job_ids)
 
-    def latest(self, states: Sequence[State], limit: int) -> Listed:
+    def latest(self, which: Some, limit: int) -> Listed:
+        states, called = which.states, {"reference": which.reference, "end_user": which.end_user}
         with self._store.read() as tx:
-            found, counts = jobs.recent(tx, limit=limit, states=states or None), jobs.counts(tx)
+            found = jobs.recent(tx, limit=limit, states=states or None, **called)
+            counts = jobs.counts(tx, **called)
             why = standing.why_held(tx)
         accepted = [job for job in found if job.state is State.ACCEPTED and job.tenant_id in why]
         held = {job.id: why[job.tenant_id] for job in accepted}
@@ -131,8 +135,8 @@ class LocalJobs:
             raise ContentMissing(f"output {output.index} of {job_id} is not in the archive")
         yield from self._context.archive.read(output.sha256)
 
-    def events(self, job_id: str | None) -> Iterator[wire.Event]:
-        return self._of_all() if job_id is None else self._of_job(job_id)
+    def events(self, job_id: str | None, tenant: str) -> Iterator[wire.Event]:
+        return self._of_all(tenant) if job_id is None else self._of_job(job_id)
 
     def _of_job(self, job_id: str) -> Iterator[wire.Event]:
         seq = 0
@@ -146,12 +150,13 @@ class LocalJobs:
             seq = some[-1].seq if some else seq
             self._context.pause(0 if some else EVERY)
 
-    def _of_all(self) -> Iterator[wire.Event]:
+    def _of_all(self, tenant: str) -> Iterator[wire.Event]:
         with self._store.read() as tx:
+            tenants.get(tx, tenant)  # raises NotFound, or nothing would ever be told
             position = events.now(tx)
         while True:
             with self._store.read() as tx:
-                some = events.of_tenant(tx, DEFAULT, after=position, limit=AT_ONCE)
+                some = events.of_tenant(tx, tenant, after=position, limit=AT_ONCE)
             yield from (_event(one) for one in some)
             position = some[-1].position if some else position
             self._context.pause(0 if some else EVERY)

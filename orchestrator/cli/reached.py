@@ -32,6 +32,8 @@ class Wanted:
 
     request: dict[str, Any]
     reference: str | None = None
+    end_user: str | None = None
+    account: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     updates: Updates = Updates.HYBRID
     to: Sequence[str] = ()
@@ -45,6 +47,15 @@ class Kept:
 
     id: str
     document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Some:
+    """Which jobs are meant; no states, or None, means any."""
+
+    states: Sequence[State] = ()
+    reference: str | None = None
+    end_user: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +121,15 @@ class Jobs(Protocol):
         ...
 
     def unfinished(self, limit: int) -> list[str]:
-        """The ids of those that go on."""
+        """The ids of those that go on, or for which something is still to be handed off."""
         ...
 
     def standings(self, job_ids: Sequence[str]) -> Sequence[Standing]:
         """Where these stand."""
         ...
 
-    def latest(self, states: Sequence[State], limit: int) -> Listed:
-        """The newest ones."""
+    def latest(self, which: Some, limit: int) -> Listed:
+        """The newest of these."""
         ...
 
     def whole(self, name: str, *, raw: bool) -> Whole:
@@ -168,8 +179,8 @@ class Jobs(Protocol):
         """The bytes of one, checked at their end."""
         ...
 
-    def events(self, job_id: str | None) -> Iterator[Event]:
-        """What happens to a job, from its beginning until it is over; or to all, from now on."""
+    def events(self, job_id: str | None, tenant: str) -> Iterator[Event]:
+        """What happens to a job, from its beginning until it is over; or to all of a tenant, from now on."""
         ...
 
 

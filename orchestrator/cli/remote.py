@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 
 from orchestrator.cli import told
-from orchestrator.cli.reached import Decided, Kept, Letters, Listed, Wanted, Which, Whole
+from orchestrator.cli.keys import require_no_tenant
+from orchestrator.cli.reached import Decided, Kept, Letters, Listed, Some, Wanted, Which, Whole
 from orchestrator.client import Client, NotFound, asked
 from orchestrator.client.asked import checked
 from orchestrator.core.job import Job, Output
@@ -19,6 +20,8 @@ from orchestrator.errors import SettingError
 from orchestrator.wire.events import Event
 from orchestrator.wire.jobs import DeadLetter, NewJob, NewRoute
 from orchestrator.wire.jobs import Job as JobTold
+
+ENDED_LATELY = 1_000  # jobs: the newest ones that ended, among which are those that are not handed off yet
 
 
 def connected(url: str, key: SecretStr) -> Client:
@@ -44,6 +47,8 @@ class RemoteJobs:
         about = {
             "request": wanted.request,
             "reference": wanted.reference,
+            "end_user": wanted.end_user,
+            "account": wanted.account,
             "metadata": wanted.metadata,
             "updates": wanted.updates,
             "destinations": tuple(_route(one, wanted) for one in wanted.to) or None,
@@ -68,13 +73,18 @@ class RemoteJobs:
 
     def unfinished(self, limit: int) -> list[str]:
         going = [state for state in State if state not in SETTLED]
-        return [job.id for job in islice(self._client.jobs(states=going), limit)]
+        found = list(islice(self._client.jobs(states=going), limit))
+        # After the others: what settles in between is in both, and not in neither.
+        ended = islice(self._client.jobs(states=sorted(SETTLED)), ENDED_LATELY)
+        found += [job for job in ended if not job.over]
+        return sorted({job.id for job in found})[:limit]
 
     def standings(self, job_ids: Sequence[str]) -> Sequence[Standing]:
         return [told.standing(self._client.job(job_id), self._clock()) for job_id in job_ids]
 
-    def latest(self, states: Sequence[State], limit: int) -> Listed:
-        found = list(islice(self._client.jobs(states=states), limit + 1))
+    def latest(self, which: Some, limit: int) -> Listed:
+        meant = self._client.jobs(states=which.states, reference=which.reference, end_user=which.end_user)
+        found = list(islice(meant, limit + 1))
         beyond = f"the newest {limit}" if len(found) > limit else ""
         shown = found[:limit]
         held = {job.id: job.held for job in shown if job.held}
@@ -130,7 +140,8 @@ class RemoteJobs:
     def content(self, job_id: str, output: Output) -> Iterator[bytes]:
         return self._client.output(job_id, output.index)
 
-    def events(self, job_id: str | None) -> Iterator[Event]:
+    def events(self, job_id: str | None, tenant: str) -> Iterator[Event]:
+        require_no_tenant(tenant)
         with self._client.events(job_id) as events:
             yield from events
 

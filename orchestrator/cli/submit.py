@@ -53,6 +53,18 @@ def submit(
     reference: Annotated[
         str | None, typer.Option(help="Your own name for the job.", show_default=False)
     ] = None,
+    end_user: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="For whom it is made, by your own id.", show_default=False),
+    ] = None,
+    account: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Which of the tenant's gateway accounts pays. Without: its first.",
+            show_default=False,
+        ),
+    ] = None,
     metadata: Annotated[
         str, typer.Option(metavar="JSON", help="An object that is kept with the job.")
     ] = "{}",
@@ -102,6 +114,8 @@ def submit(
     wanted = Wanted(
         request=whole_request(request, prompt, model, fields),
         reference=reference,
+        end_user=end_user,
+        account=account,
         metadata=json_object(metadata, "--metadata"),
         updates=updates,
         to=to or (),

@@ -132,16 +132,24 @@ def unfinished(tx: Transaction, *, limit: int) -> list[Job]:
     return _many(tx, select(jobs).where(going).order_by(jobs.c.accepted_at, jobs.c.id).limit(limit))
 
 
-def recent(tx: Transaction, *, limit: int, states: Iterable[State] | None = None) -> list[Job]:
-    """The newest jobs, newest first."""
-    query = select(jobs).order_by(jobs.c.accepted_at.desc(), jobs.c.id.desc()).limit(limit)
-    return _many(tx, query if states is None else query.where(jobs.c.state.in_(list(states))))
+def recent(
+    tx: Transaction, *, limit: int, states: Iterable[State] | None = None, **called: str | None
+) -> list[Job]:
+    """The newest jobs, newest first; `called` has the `reference` and the `end_user` that are meant."""
+    query = select(jobs).where(*_called(called)).order_by(jobs.c.accepted_at.desc(), jobs.c.id.desc())
+    query = query if states is None else query.where(jobs.c.state.in_(list(states)))
+    return _many(tx, query.limit(limit))
 
 
-def counts(tx: Transaction) -> dict[State, int]:
-    """How many jobs stand in each state."""
-    rows = tx.execute(select(jobs.c.state, func.count().label("many")).group_by(jobs.c.state))
+def counts(tx: Transaction, **called: str | None) -> dict[State, int]:
+    """How many jobs stand in each state; `called` as in `recent`."""
+    query = select(jobs.c.state, func.count().label("many")).where(*_called(called))
+    rows = tx.execute(query.group_by(jobs.c.state))
     return {State(row.state): row.many for row in rows}
+
+
+def _called(names: Mapping[str, str | None]) -> list[ColumnElement[bool]]:
+    return [jobs.c[name] == value for name, value in names.items() if value is not None]
 
 
 def known_gateway_ids(tx: Transaction, account_id: str, gateway_ids: Sequence[str]) -> set[str]:

@@ -5,18 +5,23 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
+from orchestrator import wiring
 from orchestrator.cli.exits import Exit
+from orchestrator.cli.local import LocalJobs
+from orchestrator.cli.remote import RemoteJobs
 from orchestrator.client import Client
 from orchestrator.core.events import Told
 from orchestrator.core.job import Failure, HandOffState, Observation, OutputSeen, Source
 from orchestrator.core.lifecycle import Seen, State
-from orchestrator.store import hand_offs, outputs, schema, workers
+from orchestrator.store import hand_offs, jobs, outputs, schema, workers
 from tests.integration.access.api import Api
 from tests.integration.cli.conftest import Rows, Run, Said
 
@@ -135,6 +140,55 @@ def test_a_job_is_submitted_for_the_tenant_of_the_key(run: Run, api: Api) -> Non
     ids = said.out.split()
     assert (said.code, len(set(ids))) == (Exit.OK, 3)
     assert [one["id"] for one in json.loads(run("jobs", "--json").out)] == ids[::-1]
+
+
+def test_a_job_is_submitted_for_somebody_with_an_account_and_found_by_that(both: Both, run: Run) -> None:
+    about = ("--end-user", "user-17", "--account", "default", "--reference", "r-1")
+    ids = [said.out.strip() for said in both("submit", "waves", "-m", "m", *about)]
+    both("submit", "waves", "-m", "m", "--end-user", "user-18", "--reference", "r-2")
+    for found in (("--end-user", "user-17"), ("--reference", "r-1"), ("--end-user", "user-17", *about[-2:])):
+        for said in both("jobs", "--json", *found):
+            assert [one["id"] for one in json.loads(said.out)] == ids[::-1]
+    for nothing in (
+        ("--end-user", "user-17", "--reference", "r-2"),
+        ("--end-user", "%"),
+        ("--reference", "r"),
+    ):
+        assert [json.loads(said.out) for said in both("jobs", "--json", *nothing)] == [[], []]
+    assert "1 of 2; --limit shows more" in run("jobs", "--end-user", "user-17", "--limit", 1).out
+
+
+def test_an_account_that_there_is_none_of_is_bad_usage(both: Both) -> None:
+    for said in both("submit", "waves", "-m", "m", "--account", "nobody's"):
+        assert (said.code, said.out) == (Exit.USAGE, "")
+        assert "nobody's" in said.err
+
+
+def test_what_ended_but_is_not_handed_off_yet_goes_on_for_both(api: Api, rows: Rows) -> None:
+    completed(rows), failed(rows)
+    owing = rows.created("G-3")
+    rows.see(owing, Observation(Source.POLL, Seen.COMPLETED, gateway_id="G-3", outputs=()))
+    going = [owing, rows.submit(), rows.created("G-2")]
+    with Client(api.url, api.key()) as client:
+        there = RemoteJobs(client, wiring.wall_clock)
+        assert there.unfinished(9) == LocalJobs(rows.context).unfinished(9) == going
+        assert len(there.unfinished(2)) == 2
+
+
+def test_all_that_happens_is_told_of_one_tenant(run: Run, api: Api, rows: Rows) -> None:
+    api.tenant("acme")
+
+    def submit_for_both(_: float) -> None:
+        rows.submit(reference="ours")
+        rows.submit(reference="theirs", tenant_id="acme")
+
+    context = replace(rows.context, pause=submit_for_both)
+    heard = list(islice(LocalJobs(context).events(None, "acme"), 3))
+    with context.store.read() as tx:
+        assert {jobs.require(tx, one.job_id).reference for one in heard} == {"theirs"}
+    said = run("events", "--tenant", "nobody")
+    assert (said.code, said.out) == (Exit.REFUSED, "")
+    assert run("events", "--tenant", "acme", "--url", api.url).code == Exit.USAGE
 
 
 def test_a_request_that_makes_no_sense_there_is_bad_usage_here(both: Both) -> None:
