@@ -80,12 +80,13 @@ def others_get_nothing(served: Served) -> None:
 
 
 def each_port_has_its_part(served: Served) -> None:
-    paths = ("/healthz", "/v1/whoami", "/outputs/job/0", "/webhooks/gateway/default")
+    paths = ("/healthz", "/openapi.json", "/v1/whoami", "/outputs/job/0", "/webhooks/gateway/default")
     with calling(served.receiver) as receiver, calling(served.api) as api:
         codes = [(_code(receiver, path), _code(api, path)) for path in paths]
     elsewhere = (404, "no_such_path")
     assert codes == [
         ((200, ""), (200, "")),
+        (elsewhere, (200, "")),
         (elsewhere, (401, "unauthorized")),
         (elsewhere, (404, "unknown_output")),
         ((405, ""), elsewhere),

@@ -1,10 +1,13 @@
 """The API's document: every operation says who may and how it errs, and its examples are sound."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from pydantic import TypeAdapter
 
+import orchestrator.web
 from docs.generate import REFERENCE
 from orchestrator.core.access import Scope
 from orchestrator.web.api.app import ROUTERS, without_door
@@ -13,6 +16,7 @@ from orchestrator.web.api.openapi import document, operations
 from orchestrator.web.api.routing import StrictRoute
 from orchestrator.web.problems import MEDIA_TYPE, STATUSES
 
+WEB = Path(orchestrator.web.__path__[0])
 ANY_KEY = {"whoami"}  # what a key is good for, whatever it is good for
 FOUND = document(without_door())
 OPERATIONS = {one["operationId"]: (path, one) for path, one in operations(FOUND)}
@@ -68,6 +72,16 @@ def test_examples_are_sound(model: str) -> None:
         TypeAdapter(NewJobOrJobs).validate_python(one)
 
 
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_what_stands_before_every_route_is_an_answer_of_each(name: str) -> None:
+    _, operation = OPERATIONS[name]
+    refusals = re.findall(r'\b([45]\d\d), "\w+"', (WEB / "middleware.py").read_text())
+    assert {"408", "413", "414", "431"} <= set(refusals) <= set(operation["responses"])
+
+
 def test_every_code_of_an_error_is_on_the_page() -> None:
-    page = (REFERENCE / "api.md").read_text()
-    assert not [code for _, _, code in STATUSES if f"`{code}`" not in page]
+    page = (REFERENCE / "api.md").read_text() + (REFERENCE / "outputs.md").read_text()
+    sources = [file.read_text() for file in WEB.rglob("*.py") if file.name != "receiver.py"]
+    codes = {code for text in sources for code in re.findall(r'\b[45]\d\d[,:] "([a-z]\w+)"', text)}
+    assert codes >= {code for _, _, code in STATUSES} | {"too_large", "busy", "invalid_json", "damaged"}
+    assert not [code for code in sorted(codes) if f"`{code}`" not in page]

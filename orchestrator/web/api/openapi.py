@@ -18,16 +18,17 @@ _PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _ALWAYS = {
     401: "There is no key or token, or not a good one.",
     403: "The key or token may not be used for this.",
+    408: "The body did not come in time.",
+    413: "The body is too large.",
+    414: "The path with its query is too long.",
     422: "Something of what was asked is not as it must be: `errors` says where.",
     429: "There were too many requests: `Retry-After` says when to ask again.",
     431: "There are too many headers, or they are too long.",
     500: "A bug of the orchestrator's.",
-    503: "The database cannot be used now: ask again.",
+    503: "The database cannot be used now, or too much is being sent at once: ask again.",
 }
-_WITH_A_BODY = {
+_POSTED = {
     400: "The body is no JSON, or none that means one thing only.",
-    408: "The body did not come in time.",
-    413: "The body is too large.",
     415: "The body is not `application/json` in UTF-8.",
 }
 _FOR_ONE = {404: "There is none, or it is another tenant's."}
@@ -58,8 +59,10 @@ def document(app: FastAPI) -> dict[str, Any]:
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     schemas |= _problem()
-    for path, operation in operations(found):
-        _complete(path, operation)
+    for path, item in found["paths"].items():
+        for method in METHODS:
+            if method in item:
+                _complete(path, method, item[method])
     return found
 
 
@@ -69,11 +72,13 @@ def operations(found: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield from ((path, item[method]) for method in METHODS if method in item)
 
 
-def _complete(path: str, operation: dict[str, Any]) -> None:
+def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     """Every error that it may be answered with, and the headers of each answer."""
     errors = dict(_ALWAYS)
+    if method == "post":  # a body that nobody asked for is looked at as well
+        errors |= _POSTED
     if "requestBody" in operation:
-        errors |= _WITH_A_BODY | _CHANGING
+        errors |= _CHANGING
     if "{" in path or path.endswith("/tokens"):
         errors |= _FOR_ONE
     if any(one["name"] == "Idempotency-Key" for one in operation.get("parameters", ())):

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from orchestrator.web.api.app import without_door
+from orchestrator.web.api.openapi import document
 from tests.integration.api.served import REQUEST, Holder, Served
 
 JSON = "application/json"
@@ -51,6 +53,16 @@ def test_a_body_that_is_no_plain_json_is_refused(
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.headers["content-type"] == "application/problem+json"
     assert us.jobs() == 0
+
+
+def test_a_body_that_nobody_asked_for_is_looked_at_too_and_the_document_says_so(us: Holder) -> None:
+    path = "/jobs/{job_id}/cancel"
+    told = document(without_door())["paths"][f"/v1{path}"]["post"]["responses"]
+    for status, content, kind in ((415, b"x", "text/plain"), (400, b"{", "application/json")):
+        named = path.format(job_id=us.kept().id)
+        answer = us.ask("POST", named, content=content, headers={"Content-Type": kind})
+        assert answer.status_code == status
+        assert str(status) in told
 
 
 def test_utf_8_may_be_said(us: Holder) -> None:

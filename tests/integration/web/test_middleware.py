@@ -2,8 +2,11 @@
 
 import json
 import logging
+import select
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -159,6 +162,24 @@ def test_not_more_is_held_at_once_than_so_many_bodies(address: Address) -> None:
         for one in waiting:
             one.close()
     assert status_of(exchange(address, head(Content_Length=3) + b"abc", end=b"}")) == 200
+
+
+def test_what_is_more_than_that_is_refused_and_the_others_go_on() -> None:
+    with served(Named(Bodies(app, MOST, LONG), lambda: "r")) as address, ExitStack() as open_sockets:
+        sending = [
+            open_sockets.enter_context(socket.create_connection(address, timeout=LONG))
+            for _ in range(BODIES_AT_ONCE + 1)
+        ]
+        for one in sending:
+            one.sendall(head(Content_Length=MOST) + b"x" * (MOST - 1))
+        refused, _, _ = select.select(sending, [], [], LONG)
+        answer = b"".join(iter(partial(refused[0].recv, 65_536), b""))
+        assert status_of(answer) == 503
+        assert b'"code": "busy"' in answer
+        assert b"retry-after: 1\r\n" in answer.lower()
+        other = next(one for one in sending if one not in refused)
+        other.sendall(b"x")
+        assert status_of(other.recv(65_536)) == 200
 
 
 def test_too_many_headers_are_refused(client: httpx.Client) -> None:
