@@ -28,6 +28,12 @@ class Page:
     over: bool = False
 
 
+def has(context: Context, caller: Caller, job_id: str, seq: int) -> bool:
+    """Whether a job has, or had, an event of this number, or it is 0. Raises NotFound."""
+    with context.store.read() as tx:
+        return seq <= events.last(tx, reading.visible(tx, caller, job_id).id)
+
+
 def of_job(context: Context, caller: Caller, job_id: str, *, after: int) -> Page:
     """A job's events after a number. Raises NotFound."""
     with context.store.read() as tx:

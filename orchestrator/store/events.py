@@ -94,6 +94,11 @@ def of_job(tx: Transaction, job_id: str, *, after: int = 0, limit: int) -> list[
     return _read(tx, select(events).where(*where).order_by(events.c.seq).limit(limit))
 
 
+def last(tx: Transaction, job_id: str) -> int:
+    """The number of a job's latest event; 0 for none."""
+    return int(tx.execute(select(func.max(events.c.seq)).where(events.c.job_id == job_id)).scalar() or 0)
+
+
 def of_tenant(
     tx: Transaction, tenant_id: str, *, end_user: str | None = None, after: Position, limit: int
 ) -> list[Entry]:

@@ -10,7 +10,7 @@ from fastapi import Header, Query
 
 from orchestrator.core.access import Caller, Scope
 from orchestrator.core.events import Told
-from orchestrator.engine import following, reading
+from orchestrator.engine import following
 from orchestrator.errors import Misshapen, Place
 from orchestrator.web.api import streams
 from orchestrator.web.api.authentication import requires
@@ -56,7 +56,9 @@ async def follow_job(
     Ids are numbers without a gap, but for what the holder of a token may not see.
     """
     after = _seq(last_event_id or in_url)
-    await door.run(partial(reading.one, door.context, caller, job_id))  # there is one, and it may be seen
+    if not await door.run(partial(following.has, door.context, caller, job_id, after)):
+        # Else all that is told up to that number would be taken for known.
+        raise _no_id("the job has no event of this number")
     return Stream(door, caller, streams.of_job(door, caller, job_id, after))
 
 

@@ -190,6 +190,18 @@ def test_an_id_that_is_of_no_event_is_refused(api: Api, garbage: str) -> None:
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
+def test_a_number_that_a_job_has_not_come_to_is_refused_or_what_comes_would_be_taken_for_known(
+    api: Api,
+) -> None:
+    job, key = submit(api), api.key()
+    for path in (f"/jobs/{job.id}/events?token={api.token(job_id=job.id)}", f"/jobs/{job.id}/events"):
+        answer = api.ask(path, None if "token" in path else key, headers={"Last-Event-ID": "2"})
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    with listening(api, f"/jobs/{job.id}/events", key=key, last_event_id="1") as listener:
+        tell(api, job)
+        assert numbers(listener.count(1)) == ["2"]
+
+
 def test_an_id_of_another_stream_is_refused(api: Api) -> None:
     submit(api, end_user="u")
     key = api.key(Scope.READ)
