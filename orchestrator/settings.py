@@ -326,8 +326,12 @@ class Settings(BaseModel):
     @property
     def resolved_public_url(self) -> str:
         """The base of links, without a slash at its end, with the default filled in."""
-        host, port = self.api_address or (self.host, self.port)
-        return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        return self.public_url or _http(*(self.api_address or (self.host, self.port)))
+
+    @property
+    def receiver_url(self) -> str:
+        """The base of the URLs of webhooks: the public one, unless that is of an API with its own port."""
+        return _http(self.host, self.port) if self.api_address else self.resolved_public_url
 
     @property
     def api_address(self) -> tuple[str, int] | None:
@@ -384,6 +388,10 @@ def checked_endpoint_id(value: str) -> str:
     except ValueError:
         # The gateway answers 500 to an id that is none (contract 5), which would look like an outage.
         raise ValueError("is not a UUID; the gateway shows it as the `id` of the webhook endpoint") from None
+
+
+def _http(host: str, port: int) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _is_http(url: str) -> bool:

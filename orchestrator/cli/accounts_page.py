@@ -54,7 +54,7 @@ def _shown(settings: Settings, entry: Entry, opened: Opened) -> Shown:
         MASK if opened.api_key.get_secret_value() else None,
         opened.webhook_endpoint_id,
         len(opened.webhook_secrets),
-        f"{settings.resolved_public_url}/webhooks/gateway/{entry.id}",
+        f"{settings.receiver_url}/webhooks/gateway/{entry.id}",
         f"{opened.problem.message} ({opened.problem.hint})" if opened.problem else None,
     )
 

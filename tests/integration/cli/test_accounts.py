@@ -63,6 +63,16 @@ def test_one_that_is_added_says_where_its_webhooks_arrive(
     assert opened(rows) == {"api_key": THEIRS, "webhook_secrets": [SIGNING]}
 
 
+def test_its_webhooks_arrive_at_the_receiver_where_the_api_has_a_port_of_its_own(
+    run: Run, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_PORT", "8700")
+    monkeypatch.setenv("ORCHESTRATOR_API_PORT", "8701")
+    monkeypatch.setenv("ORCHESTRATOR_PUBLIC_URL", "https://api.example.com")  # which has no webhooks
+    said = hooked(run)
+    assert f"its webhooks arrive at http://127.0.0.1:8700/webhooks/gateway/{kept(rows).id}\n" in said.out
+
+
 def test_a_key_may_come_from_standard_input(run: Run, rows: Rows) -> None:
     assert run("accounts", "add", "main", "--tenant", "acme", stdin=f"{THEIRS}\n").code == Exit.OK
     assert opened(rows)["api_key"] == THEIRS
