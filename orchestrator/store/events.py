@@ -3,7 +3,8 @@
 Of one job they are numbered under the job's lock: what shows is always the beginning of the whole. Over all
 jobs, their order is by the transaction that wrote them, never before an earlier event of the same job. A
 transaction with a lower number may commit after one with a higher: so the stream over several jobs is read
-only up to the oldest transaction that is still under way. SQLite has one writer, and counts.
+only up to the oldest transaction that is still under way. SQLite has one writer: there they are counted,
+from the time on, since the newest of all may be purged and its number must not come again.
 """
 
 from __future__ import annotations
@@ -205,7 +206,8 @@ _LAST = (
     .subquery()
 )
 _NEXT_SEQ = func.coalesce(select(_LAST.c.seq).scalar_subquery(), 0) + 1
-_COUNTED = func.coalesce(_NEWEST.scalar_subquery(), 0) + 1  # SQLite has one writer
+_MICROSECONDS = cast(_GIVEN["at"] * 1_000_000, BigInteger)
+_COUNTED = func.max(func.coalesce(_NEWEST.scalar_subquery(), 0) + 1, _MICROSECONDS)  # as SQLite spells it
 _NUMBERED = cast(cast(func.pg_current_xact_id(), Text), BigInteger)
 _NEVER_BEFORE = func.greatest(_NUMBERED, select(_LAST.c.position).scalar_subquery())
 _APPEND = {

@@ -10,7 +10,7 @@ from orchestrator.core.lifecycle import State
 from orchestrator.store import events, jobs, schema
 from orchestrator.store.database import Store, Transaction
 from orchestrator.store.events import OTHER_SERVER, START, Entry, Position
-from tests.integration.store.rows import a_job, keep
+from tests.integration.store.rows import Clock, a_job, keep
 from tests.integration.store.together import Elsewhere, undone
 
 on_postgresql = pytest.mark.parametrize("kind", ["postgresql"])  # SQLite has one writer: nothing is late
@@ -174,6 +174,23 @@ def test_old_events_of_settled_jobs_are_forgotten_but_for_the_last_which_the_nex
     with store.read() as tx:
         assert names(events.of_job(tx, "job_1", limit=9)) == [("job_1", 3), ("job_1", 4)]
         assert len(events.of_job(tx, "job_2", limit=9)) == 3
+
+
+def test_what_is_told_after_a_purge_of_everything_comes_after_what_was_told_before(
+    store: Store, clock: Clock
+) -> None:
+    keep(store, a_job("job_1"))
+    for _ in range(3):
+        with store.write() as tx:
+            tell(tx, "job_1")
+    known = of_tenant(store)[-1].position
+    with store.write() as tx:
+        tx.execute(schema.jobs.delete())
+    clock.now += 0.001
+    keep(store, a_job("job_2"))
+    with store.write() as tx:
+        tell(tx, "job_2")
+    assert names(of_tenant(store, known)) == [("job_2", 1)]
 
 
 def test_several_events_are_written_together_each_under_its_job_s_next_number(store: Store) -> None:
