@@ -80,45 +80,48 @@ def page(
     """The newest ones, newest first; `before`, an id, goes on where an earlier page ended."""
     if which.needs_person and which.states and State.UNCERTAIN not in which.states:
         return []  # only an uncertain job waits for a person
-    states, filters = _states(which), [jobs.c.tenant_id == tenant_id, *_filters(which)]
-    if which.reference is not None or which.end_user is not None:
-        by, value = (
-            (jobs.c.reference, which.reference)
-            if which.reference is not None
-            else (jobs.c.end_user, which.end_user)
-        )
+    states, until, filters = _states(which), _until(which, before), _filters(which)
+    theirs, named = jobs.c.tenant_id == tenant_id, _named(which)
+    if named is not None:
         among = [jobs.c.state.in_(states)] if states else []
-        listed = _newest([*filters, *among, *_exactly(by, value, before)], by, limit)
+        listed = _newest([theirs, *filters, *among], *named, until, limit)
     elif states:
         # One index has each state in order, and none has several: so each gives its newest.
-        each = [
-            _newest([*filters, *_exactly(jobs.c.state, state, before)], jobs.c.state, limit).subquery()
-            for state in states
-        ]
+        each = [_newest([theirs, *filters], jobs.c.state, state, until, limit).subquery() for state in states]
         merged = union_all(*(select(one) for one in each)).subquery()
         listed = select(merged).order_by(merged.c.id.desc()).limit(limit)
     else:
-        listed = _newest([*filters, *_before(before)], None, limit)
+        # How far back it may read is known in that case, and PostgreSQL may choose how.
+        bounded = [] if which.accepted_after is None else [theirs]
+        listed = _newest([*bounded, *filters], jobs.c.tenant_id, tenant_id, until, limit)
     return [read_row(row) for row in tx.execute(listed)]
 
 
-def _newest(where: Iterable[ColumnElement[bool]], by: Column[Any] | None, limit: int) -> Select[Any]:
-    order = [jobs.c.id.desc()] if by is None else [by.desc(), jobs.c.id.desc()]
-    return select(jobs).where(*where).order_by(*order).limit(limit)
+def _newest(
+    where: Iterable[ColumnElement[bool]], by: Column[Any], value: Any, until: str | None, limit: int
+) -> Select[Any]:
+    """The newest where the column has this value, as a range of its index, which has ids in order within.
 
-
-def _before(before: str | None) -> list[ColumnElement[bool]]:
-    return [] if before is None else [jobs.c.id < before]
-
-
-def _exactly(by: Column[Any], value: Any, before: str | None) -> list[ColumnElement[bool]]:
-    """That the column has this value, as a range of its index, which has ids in order within.
-
-    Were it said as an equality, PostgreSQL could read all of the tenant's jobs by their ids instead, from the
-    newest on, in the hope that many have the value: and read for long where only old ones do.
+    Were it said as an equality, PostgreSQL could read all jobs by their ids instead, from the newest on, in
+    the hope that many have the value: and read for long where only old ones do.
     """
-    upper = by <= value if before is None else tuple_(by, jobs.c.id) < tuple_(literal(value), literal(before))
-    return [by >= value, upper]
+    end = by <= value if until is None else tuple_(by, jobs.c.id) < tuple_(literal(value), literal(until))
+    newest = select(jobs).where(*where, by >= value, end)
+    return newest.order_by(by.desc(), jobs.c.id.desc()).limit(limit)
+
+
+def _until(which: Listed, before: str | None) -> str | None:
+    """The id before which all that is meant lies."""
+    accepted = which.accepted_before
+    ends = (before, None if accepted is None else beginning_at(accepted + APART))
+    return min((one for one in ends if one is not None), default=None)
+
+
+def _named(which: Listed) -> tuple[Column[Any], str] | None:
+    """The name that has an index, if one is asked for."""
+    if which.reference is not None:
+        return jobs.c.reference, which.reference
+    return None if which.end_user is None else (jobs.c.end_user, which.end_user)
 
 
 def _states(which: Listed) -> list[State]:
@@ -135,5 +138,5 @@ def _filters(which: Listed) -> list[ColumnElement[bool]]:
     if (after := which.accepted_after) is not None:
         found += [jobs.c.accepted_at >= after, jobs.c.id >= beginning_at(after - APART)]
     if (before := which.accepted_before) is not None:
-        found += [jobs.c.accepted_at < before, jobs.c.id < beginning_at(before + APART)]
+        found.append(jobs.c.accepted_at < before)
     return found

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import ColumnElement, String, case, cast, event, insert, literal, select, text
+from sqlalchemy import ColumnElement, String, case, cast, event, insert, literal, literal_column, select, text
 
 from orchestrator.core.lifecycle import State
 from orchestrator.store import dead_letters, job_lists
@@ -18,6 +18,7 @@ from tests.integration.store.rows import START, a_job, keep, owe
 
 MANY = 20_000
 PAGE = 20
+NUMBER: ColumnElement[int] = literal_column("number")
 
 
 def made(number: int) -> str:
@@ -26,26 +27,31 @@ def made(number: int) -> str:
 
 @pytest.fixture
 def filled(store: Store) -> Store:
-    """Many jobs, made by one statement from one; each reference has three, and some end users many."""
+    """Each reference has three jobs, and some end users many."""
+    _fill(store, case((NUMBER % 10 == 0, "other"), else_="default"))
+    return store
+
+
+def _fill(store: Store, tenant: ColumnElement[Any]) -> None:
+    """Many jobs, made by one statement from one."""
     keep(store, a_job("seed"))
     count = select(literal(0).label("number")).cte(recursive=True)
     count = count.union_all(select(count.c.number + 1).where(count.c.number < MANY - 1))
-    number = count.c.number
     facts: dict[str, ColumnElement[Any]] = {
-        "id": literal("job_" + "0" * 16) + cast(number + 10**9, String),
-        "session_id": literal("s-") + cast(number, String),
-        "tenant_id": case((number % 10 == 0, "other"), else_="default"),
+        "id": literal("job_" + "0" * 16) + cast(NUMBER + 10**9, String),
+        "session_id": literal("s-") + cast(NUMBER, String),
+        "tenant_id": tenant,
         # The oldest third alone has failed: whoever reads from the newest on would read two thirds in vain.
         "state": case(
-            (number < MANY // 3, "failed"), (number % 2 == 0, State.WAITING), else_=State.COMPLETED
+            (NUMBER < MANY // 3, "failed"), (NUMBER % 2 == 0, State.WAITING), else_=State.COMPLETED
         ),
-        "reference": literal("r-") + cast(number // 3, String),
+        "reference": literal("r-") + cast(NUMBER // 3, String),
         "end_user": case(
-            (number < MANY // 5, "early"),
-            (number % 2 == 1, literal("u-") + cast(number % 50, String)),
+            (NUMBER < MANY // 5, "early"),
+            (NUMBER % 2 == 1, literal("u-") + cast(NUMBER % 50, String)),
             else_=None,
         ),
-        "accepted_at": START + number,
+        "accepted_at": START + NUMBER,
     }
     columns = [facts.get(one.name, one).label(one.name) for one in rows.c]
     like = select(*columns).select_from(rows.join(count, literal(value=True))).where(rows.c.id == "seed")
@@ -53,7 +59,6 @@ def filled(store: Store) -> Store:
         tx.execute(text("INSERT INTO tenants (id, name) VALUES ('other', 'other')"))
         tx.execute(insert(rows).from_select([one.name for one in rows.c], like))
     _analyze(store)
-    return store
 
 
 FILTERS = [
@@ -75,6 +80,14 @@ def test_each_page_of_each_list_is_read_in_the_order_of_an_index(filled: Store) 
         assert len(plans) == 1
         assert not _scans(plans[0]), plans[0]
         assert _most_read(plans[0]) <= PAGE * (len(which.states) or 1) + PAGE
+
+
+def test_the_jobs_of_a_tenant_that_went_away_are_read_without_those_that_came_since(store: Store) -> None:
+    _fill(store, case((NUMBER < MANY // 2, "default"), else_="other"))
+    for which in (Listed(), Listed(needs_person=False), Listed(accepted_before=START + MANY)):
+        with _explained(store) as plans, store.read() as tx:
+            assert len(job_lists.page(tx, "default", which, limit=PAGE)) == PAGE
+        assert _most_read(plans[0]) <= PAGE
 
 
 def test_pages_together_are_the_whole_list(filled: Store) -> None:
