@@ -35,11 +35,11 @@ from sqlalchemy import (
 from orchestrator.core.events import Told
 from orchestrator.core.job import Job
 from orchestrator.store.database import Transaction
-from orchestrator.store.schema import events, jobs
+from orchestrator.store.schema import FIRST_EVENTS, events, jobs
 
 # Numbers of transactions that another server gave are moved below zero by it; none ever comes near.
 OTHER_SERVER = 2**62
-PART = 5_000  # rows that one pruning removes at most
+PART = 500  # jobs whose events one pruning forgets at most
 
 
 class Position(NamedTuple):
@@ -144,19 +144,21 @@ def take_over(tx: Transaction) -> int:
 
 
 def prune(tx: Transaction, *, before: float) -> int:
-    """Forget some of those that are older than a moment, of settled jobs. Returns how many.
+    """Forget those of some jobs that had ended by a moment, the oldest first. Returns how many.
 
     A job's last one stays: those that follow it are numbered after it.
     """
     later = events.alias()
     last = select(func.max(later.c.seq)).where(later.c.job_id == events.c.job_id).scalar_subquery()
-    old = (
-        select(events.c.job_id, events.c.seq)
+    # Found by their first one, which goes: else all that are left of earlier times would be read each time.
+    whole = (
+        select(events.c.job_id)
         .join(jobs, jobs.c.id == events.c.job_id)
-        .where(events.c.at < before, jobs.c.settled_at < before, events.c.seq < last)
+        .where(FIRST_EVENTS, events.c.at < before, jobs.c.settled_at < before, last > 1)
+        .order_by(events.c.at)
         .limit(PART)
     )
-    return tx.execute(delete(events).where(tuple_(events.c.job_id, events.c.seq).in_(old))).rowcount
+    return tx.execute(delete(events).where(events.c.job_id.in_(whole), events.c.seq < last)).rowcount
 
 
 _ORDER = (events.c.position, events.c.job_id, events.c.seq)

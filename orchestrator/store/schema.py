@@ -37,6 +37,7 @@ _BY_REFERENCE = ("tenant_id", "reference", "id")
 FOR_SOMEBODY = text("end_user IS NOT NULL")
 _BY_END_USER = ("tenant_id", "end_user", "id")
 _FOR_END_USER = ("tenant_id", "end_user", "position", "job_id", "seq")
+FIRST_EVENTS = text("seq = 1")
 RETRIES = text("retry_of IS NOT NULL")
 NOT_REMOVED = text("removed_at IS NULL")
 _UNMATCHED = text("state = 'waiting'")
@@ -192,6 +193,8 @@ events = Table(
     Column("data", JSON, nullable=False),
     Index("ix_events_position", "position", "job_id", "seq"),
     Index("ix_events_tenant_id_position", "tenant_id", "position", "job_id", "seq"),
+    # One for each job whose events are still all there.
+    Index("ix_events_first", "at", sqlite_where=FIRST_EVENTS, postgresql_where=FIRST_EVENTS),
     Index("ix_events_end_user", *_FOR_END_USER, sqlite_where=FOR_SOMEBODY, postgresql_where=FOR_SOMEBODY),
 )
 

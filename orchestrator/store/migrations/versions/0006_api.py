@@ -9,6 +9,7 @@ down_revision = "0005"
 REFERRED = sa.text("reference IS NOT NULL")
 FOR_SOMEBODY = sa.text("end_user IS NOT NULL")
 DEAD_LETTERS = sa.text("state = 'dead'")
+FIRST_EVENTS = sa.text("seq = 1")
 RETRIES = sa.text("retry_of IS NOT NULL")
 NOT_REMOVED = sa.text("removed_at IS NULL")
 
@@ -66,6 +67,7 @@ def _events() -> None:
     )
     op.create_index("ix_events_position", "events", ["position", "job_id", "seq"])
     op.create_index("ix_events_tenant_id_position", "events", ["tenant_id", "position", "job_id", "seq"])
+    _index("ix_events_first", "events", ["at"], FIRST_EVENTS)
     _index(
         "ix_events_end_user", "events", ["tenant_id", "end_user", "position", "job_id", "seq"], FOR_SOMEBODY
     )
