@@ -77,11 +77,15 @@ def keep(context: Context, wanted: Sequence[Submission], once: Once | None = Non
     Also raises KeyReused where that request asked for something else, and Gone where its jobs were purged.
     """
     try:
-        routes = _checked(context, wanted)
+        return _keep(context, wanted, once)
     except RequestError:
         if once is None or (earlier := _found_earlier(context, once)) is None:
             raise
-        return earlier  # what was sound then need not be so now, when a destination is gone
+        return earlier  # what was sound then need not be so now, when a destination or an account is gone
+
+
+def _keep(context: Context, wanted: Sequence[Submission], once: Once | None) -> Kept:
+    routes = _checked(context, wanted)
     with context.store.write() as tx:
         paying = _Accounts(tx)
         new = [_job(context, one, to, paying, tx.now) for one, to in zip(wanted, routes, strict=True)]

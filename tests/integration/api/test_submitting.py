@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from orchestrator.core.access import Scope
-from orchestrator.store import jobs, schema
+from orchestrator.store import accounts, jobs, schema
 from tests.integration.api.served import REQUEST, Holder, Served
 
 
@@ -154,6 +154,20 @@ def test_a_key_whose_jobs_were_purged_makes_no_new_ones(api: Served, us: Holder)
         tx.execute(schema.jobs.delete().where(schema.jobs.c.id == made["id"]))
     gone = us.post("/jobs", {"request": REQUEST}, Idempotency_Key="k")
     assert (gone.status_code, gone.json()["code"]) == (410, "idempotent_jobs_gone")
+
+
+def test_a_key_is_known_although_what_was_asked_could_not_be_made_any_more(api: Served, us: Holder) -> None:
+    entry = accounts.Entry("a-" + us.tenant, us.tenant, "extra", None, None, None, None)
+    with api.store.write() as tx:
+        accounts.add_once(tx, entry)
+    asked = {"request": REQUEST, "account": "extra"}
+    made = us.post("/jobs", asked, Idempotency_Key="k")
+    with api.store.write() as tx:
+        accounts.remove(tx, entry.id)
+    again = us.post("/jobs", asked, Idempotency_Key="k")
+    assert (made.status_code, again.status_code) == (201, 200)
+    assert again.json()["id"] == made.json()["id"]
+    assert us.post("/jobs", asked, Idempotency_Key="another").status_code == 422
 
 
 @pytest.mark.parametrize("key", ["", '"', '""', "a b", "x" * 256, '"a\\b"', '"a"b'])
