@@ -126,12 +126,17 @@ class Hub:
             loop.call_soon_threadsafe(self._wake)
 
     @asynccontextmanager
-    async def follow(self, whose: Whose) -> AsyncIterator[Following]:
-        """Be given what is told from now on. What was told before is in the database by then."""
+    async def follow(self, whose: Whose, *, within: float | None = None) -> AsyncIterator[Following]:
+        """Be given what is told from now on. What was told before is in the database by then.
+
+        Unless the database did not answer `within` so many seconds: then some of it may be told to nobody.
+        """
         following = Following()
         self._followers[whose].add(following)
         try:
-            await self._placed_somewhere(following)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(within):
+                    await self._placed_somewhere(following)
             yield following
         finally:
             self._followers[whose].discard(following)

@@ -23,8 +23,9 @@ async def until_ready(
         return await door.run(read)
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
-    # Before the first look, so that nothing can happen between it and the waiting.
-    async with door.hub.follow(of_job(job_id)) as following:
+    # Before the first look, so that nothing can happen between it and the waiting. If the database is away,
+    # it is that look which says so, and in time.
+    async with door.hub.follow(of_job(job_id), within=LOOKS_EVERY) as following:
         found = await door.run(read)
         while (
             not found.ready and (left := until - loop.time()) > 0 and not await _in_vain(following, request)

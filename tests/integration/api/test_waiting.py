@@ -78,3 +78,18 @@ def test_a_server_that_stops_answers_whoever_waits(new_api: NewApi) -> None:
     api.hub.stop()  # as the process does when it is told to stop
     thread.join()
     assert found[0].json()["state"] == "accepted"
+
+
+def test_a_hub_that_cannot_begin_makes_nobody_wait_longer(us: Holder, api: Served) -> None:
+    """It reads the events again and again until it can; whoever waits was promised an answer."""
+    job = us.kept()
+    with api.store.engine.connect() as connection:
+        connection.exec_driver_sql("ALTER TABLE events RENAME TO hidden")
+        connection.commit()
+    try:
+        answer = us.ask("GET", f"/jobs/{job.id}", params={"wait": 0.2}, timeout=LONG_WAIT / 5)
+    finally:
+        with api.store.engine.connect() as connection:
+            connection.exec_driver_sql("ALTER TABLE hidden RENAME TO events")
+            connection.commit()
+    assert (answer.status_code, answer.json()["state"]) == (200, "accepted")
