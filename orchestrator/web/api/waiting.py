@@ -7,12 +7,16 @@ from collections.abc import Callable
 
 from starlette.requests import Request
 
+from orchestrator.core.lifecycle import SETTLED
 from orchestrator.engine.standing import Standing
 from orchestrator.web.api.door import Door
 from orchestrator.web.hub import Following, of_job
 
 LONGEST_WAIT = 60.0  # seconds
-LOOKS_EVERY = 1.0  # seconds, whether or not something was told: a lost wake-up costs so much
+THERE_EVERY = 1.0  # seconds; whether whoever waits is still there
+# Seconds after which the database is asked though nothing was told. Of what follows an end, not all is.
+LOOK_EVERY = 15.0
+LOOK_EVERY_ENDED = 1.0
 
 
 async def until_ready(
@@ -25,13 +29,16 @@ async def until_ready(
     until = loop.time() + seconds
     # Before the first look, so that nothing can happen between it and the waiting. If the database is away,
     # it is that look which says so, and in time.
-    async with door.hub.follow(of_job(job_id), within=LOOKS_EVERY) as following:
-        found = await door.run(read)
+    async with door.hub.follow(of_job(job_id), within=THERE_EVERY) as following:
+        found, looked = await door.run(read), loop.time()
         while (
             not found.ready and (left := until - loop.time()) > 0 and not await _in_vain(following, request)
         ):
-            await following.take(min(left, LOOKS_EVERY))
-            found = await door.run(read)
+            told = await following.take(min(left, THERE_EVERY))
+            look = min(until, looked + (LOOK_EVERY_ENDED if found.job.state in SETTLED else LOOK_EVERY))
+            if told or following.missed or loop.time() >= look:
+                following.begin()
+                found, looked = await door.run(read), loop.time()
         return found
 
 

@@ -3,9 +3,14 @@
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from sqlalchemy import event
+
 from orchestrator.core.lifecycle import State
+from orchestrator.store import jobs
 from tests.integration.api.conftest import NewApi
 from tests.integration.api.served import Holder, Served
 from tests.sandbox.harness import until
@@ -59,6 +64,35 @@ def test_many_who_wait_hold_no_thread_that_others_need(us: Holder, api: Served) 
     for thread, found in everybody:
         thread.join()
         assert found[0].json()["ready"] is True
+
+
+def test_whoever_waits_asks_the_database_nothing_while_nothing_is_told(us: Holder, api: Served) -> None:
+    job = us.kept()
+    with _reads_of_jobs(api) as reads:
+        assert us.get(f"/jobs/{job.id}", wait=3.5).json()["state"] == "accepted"
+    assert len(reads) == 2, "at the beginning and at the end"
+
+
+def test_what_happens_untold_after_the_end_of_a_job_is_seen_within_seconds(us: Holder, api: Served) -> None:
+    job = us.move(us.kept(), State.FAILED, detail_tries=1)
+    thread, found = waiting(us, job.id)
+    with api.store.write() as tx:
+        jobs.note(tx, job.id, {"detail_tries": 0})
+    thread.join(LONG_WAIT / 5)
+    assert found[0].json()["ready"] is True
+
+
+@contextmanager
+def _reads_of_jobs(api: Served) -> Iterator[list[str]]:
+    reads: list[str] = []
+
+    def read(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "FROM jobs" in statement:
+            reads.append(statement)
+
+    event.listen(api.store.engine, "before_cursor_execute", read)
+    yield reads
+    event.remove(api.store.engine, "before_cursor_execute", read)
 
 
 def test_whoever_leaves_is_waited_for_no_longer(us: Holder, api: Served) -> None:
