@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from typing import Any
 
 DEEPEST = 64  # levels of objects and lists; beyond several hundred Python cannot copy or print them
@@ -74,8 +75,8 @@ def _inside(value: Any) -> list[Any]:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        counted = Counter(key for key, _ in pairs)  # one look at each: strangers send a million
+        twice = next(key for key, times in counted.items() if times > 1)
         raise NotJson(f"an object has the key {twice[:40]!r} twice")
     return found
 

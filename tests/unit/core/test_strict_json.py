@@ -1,6 +1,7 @@
 """JSON from strangers: what means one thing only is read, and everything else is refused."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -70,3 +71,12 @@ def test_what_means_nothing_or_two_things_is_refused(body: bytes, why: str) -> N
 def test_as_deep_as_is_allowed_is_read() -> None:
     body = b"[" * DEEPEST + b"]" * DEEPEST
     assert json.dumps(loads(body)).encode() == body
+
+
+def test_a_key_that_comes_again_among_many_costs_no_more_than_the_others() -> None:
+    """One look at all others for each of them, and a stranger's one body would keep a process for an hour."""
+    body = b"{" + b"".join(b'"%d":1,' % one for one in range(100_000)) + b'"99999":2}'
+    began = time.process_time()
+    with pytest.raises(NotJson, match="'99999' twice"):
+        loads(body)
+    assert time.process_time() - began < 5
