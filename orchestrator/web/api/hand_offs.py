@@ -24,7 +24,6 @@ Reader = Annotated[Caller, requires(Scope.READ)]
 Operator = Annotated[Caller, requires(Scope.OPERATE)]
 
 PARTS = 25  # so many times AT_ONCE at most, so that whoever asks has an answer in time
-LARGEST_ID = 2**63 - 1  # what a database counts to
 
 Short = Query(min_length=1, max_length=100, pattern=r"^[^\x00]*$")
 
@@ -74,7 +73,7 @@ def _replay(context: Context, tenant_id: str, asked: Replay) -> tuple[int, list[
 async def replay_one_hand_off(
     door: DoorDep,
     caller: Operator,
-    hand_off_id: Annotated[int, Path(ge=1, le=LARGEST_ID)],
+    hand_off_id: Annotated[int, Path(ge=1, le=paging.LARGEST_ID)],
     body: ReplayOne,
 ) -> Response:
     """Try one hand-off again that was given up, or as something new also one that was done."""

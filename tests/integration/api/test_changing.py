@@ -1,5 +1,7 @@
 """What may be done with a job over HTTP: cancel, retry, resolve; and hand-offs that were given up."""
 
+import base64
+
 import pytest
 
 from orchestrator.core.access import Scope
@@ -107,6 +109,19 @@ def test_dead_letters_of_the_last_hours_are_listed_page_by_page_and_tried_again(
 @pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "1e9", "x", ""])
 def test_what_is_no_span_is_refused(us: Holder, seconds: str) -> None:
     assert us.get("/dead-letters", within_seconds=seconds).status_code == 422
+
+
+@pytest.mark.parametrize("last", ["x", "1e3", "-1", " 1", str(2**63), "9" * 40])
+def test_a_cursor_of_dead_letters_that_somebody_made_is_refused(us: Holder, last: str) -> None:
+    """Whoever has one can write another: it is only opaque."""
+    for _ in range(2):
+        us.dead()
+    page = us.get("/dead-letters", limit=1).json()
+    real, number = page["next"], str(page["dead_letters"][0]["id"])
+    text = base64.urlsafe_b64decode(real + "=" * (-len(real) % 4)).decode()
+    made = base64.urlsafe_b64encode(f"{text.removesuffix(number)}{last}".encode()).decode().rstrip("=")
+    answer = us.get("/dead-letters", cursor=made)
+    assert (answer.status_code, answer.json()["errors"][0]["at"]) == (422, "query.cursor")
 
 
 def test_dead_letters_are_tried_again_one_or_all_that_match(api: Served, us: Holder) -> None:
