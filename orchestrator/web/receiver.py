@@ -80,7 +80,10 @@ def make_receiver(
         Route("/readyz", ready),
         *beside,
     ]
-    return Starlette(routes=routes, lifespan=_ending(threads, readiness))
+    app = Starlette(routes=routes, lifespan=_ending(threads, readiness))
+    # A redirect would repeat what is in the query, be it a token, at whatever host the request named.
+    app.router.redirect_slashes = False
+    return app
 
 
 def _ending(*pools: Executor) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:

@@ -447,3 +447,10 @@ def test_headers_that_are_kept_are_few_and_short(door: Door) -> None:
     (kept,) = door.ring
     assert "hunter2" not in str(kept.headers)
     assert len(kept.headers["x-phaseo-long"]) == 300
+
+
+@pytest.mark.parametrize("path", ["/healthz/", "/readyz/", "/webhooks/gateway/default//"])
+def test_no_path_is_answered_by_a_redirect(door: Door, path: str) -> None:
+    """It would repeat the query, where tokens and signatures are, at whatever host the request names."""
+    answer = door.http.get(path, params={"token": "hjt_x"}, headers={"Host": "elsewhere.example"})
+    assert (answer.status_code, answer.headers.get("location")) == (404, None)
