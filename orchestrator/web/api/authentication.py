@@ -60,7 +60,7 @@ def requires(scope: Scope | None, *, tokens: bool = False) -> Any:
 
 
 async def _caller(door: Door, request: Request, scope: Scope | None, *, tokens: bool) -> Caller:
-    caller = await _identified(door, request, tokens=tokens)
+    caller = await identified(door, request, tokens=tokens)
     request.state.caller = caller  # for the log line of this request
     if standing := await door.limits.count(caller):
         tell(request, standing.headers())
@@ -70,7 +70,8 @@ async def _caller(door: Door, request: Request, scope: Scope | None, *, tokens: 
     return caller
 
 
-async def _identified(door: Door, request: Request, *, tokens: bool) -> Caller:
+async def identified(door: Door, request: Request, *, tokens: bool) -> Caller:
+    """Whoever calls, whatever they may do. Raises Unauthorized and Forbidden."""
     shown, kind = _shown(request, tokens=tokens)
     if kind is Kind.KEY:
         return await _ask(door, shown, kind)

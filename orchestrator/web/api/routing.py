@@ -7,19 +7,23 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from orchestrator.core.strict_json import NotJson, loads
+from orchestrator.web.api.authentication import identified
 from orchestrator.web.problems import problem
 
 JSON = "application/json"
+LARGE = 65_536  # bytes of a body that others are not to wait for while it is read
 
 
 class _Strict(Request):
     async def json(self) -> Any:
         if not hasattr(self, "_json"):
-            self._json = loads(await self.body())
+            body = await self.body()
+            self._json = await run_in_threadpool(loads, body) if len(body) > LARGE else loads(body)
         return self._json
 
 
@@ -42,6 +46,8 @@ class StrictRoute(APIRoute):
 async def _refusal(request: Request) -> Response | None:
     if request.method not in ("POST", "PUT", "PATCH") or not await request.body():
         return None
+    # Before anything is read out of it: what strangers send is to cost nothing.
+    await identified(request.app.state.door, request, tokens=False)
     media_type, _, rest = request.headers.get("content-type", "").partition(";")
     charset = rest.strip().lower().replace('"', "")
     if media_type.strip().lower() != JSON or charset not in ("", "charset=utf-8"):

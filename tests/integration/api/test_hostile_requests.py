@@ -65,6 +65,13 @@ def test_a_body_that_nobody_asked_for_is_looked_at_too_and_the_document_says_so(
         assert str(status) in told
 
 
+@pytest.mark.parametrize("body", [b"{", DEEP, b'{"a":1,"a":1}', b'"\xff"'])
+def test_nothing_is_read_out_of_what_a_stranger_sends(api: Served, body: bytes) -> None:
+    for key in (None, "hjo_" + "a" * 16 + "_" + "A" * 43):
+        answer = api.ask("/jobs", key, method="POST", content=body, headers={"Content-Type": JSON})
+        assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+
+
 def test_utf_8_may_be_said(us: Holder) -> None:
     for named in ("application/json; charset=utf-8", 'Application/JSON;charset="UTF-8"'):
         body = json.dumps({"request": REQUEST}).encode()
