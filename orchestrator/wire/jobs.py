@@ -9,9 +9,10 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from orchestrator.core.job import Blame, HandOffKind, HandOffState, Source, Updates
 from orchestrator.core.lifecycle import Seen, State, Verdict
 from orchestrator.core.routes import Outcome
-from orchestrator.wire.base import Answered, Asked, Flag, Moment, Number, Whole
+from orchestrator.wire.base import Answered, Asked, Flag, Moment, Number, Whole, at_most
 
 MOST_JOBS = 1_000  # that one request may submit
+MOST_DESTINATIONS = 32  # of one job
 LONGEST_NAME = 200
 LONGEST_SPAN = 31_536_000  # seconds
 
@@ -25,8 +26,11 @@ class NewRoute(Asked):
     """One destination of a job, and how it is told."""
 
     to: str = Field(min_length=1, max_length=100, description="The destination's name.")
-    outcomes: tuple[Outcome, ...] | None = Field(
-        None, min_length=1, description="Only these; if absent, what the destination is configured for."
+    outcomes: Annotated[tuple[Outcome, ...] | None, at_most(len(Outcome))] = Field(
+        None,
+        min_length=1,
+        max_length=len(Outcome),
+        description="Only these; if absent, what the destination is configured for.",
     )
     deliver: Literal["files", "link"] | None = Field(
         None, description="Bring outputs there, or tell where they are; if absent, as configured."
@@ -55,8 +59,10 @@ class NewJob(Asked):
     reference: Name | None = Field(None, description="Your own name for the job; several may share one.")
     end_user: Name | None = Field(None, description="For whom it is made, by your own id.")
     metadata: Metadata = Field(default_factory=dict)
-    destinations: tuple[NewRoute | str, ...] | None = Field(
-        None, description="Where results go; if absent, to the destinations that are the default."
+    destinations: Annotated[tuple[NewRoute | str, ...] | None, at_most(MOST_DESTINATIONS)] = Field(
+        None,
+        max_length=MOST_DESTINATIONS,
+        description="Where results go; if absent, to the destinations that are the default.",
     )
     deadline_seconds: Number | None = Field(
         None, gt=0, le=LONGEST_SPAN, description="When to give up waiting; if absent, as the settings say."
@@ -75,7 +81,7 @@ class NewJobs(Asked):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"jobs": [{"request": _REQUEST}]}]})
 
-    jobs: tuple[NewJob, ...] = Field(min_length=1, max_length=MOST_JOBS)
+    jobs: Annotated[tuple[NewJob, ...], at_most(MOST_JOBS)] = Field(min_length=1, max_length=MOST_JOBS)
 
 
 class Error(Answered):

@@ -35,6 +35,7 @@ ROUTERS: Sequence[APIRouter] = (
     tokens.router,
 )
 PREFIX = "/v1"
+MOST_TOLD = 100  # things that are wrong with one request
 
 _CODES = {404: "no_such_path", 405: "method_not_allowed", 413: "too_large"}
 
@@ -107,7 +108,7 @@ async def _ours(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    places = [Place(_where(one["loc"]), _what(one)) for one in error.errors()]
+    places = [Place(_where(one["loc"]), _what(one)) for one in error.errors()[:MOST_TOLD]]
     detail = f"{places[0].at}: {places[0].detail}"
     return problem(422, "invalid_request", detail, places=places, request_id=request_id(request))
 

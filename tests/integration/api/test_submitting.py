@@ -75,6 +75,10 @@ def test_one_wrong_job_among_many_keeps_none_and_each_wrong_place_is_named(api: 
         ({"request": REQUEST, "deadline_seconds": 0}, "body.deadline_seconds"),
         ({"request": REQUEST, "metadata": []}, "body.metadata"),
         ({"request": REQUEST, "updates": "never"}, "body.updates"),
+        ({"request": REQUEST} | {f"unknown{one}": 1 for one in range(1_000)}, "body"),
+        ({"request": REQUEST, "destinations": [1] * 1_000}, "body.destinations"),
+        ({"request": REQUEST, "destinations": ["folder"] * 33}, "body.destinations"),
+        ({"jobs": [{}] * 2_000}, "body.jobs"),
         ({"jobs": []}, "body.jobs"),
         ({"jobs": [{"request": REQUEST}], "request": REQUEST}, "body.request"),
     ],
@@ -85,6 +89,11 @@ def test_what_is_wrong_is_said_with_its_place(us: Holder, wrong: dict[str, Any],
     assert answer.headers["content-type"] == "application/problem+json"
     assert [one["at"] for one in answer.json()["errors"]] == [at]
     assert us.jobs() == 0
+
+
+def test_of_a_thousand_things_that_are_wrong_a_hundred_are_told(us: Holder) -> None:
+    answer = us.post("/jobs", {"jobs": [{"request": []}] * 1_000})
+    assert (answer.status_code, len(answer.json()["errors"])) == (422, 100)
 
 
 def test_more_than_a_thousand_are_refused(us: Holder) -> None:
