@@ -23,6 +23,7 @@ HEAD_BYTES = 32_768
 LONGEST_TARGET = 8_192  # bytes of a path with its query
 BODY_WITHIN = 30.0  # seconds
 BODIES_AT_ONCE = 32  # of the largest size; more than that is not held at one time
+SMALL = 1_024  # so many times smaller than the largest, a body is taken however much is held
 LOGGED_BODY = 10_000  # bytes
 
 CLOSE = {"Connection": "close"}  # or what is not wanted would be read, however much there is
@@ -54,7 +55,7 @@ class SecurityHeaders:
 
 
 class Heads:
-    """Refuses requests whose path or headers are beyond any use."""
+    """Refuses requests whose head is beyond any use, or which a proxy may read otherwise than we do."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -67,6 +68,8 @@ class Heads:
         elif len(headers) > MOST_HEADERS or sum(len(name) + len(it) for name, it in headers) > HEAD_BYTES:
             told = f"a request has at most {MOST_HEADERS} headers and {HEAD_BYTES} bytes of them"
             refusal = (431, "too_many_headers", told)
+        elif _is_ambiguous(scope):
+            refusal = (400, "ambiguous_length", "a body has a Content-Length, or comes in chunks by HTTP/1.1")
         else:
             return await self._app(scope, receive, send)
         return await _refuse(refusal, scope, receive, send)
@@ -121,7 +124,8 @@ class Bodies:
             self._held += len(part)
             if len(body) > self._most:
                 return self._too_large()
-            if self._held > BODIES_AT_ONCE * self._most:
+            # Or strangers who send slowly what is large would keep everybody from sending anything.
+            if self._held > BODIES_AT_ONCE * self._most and len(body) > self._most // SMALL:
                 return 503, "busy", "too much is being sent at this moment; send it again"
         return None
 
@@ -263,6 +267,13 @@ def _values(scope: Scope, name: bytes) -> list[str]:
 def _only(scope: Scope, name: bytes, sane: Callable[[str], str | None]) -> str | None:
     values = _values(scope, name)
     return sane(values[0]) if len(values) == 1 else None
+
+
+def _is_ambiguous(scope: Scope) -> bool:
+    """Whether a proxy before us may take a part of its body for another request (RFC 9112, 6.1)."""
+    if not _values(scope, b"transfer-encoding"):
+        return False
+    return bool(_values(scope, b"content-length")) or scope["http_version"] == "1.0"
 
 
 def _body_length(scope: Scope) -> int | None:
