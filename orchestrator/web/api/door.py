@@ -66,7 +66,7 @@ class Door:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _door(request: Request) -> Door:
+async def _door(request: Request) -> Door:  # no plain function: each request would wait for a thread
     door: Door = request.app.state.door
     return door
 
