@@ -5,12 +5,12 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
@@ -34,6 +34,14 @@ _CLOCK = {
     "sqlite": "SELECT (julianday('now') - 2440587.5) * 86400.0",
     "postgresql": "SELECT extract(epoch FROM clock_timestamp())::float8",
 }
+# Whatever the server's default is: a guard that waited for a row must judge it as it is now.
+_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED"
+_BEGIN = {
+    "read": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    "write": _WRITE,
+    "lease": f"{_WRITE}; SET LOCAL synchronous_commit TO off",
+}
+_BEGAN = "began"  # where a connection to PostgreSQL keeps the moment at which its transaction began
 
 _LIMITS = {
     "lock_timeout": BUSY_FOR,
@@ -100,6 +108,7 @@ class Store:
     ) -> None:
         self.url = url
         self.engine = _engine(url, connections)
+        self._driver_error: type[Exception] = self.engine.dialect.loaded_dbapi.Error
         self._clock = clock
         self._closed = False
         # Called after the commit of whatever followers of events wait for; it may be called often.
@@ -133,8 +142,8 @@ class Store:
         if self._closed:  # the lock on the file may be somebody else's by now
             raise StoreError("the store is closed", hint="this process is stopping; the next one goes on")
         try:
-            with self.engine.connect() as connection, self._prepared(connection, mode).begin():
-                tx = Transaction(connection, self._now(connection, mode), ring=self.ring)
+            with self.engine.connect() as connection, connection.execution_options(mode=mode).begin():
+                tx = Transaction(connection, self._now(connection), ring=self.ring)
                 yield tx
         except DBAPIError as error:
             raise _translated(error.orig or error) from error
@@ -143,25 +152,15 @@ class Store:
                 f"no database connection became free within {BUSY_FOR:.0f} s",
                 hint="raise ORCHESTRATOR_DATABASE_CONNECTIONS, or lower the number of threads",
             ) from error
-        except sqlite3.Error as error:  # raised while a connection was being prepared
+        except self._driver_error as error:  # raised while a connection was being prepared
             raise _translated(error) from error
 
-    def _prepared(self, connection: Connection, mode: str) -> Connection:
-        if connection.dialect.name != "postgresql":
-            return connection.execution_options(mode=mode)
-        if mode == "read":
-            return connection.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True, mode=mode
-            )
-        # Whatever the server's default is: a guard that waited for a row must judge it as it is now.
-        return connection.execution_options(isolation_level="READ COMMITTED", mode=mode)
-
-    def _now(self, connection: Connection, mode: str) -> float:
-        if connection.dialect.name == "postgresql" and mode == "lease":
-            connection.execute(text("SET LOCAL synchronous_commit TO off"))
+    def _now(self, connection: Connection) -> float:
         if self._clock is not None:
             return self._clock()
-        return float(connection.scalar(text(_CLOCK[connection.dialect.name])))
+        if connection.dialect.name == "postgresql":
+            return float(connection.info[_BEGAN])
+        return float(connection.exec_driver_sql(_CLOCK["sqlite"]).scalar_one())
 
     def close(self) -> None:
         """Give every pooled connection back. Whoever still works finds the store closed."""
@@ -200,14 +199,31 @@ def _engine(url: str, connections: int) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=connections,
         max_overflow=0,
         pool_timeout=BUSY_FOR,
         pool_pre_ping=True,  # after a restart of the server every pooled connection is dead
-        connect_args=CONNECTION_OPTIONS,
+        connect_args=CONNECTION_OPTIONS | {"autocommit": True},  # _begin_postgresql begins transactions
     )
+    event.listen(engine, "begin", _begin_postgresql)
+    return engine
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    """Begin, and learn the time, in one way to the server and back."""
+    mode = connection.get_execution_options().get("mode", "write")
+    driven = connection.connection
+    try:
+        with closing(driven.cursor()) as cursor:
+            cursor.execute(f"{_BEGIN[mode]}; {_CLOCK['postgresql']}")
+            while cursor.nextset():
+                pass
+            ((connection.info[_BEGAN],),) = cursor.fetchall()
+    except connection.dialect.loaded_dbapi.Error as error:
+        connection.invalidate(error)
+        raise
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
