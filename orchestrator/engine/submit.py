@@ -17,6 +17,7 @@ from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.errors import Gone, KeyReused, Misshapen, NotFound, Place, RequestError, StoreError
 from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.store import accounts, events, idempotency, job_lists, jobs
+from orchestrator.store.accounts import Paying
 from orchestrator.store.database import Transaction
 from orchestrator.store.schema import DEFAULT
 from orchestrator.telemetry import Event, log
@@ -93,11 +94,10 @@ def _keep(context: Context, wanted: Sequence[Submission], once: Once | None) -> 
             return _earlier(tx, once) or _in_between()
         jobs.add(tx, new)
         events.append_first(tx, new)
-        names = accounts.names(tx, {job.account_id for job in new})
     for job in new:
         log(Event.JOB_ACCEPTED, job=job.id)
     reach(FaultPoint.SUBMIT_COMMITTED)
-    return Kept(new, [FollowUp(Task.CREATE) for _ in new], names)
+    return Kept(new, [FollowUp(Task.CREATE) for _ in new], paying.names)
 
 
 def _is_first(tx: Transaction, once: Once, new: Sequence[Job]) -> bool:
@@ -131,11 +131,13 @@ class _Accounts:
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
-        self._found: dict[tuple[str, str | None], str] = {}
+        self._found: dict[tuple[str, str | None], Paying] = {}
+        self.names: dict[str, str] = {}
 
     def of(self, one: Submission) -> str:
         """The id. Raises Misshapen where the tenant has no account of that name."""
         if one.account_id is not None:
+            self.names |= accounts.names(self._tx, [one.account_id])
             return one.account_id
         named = one.tenant_id, one.account
         if named not in self._found:
@@ -143,7 +145,9 @@ class _Accounts:
                 self._found[named] = accounts.for_tenant(self._tx, *named)
             except NotFound as error:
                 raise Misshapen([Place(f"{one.place}account", error.message)], hint=error.hint) from error
-        return self._found[named]
+        found = self._found[named]
+        self.names[found.id] = found.name
+        return found.id
 
 
 def _job(context: Context, one: Submission, routes: tuple[Route, ...], paying: _Accounts, now: float) -> Job:

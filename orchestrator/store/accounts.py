@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, func, literal, select, union, update
+from sqlalchemy import Select, bindparam, func, literal, select, union, update
 
 from orchestrator.core.lifecycle import OPEN
 from orchestrator.core.routes import ARCHIVE, lane_of
@@ -40,25 +40,30 @@ class Entry:
     changed_at: float | None
 
 
+class Paying(NamedTuple):
+    """The account that a job is made with, and how it is called."""
+
+    id: str
+    name: str
+
+
 _READ = tuple(accounts.c[name] for name in Entry.__dataclass_fields__)
 
 
-def for_tenant(tx: Transaction, tenant_id: str, name: str | None = None) -> str:
-    """The id of the account that a new job of the tenant is made with: the one named, else its oldest own.
+def for_tenant(tx: Transaction, tenant_id: str, name: str | None = None) -> Paying:
+    """The account that a new job of the tenant is made with: the one named, else its oldest own.
 
     A tenant without any has the default one. Raises NotFound for a name that is no account of this tenant.
     In a transaction that writes: until it ends, the account is not removed.
     """
-    # The lock that a job's reference to it takes anyway.
-    own = select(accounts.c.id, accounts.c.name).where(accounts.c.tenant_id == tenant_id, _LIVE)
-    found = tx.execute(_oldest_first(own).with_for_update(read=True, key_share=True)).all()
-    chosen = next((row.id for row in found if name in (None, row.name)), None)
+    found = [Paying(row.id, row.name) for row in tx.execute(_OWN, {"tenant": tenant_id})]
+    chosen = next((one for one in found if name in (None, one.name)), None)
     if chosen is None and name is None:
-        return DEFAULT
+        return Paying(DEFAULT, names(tx, [DEFAULT])[DEFAULT])
     if chosen is None:
-        known = ", ".join(row.name for row in found) or "none"
+        known = ", ".join(one.name for one in found) or "none"
         raise NotFound(f"there is no account {name!r}", hint=f"your accounts: {known}")
-    return str(chosen)
+    return chosen
 
 
 def every(tx: Transaction) -> list[Entry]:
@@ -131,3 +136,9 @@ def needed_by(tx: Transaction, entry: Entry, *, limit: int) -> int:
 def _oldest_first(query: Select[Any]) -> Select[Any]:
     """The default account was there first; the ids of others sort by time."""
     return query.order_by(accounts.c.id != DEFAULT, accounts.c.id)
+
+
+# Held by the lock that a job's reference to it takes anyway.
+_OWN = _oldest_first(
+    select(accounts.c.id, accounts.c.name).where(accounts.c.tenant_id == bindparam("tenant"), _LIVE)
+).with_for_update(read=True, key_share=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import (
@@ -272,7 +271,11 @@ def _many(tx: Transaction, query: Any) -> list[Job]:
 
 def read_row(row: Row[Any]) -> Job:
     """One job as the database has it."""
-    values = dict(row._mapping)
+    return of_columns(dict(row._mapping))
+
+
+def of_columns(values: dict[str, Any]) -> Job:
+    """One job of its columns, which are made what they mean."""
     values["state"] = State(values["state"])
     values["updates"] = Updates(values["updates"])
     values["destinations"] = tuple(read_route(one) for one in values["destinations"])
@@ -283,7 +286,9 @@ def read_row(row: Row[Any]) -> Job:
 
 
 def _row(job: Job) -> dict[str, Any]:
-    return asdict(job) | {"destinations": [route.as_json() for route in job.destinations]}
+    # Not `asdict`, which would copy all that is in the request.
+    row = {name: getattr(job, name) for name in Job.__dataclass_fields__}
+    return row | {"destinations": [route.as_json() for route in job.destinations]}
 
 
 def _plain(changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def add(store: Store, *new: Entry) -> bool:
 
 def chosen(store: Store, tenant: str, name: str | None = None) -> str:
     with store.write() as tx:
-        return accounts.for_tenant(tx, tenant, name)
+        return accounts.for_tenant(tx, tenant, name).id
 
 
 def needed(store: Store, entry: Entry, limit: int = 100) -> int:

@@ -21,7 +21,7 @@ def an_account() -> Entry:
 
 def chosen(store: Store) -> str:
     with store.write() as tx:
-        return accounts.for_tenant(tx, "default", "main")
+        return accounts.for_tenant(tx, "default", "main").id
 
 
 def remove_if_unneeded(store: Store) -> bool:
@@ -40,7 +40,7 @@ def test_an_account_is_not_removed_beside_a_job_that_is_being_made_with_it(
     with store.write() as tx:
         accounts.add_once(tx, an_account())
     with store.write() as tx:
-        account = accounts.for_tenant(tx, "default", "main")
+        account = accounts.for_tenant(tx, "default", "main").id
         removed = elsewhere.begin_and_wait_for_us(lambda: remove_if_unneeded(store))
         jobs.add(tx, [a_job(account_id=account)])
     assert not ended(removed)
