@@ -29,16 +29,22 @@ class Letter:
 def visible(tx: Transaction, caller: Caller, job_id: str) -> Job:
     """A job that this caller may know of. Raises NotFound, in the same words whatever the reason."""
     job = job_lists.of_tenant(tx, caller.tenant_id, job_id)
-    for_another = caller.end_user is not None and job.end_user != caller.end_user
-    if for_another or caller.job_id not in (None, job_id):
-        raise job_lists.unknown(job_id)
+    _require_visible(caller, job)
     return job
+
+
+def _require_visible(caller: Caller, job: Job) -> None:
+    for_another = caller.end_user is not None and job.end_user != caller.end_user
+    if for_another or caller.job_id not in (None, job.id):
+        raise job_lists.unknown(job.id)
 
 
 def one(context: Context, caller: Caller, job_id: str) -> Standing:
     """Where one job stands. Raises NotFound."""
     with context.store.read() as tx:
-        return standing.of_jobs(tx, [visible(tx, caller, job_id)])[0]
+        found = standing.of_tenant(tx, caller.tenant_id, job_id)
+    _require_visible(caller, found.job)
+    return found
 
 
 def referred(context: Context, tenant_id: str, reference: str) -> Standing:

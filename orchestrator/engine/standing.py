@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Job, Output
 from orchestrator.core.lifecycle import SETTLED, State
 from orchestrator.errors import NotAllowed, NotFound
-from orchestrator.store import accounts, hand_offs, jobs, outputs, tenants
+from orchestrator.store import accounts, hand_offs, jobs, outputs, overviews, tenants
 from orchestrator.store.database import Transaction
 from orchestrator.store.schema import DEFAULT
 
@@ -87,6 +87,14 @@ def of_jobs(tx: Transaction, found: Sequence[Job]) -> list[Standing]:
         )
         for job in found
     ]
+
+
+def of_tenant(tx: Transaction, tenant_id: str, job_id: str) -> Standing:
+    """Where one job of the tenant's stands, most often in one statement. Raises NotFound."""
+    found = overviews.of_tenant(tx, tenant_id, job_id, held_since=tx.now - HELD_LATELY)
+    there = outputs.of_job(tx, job_id) if found.has_outputs else ()
+    owed = hand_offs.of_job(tx, job_id) if found.has_hand_offs else ()
+    return Standing(found.job, tuple(there), tuple(owed), tx.now, found.held, found.account)
 
 
 def of_new(new: Sequence[Job], account_names: Mapping[str, str]) -> list[Standing]:
