@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +18,7 @@ from orchestrator.settings import QUEUES
 from orchestrator.store import workers
 from orchestrator.store.workers import Pulse
 from orchestrator.tasks import work
-from orchestrator.tasks.sending import AWAY_FOR, EXPIRES_AFTER, MOST_WAITING, SLOT, Courier, Sender
+from orchestrator.tasks.sending import AWAY_FOR, EXPIRES_AFTER, MOST_OWED, MOST_WAITING, SLOT, Courier, Sender
 from orchestrator.tasks.work import AT_A_TIME, register
 from tests.integration.engine.harness import Engine
 from tests.patience import LONG
@@ -131,7 +132,45 @@ def test_what_a_courier_cannot_keep_is_said_once_until_it_has_sent_all(
         post.may_go_on.set()
         until(lambda: not send._dropping)
     send.close()
-    assert len(post.sent) >= 2 * MOST_WAITING
+
+
+@pytest.fixture
+def courier(post: Post, seconds: Seconds) -> Iterator[Courier]:
+    courier = Courier(post, seconds)  # type: ignore[arg-type]
+    yield courier
+    courier.close()
+
+
+def test_a_courier_sends_what_is_due_once_and_at_once_where_nothing_else_is(
+    courier: Courier, post: Post
+) -> None:
+    for times in (1, 2, 3):
+        courier(looks(0))
+        until(lambda: len(post.sent) == times)  # noqa: B023 - asked before the next round
+
+
+def test_a_commit_of_a_thousand_jobs_wakes_so_many_and_no_more(courier: Courier, post: Post) -> None:
+    courier([FollowUp(Task.CREATE)] * 1_000)
+    courier.close()
+    assert post.sent == [("create", None)] * MOST_OWED
+
+
+def test_commits_of_one_moment_wake_no_more_than_one_of_many(seconds: Seconds) -> None:
+    post = HangingPost()
+    courier = Courier(post, seconds)  # type: ignore[arg-type]
+    for _ in range(MOST_WAITING // 2):
+        courier([FollowUp(Task.CREATE), FollowUp(Task.LOOK, 5.1), FollowUp(Task.HAND_OFF)])
+    post.may_go_on.set()
+    courier.close()
+    sent = Counter(name for name, _ in post.sent)
+    # The first may have been on its way before the others came.
+    assert all(MOST_OWED <= sent[name] <= MOST_OWED + 1 for name in ("create", "hand_off"))
+    assert sent["look"] == 1
+
+
+def test_no_kind_of_work_waits_for_the_messages_of_another(courier: Courier, post: Post) -> None:
+    courier([*[FollowUp(Task.CREATE)] * 100, FollowUp(Task.HAND_OFF)])
+    until(lambda: ("hand_off", None) in post.sent[:2])
 
 
 def test_slots_that_have_fired_are_forgotten(send: Sender, seconds: Seconds) -> None:
