@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 _LOGGER = logging.getLogger("orchestrator")
+_JSON = json.JSONEncoder(default=str, ensure_ascii=False)  # once: `json.dumps` would make one for each line
 _REQUEST: ContextVar[str | None] = ContextVar("request", default=None)
 
 
@@ -98,11 +99,14 @@ class JsonLines(logging.Formatter):
             line["logger"] = record.name
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return _JSON.encode(line)
 
 
 def configure(level: str) -> None:
     """Send every log line to standard error as JSON."""
+    # What no line says is not looked up for each: the caller in the stack, its thread and its process.
+    logging._srcfile = None  # as the HOWTO of `logging` has it
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
     root = logging.getLogger()

@@ -29,7 +29,7 @@ MOST_WAITING = 1_000  # commits whose follow-ups wait while the broker hangs; th
 CLOSE_WITHIN = 1.0  # seconds
 # Whoever gets a message goes on while anything is due. So messages only have to come until enough are awake,
 # and are spread: a web process would else spend a quarter of its time on what finds nothing to do.
-APART = 0.01  # seconds between two messages of a kind for what is due now
+APART = 0.02  # seconds between two messages of a kind for what is due now
 MOST_OWED = 32  # messages of a kind that wait for their turn; the awake, and the sweep, do the rest
 
 
