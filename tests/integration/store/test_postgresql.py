@@ -59,6 +59,24 @@ def test_a_reader_sees_one_moment_however_long_it_reads_and_cannot_write(store: 
         assert len(jobs.recent(tx, limit=9)) == 2
 
 
+def test_a_connection_that_ends_before_a_transaction_begins_is_said_to_and_not_used_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(store.engine.pool, "_pre_ping", False)  # as if it ended just after it was tried
+    this = text("SELECT pg_backend_pid()")
+    with store.write() as tx:
+        ended = tx.execute(this).scalar_one()
+    other = Store(store.url)
+    with other.write() as tx:
+        assert tx.execute(text(f"SELECT pg_terminate_backend({ended}, 5000)")).scalar_one()
+    other.close()
+    with pytest.raises(StoreError, match=r"terminating connection|closed the connection"), store.write():
+        pass
+    with store.write() as tx:
+        assert tx.execute(this).scalar_one() != ended
+    assert caplog.messages == []
+
+
 def test_guards_judge_a_row_as_it_is_now_though_the_server_would_have_it_otherwise(
     new_database: NewDatabase,
 ) -> None:
