@@ -165,6 +165,10 @@ def test_every_link_between_our_documents_leads_somewhere() -> None:
                 assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}"
 
 
+def test_whoever_installs_the_client_gets_its_types() -> None:
+    assert (ROOT / "orchestrator" / "py.typed").exists(), "else a type checker takes everything for Any"
+
+
 def test_every_page_of_the_docs_is_in_their_plan() -> None:
     docs = ROOT / "docs"
     plan = (docs / "README.md").read_text()
