@@ -84,6 +84,11 @@ def about_request(request_id: str) -> Iterator[None]:
         _REQUEST.reset(before)
 
 
+def request_id() -> str | None:
+    """The id of the request that is being answered."""
+    return _REQUEST.get()
+
+
 class JsonLines(logging.Formatter):
     """One JSON object a line."""
 

@@ -234,7 +234,7 @@ class _Broken(Exception):
 async def _refuse(refusal: _Refusal, scope: Scope, receive: Receive, send: Send) -> None:
     status, code, detail = refusal
     headers = CLOSE | ({"Retry-After": "1"} if status == 503 else {})
-    answer = problem(status, code, detail, headers, request_id=scope["state"].get("request_id"))
+    answer = problem(status, code, detail, headers)
     await answer(scope, receive, send)
 
 

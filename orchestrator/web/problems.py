@@ -23,6 +23,7 @@ from orchestrator.errors import (
     StoreError,
     Unauthorized,
 )
+from orchestrator.telemetry import request_id
 
 MEDIA_TYPE = "application/problem+json"
 STORE_AGAIN_AFTER = 5  # seconds
@@ -50,7 +51,6 @@ def problem(
     *,
     hint: str = "",
     places: Sequence[Place] = (),
-    request_id: str | None = None,
 ) -> Response:
     """The answer; `hint` says what to do about it, `places` what is wrong where."""
     body: dict[str, Any] = {"type": "about:blank", "status": status, "code": code, "detail": _sound(detail)}
@@ -58,12 +58,12 @@ def problem(
         body["hint"] = _sound(hint)
     if places:
         body["errors"] = [{"at": _sound(one.at), "detail": _sound(one.detail)} for one in places]
-    if request_id:
-        body["request_id"] = request_id
+    if request := request_id():
+        body["request_id"] = request
     return Response(json.dumps(body), status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
-def of_error(error: OrchestratorError, request_id: str | None = None) -> Response:
+def of_error(error: OrchestratorError) -> Response:
     """An error of ours as an answer."""
     found = ((status, code) for kind, status, code in STATUSES if isinstance(error, kind))
     status, code = next(found, BUG)
@@ -71,10 +71,8 @@ def of_error(error: OrchestratorError, request_id: str | None = None) -> Respons
     if isinstance(error, StoreError):  # what the database said is for the log
         detail = "the database cannot be used now"
         headers = {"Retry-After": str(STORE_AGAIN_AFTER)}
-        return problem(status, code, detail, headers, hint="ask again", request_id=request_id)
-    return problem(
-        status, code, error.message, _headers(error), hint=error.hint, places=places, request_id=request_id
-    )
+        return problem(status, code, detail, headers, hint="ask again")
+    return problem(status, code, error.message, _headers(error), hint=error.hint, places=places)
 
 
 def _headers(error: OrchestratorError) -> dict[str, str]:

@@ -93,6 +93,20 @@ def each_port_has_its_part(served: Served) -> None:
     ]
 
 
+def every_problem_says_under_which_id_the_log_has_it(served: Served) -> None:
+    json, text = ({"Content-Type": kind} for kind in ("application/json", "text/plain"))
+    with calling(served.api, served.key) as client:
+        for answer in (
+            client.post("/v1/jobs", content=b"{", headers=json),
+            client.post("/v1/jobs", content=b"x", headers=text),
+            client.get("/v1/nowhere"),
+            client.get("/v1/jobs", params={"limit": 0}),
+            client.get(f"/v1/jobs/{served.job}/outputs/7"),
+            client.get(served.output, headers={"Range": "bytes=999999999-"}),
+        ):
+            assert answer.json()["request_id"] == answer.headers["x-request-id"], answer.text
+
+
 def the_proxy_is_believed(served: Served) -> None:
     by_https = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"}
     for url, path in (
@@ -146,6 +160,7 @@ def test_two_ports_outputs_for_whoever_may_have_them_and_logs_without_secrets(se
     outputs_are_given(served)
     others_get_nothing(served)
     each_port_has_its_part(served)
+    every_problem_says_under_which_id_the_log_has_it(served)
     the_proxy_is_believed(served)
     a_large_submit_is_taken_and_a_larger_one_is_not(served)
     nothing_secret_was_written(served)

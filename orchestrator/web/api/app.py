@@ -93,24 +93,18 @@ def _closing(door: Door) -> Any:
     return serving
 
 
-def request_id(request: Request) -> str | None:
-    """The id under which the log has this request, where something in front of the API gave it one."""
-    found: str | None = request.scope.get("state", {}).get("request_id")
-    return found
-
-
-async def _ours(request: Request, error: Exception) -> Response:
+async def _ours(_: Request, error: Exception) -> Response:
     assert isinstance(error, OrchestratorError)
     if isinstance(error, StoreError):
         log(Event.STORE_FAILED, level=logging.ERROR, error=error.message, hint=error.hint)
-    return of_error(error, request_id(request))
+    return of_error(error)
 
 
-async def _invalid(request: Request, error: Exception) -> Response:
+async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     places = [Place(_where(one["loc"]), _what(one)) for one in error.errors()[:MOST_TOLD]]
     detail = f"{places[0].at}: {places[0].detail}"
-    return problem(422, "invalid_request", detail, places=places, request_id=request_id(request))
+    return problem(422, "invalid_request", detail, places=places)
 
 
 def _where(location: Sequence[Any]) -> str:
@@ -128,7 +122,7 @@ async def _http(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers["Allow"] = ", ".join(sorted(_methods(request.url.path)))
-    return problem(error.status_code, code, error.detail, headers, request_id=request_id(request))
+    return problem(error.status_code, code, error.detail, headers)
 
 
 def _methods(path: str) -> set[str]:
@@ -138,7 +132,7 @@ def _methods(path: str) -> set[str]:
     return {one for route in routes if route.path_regex.match(inner) for one in route.methods or ()}
 
 
-async def _bug(request: Request, _: Exception) -> Response:
+async def _bug(_: Request, __: Exception) -> Response:
     """The server logs what it was, with its traceback."""
     detail = "this is a bug of the orchestrator's; its log says more"
-    return problem(500, "internal_error", detail, request_id=request_id(request))
+    return problem(500, "internal_error", detail)
