@@ -16,6 +16,7 @@ METHODS = ("get", "head", "post", "put", "patch", "delete")
 
 _PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _ALWAYS = {
+    400: "Where the body ends is said in two ways, or in one that not everybody knows.",
     401: "There is no key or token, or not a good one.",
     403: "The key or token may not be used for this.",
     408: "The body did not come in time.",
@@ -28,7 +29,7 @@ _ALWAYS = {
     503: "The database cannot be used now, or too much is being sent at once: ask again.",
 }
 _POSTED = {
-    400: "The body is no JSON, or none that means one thing only.",
+    400: "The body is no JSON, or none that means one thing only; or where it ends is unclear.",
     415: "The body is not `application/json` in UTF-8.",
 }
 _FOR_ONE = {404: "There is none, or it is another tenant's."}
