@@ -25,6 +25,7 @@ from orchestrator.telemetry import Event, log
 
 GONE_EVERY = 30.0  # seconds; until then a job that was purged is followed in vain
 LOOK_EVERY = 1.0  # seconds; a lost wake-up costs so much and no event
+SOON = 0.02  # seconds; the first of ever longer times after which what was not settled may be
 PAGE = 1_000  # entries that one statement reads
 KEPT = 256  # entries that wait for one follower; with more it reads on from the database
 READERS = 8  # followers that read from the database at once: thousands may come back together
@@ -207,16 +208,23 @@ class Hub:
             for following in [one for some in self._followers.values() for one in some]:
                 following.miss()
         self._placed.set()
-        looked_for_gone = self._now()
+        looked_for_gone, unsettled_since = self._now(), None
         while self._followers:
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY):
+                async with asyncio.timeout(self._until_next_look(unsettled_since)):
                     await self._woken.wait()
             self._woken.clear()
-            await self._hand_out()
+            unsettled_since = None if await self._hand_out() else unsettled_since or self._now()
             if self._now() - looked_for_gone >= GONE_EVERY:
                 await self._end_those_of_jobs_that_are_gone()
+                self._forget_who_was_asked_about()
                 looked_for_gone = self._now()
+
+    def _until_next_look(self, unsettled_since: float | None) -> float:
+        """What is not settled will be when an older transaction ends, and that one may tell nothing."""
+        if unsettled_since is None:
+            return LOOK_EVERY
+        return min(max(self._now() - unsettled_since, SOON), LOOK_EVERY)
 
     def _now(self) -> float:
         assert self._loop is not None  # it runs there
@@ -231,16 +239,24 @@ class Hub:
                 for following in self._followers.get(of_job(job_id), ()):
                     following.end()
 
-    async def _hand_out(self) -> None:
-        after, full = self._position, True
+    def _forget_who_was_asked_about(self) -> None:
+        """Those who are still there are asked about more often than this comes."""
+        asked = self.asked_about.items()
+        self.asked_about = {one: at for one, at in asked if self._now() - at < GONE_EVERY}
+
+    async def _hand_out(self) -> bool:
+        """Give all that is new to whom it concerns; whether all of it is settled."""
+        after, full, settled = self._position, True, True
         while full:
             page = await self._surely(partial(_news, after))
             for entry in page:
                 self._give(entry)
                 after = entry.position
-                if entry.settled:
+                settled = entry.settled
+                if settled:
                     self._position = after
             full = len(page) == PAGE
+        return settled
 
     def _give(self, entry: Entry) -> None:
         for following in self._followers.get(of_job(entry.job_id), ()):

@@ -130,6 +130,41 @@ def test_what_commits_late_is_handed_out_at_once_to_its_job_and_in_order_to_the_
     followed(store, act)
 
 
+@on_postgresql
+def test_a_tenant_is_told_as_soon_as_an_older_transaction_ends_that_tells_nothing(
+    kind: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "LOOK_EVERY", 600.0)
+    keep(store, a_job("job_1"))
+
+    async def act(there: Hub) -> None:
+        async with there.follow(hub.of_tenant("default")) as ours, there.follow(hub.of_job("job_1")) as one:
+            with store.write() as older:
+                older.execute(text("SELECT pg_current_xact_id()"))
+                await elsewhere_tell(store, "job_1")
+                assert await take(one, 1) == [("job_1", 1)]
+                assert await ours.take(0.0) == []
+            assert await take(ours, 1) == [("job_1", 1)]
+
+    followed(store, act)
+
+
+def test_who_left_is_not_remembered_for_ever_by_those_who_stay(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "GONE_EVERY", 0.05)
+    keep(store, a_job("job_1"))
+
+    async def act(there: Hub) -> None:
+        async with there.follow(hub.of_job("job_1")), asyncio.timeout(LONG):
+            there.asked_about["left long ago"] = asyncio.get_running_loop().time()
+            while there.asked_about:
+                there.wake()
+                await asyncio.sleep(0.01)
+
+    followed(store, act)
+
+
 def test_a_wake_up_that_is_lost_costs_a_second_and_no_event(store: Store) -> None:
     keep(store, a_job("job_1"))
 
