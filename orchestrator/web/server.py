@@ -47,6 +47,9 @@ class Guarded(H11Protocol):
         super().__init__(*arguments, **named)
         self._ports = ports
         self._limits = Limits()
+        # What is to be looked at later: the head that must come, the answer that must be taken.
+        self._coming: asyncio.TimerHandle | None = None
+        self._reading: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected."""
@@ -58,10 +61,13 @@ class Guarded(H11Protocol):
             transport.close()
         else:
             self._idle_since = self.loop.time()
-            self.loop.call_later(self._limits.head_within, self._hang_up_if_idle)
+            self._coming = self.loop.call_later(self._limits.head_within, self._hang_up_if_idle)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """A client is gone, or was hung up on."""
+        for later in (self._coming, self._reading):  # else they hold what is over for as long as they wait
+            if later is not None:
+                later.cancel()
         self._ports.connected[self._port] -= 1
         super().connection_lost(exc)
 
@@ -78,7 +84,8 @@ class Guarded(H11Protocol):
     def resume_writing(self) -> None:
         """The client has caught up."""
         super().resume_writing()
-        self._reading.cancel()
+        if self._reading is not None:
+            self._reading.cancel()
 
     def _expect_reading(self) -> None:
         unread = self.transport.get_write_buffer_size()
@@ -94,14 +101,14 @@ class Guarded(H11Protocol):
         if (
             self.transport.is_closing()
         ):  # what is unread would keep it for ever; does nothing once it is closed
-            self.loop.call_later(self._limits.read_within, self.transport.abort)
+            self._coming = self.loop.call_later(self._limits.read_within, self.transport.abort)
             return
         cycle: Any = self.cycle  # None until the head of a first request is there
         busy = cycle is not None and not cycle.response_complete
         within = self._limits.head_within
         left = within if busy else self._idle_since + within - self.loop.time()
         if left > 0:
-            self.loop.call_later(left, self._hang_up_if_idle)
+            self._coming = self.loop.call_later(left, self._hang_up_if_idle)
         else:
             self.transport.close()
 

@@ -1,6 +1,7 @@
 """The server in front of the doors: silence is hung up on, work is not, connections have an end."""
 
 import asyncio
+import gc
 import socket
 import threading
 import time
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from orchestrator.web.server import LONGEST_HEAD, Limits, make_server
+from orchestrator.web.server import LONGEST_HEAD, Guarded, Limits, make_server
 from tests.patience import LONG
 from tests.sandbox.harness import until
 
@@ -178,6 +179,21 @@ def test_beyond_the_most_connections_the_newest_is_closed_and_the_others_are_ser
     assert all(ask(client).startswith(b"HTTP/1.1 200") for client in (first, second))
     first.close()
     until(lambda: answered(served))  # once the server has noticed that a place is free
+
+
+@limited(head_within=10 * LONG)
+def test_a_connection_that_is_over_is_held_by_nothing(served: Served) -> None:
+    before = _connections()
+    for _ in range(20):
+        with served.connect() as client:
+            client.sendall(GET)
+            answer(client, b"quick")
+    until(lambda: _connections() <= before)
+
+
+def _connections() -> int:
+    gc.collect()
+    return sum(isinstance(one, Guarded) for one in gc.get_objects())
 
 
 @limited(read_within=SOON)
