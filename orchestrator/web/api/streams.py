@@ -12,7 +12,7 @@ import re
 from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -39,6 +39,7 @@ TAKE_WITHIN = 30.0  # seconds in which a client must have taken what it is sent
 STILL_GOOD_EVERY = 25.0  # seconds; twice that, and the few that keys are believed, are within a minute
 LOOK_EVERY = 15.0  # seconds; at a job that has ended, whether anything is still to come
 AGAIN_AFTER = 1.0  # seconds, where the database is away
+WRITTEN = 512  # events that are kept as they are sent: a thousand may follow the same
 
 T = TypeVar("T")
 
@@ -48,7 +49,9 @@ class Stream(EventSourceResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, door: Door, caller: Caller, events: AsyncGenerator[ServerSentEvent, None]) -> None:
+    def __init__(
+        self, door: Door, caller: Caller, events: AsyncGenerator[ServerSentEvent | bytes, None]
+    ) -> None:
         super().__init__(events, ping=HEARTBEAT, sep="\n", send_timeout=TAKE_WITHIN)
         self._door, self._caller = door, caller
 
@@ -101,7 +104,7 @@ class _Followed:
 
 async def of_job(
     door: Door, caller: Caller, job_id: str, after: int
-) -> AsyncGenerator[ServerSentEvent, None]:
+) -> AsyncGenerator[ServerSentEvent | bytes, None]:
     """A job's events after a number, until it is over, or gone."""
     listener = _Listener(door, caller)
     read = partial(following.of_job, door.context, caller, job_id)
@@ -112,12 +115,12 @@ async def of_job(
             if entry is None:
                 yield ServerSentEvent("{}", event="end", retry=WHEN_OVER_AFTER, sep="\n")
             elif listener.may_see(entry):
-                yield _sent(entry, str(entry.seq))
+                yield sent(entry, str(entry.seq))
 
 
 async def of_tenant(
     door: Door, caller: Caller, end_user: str | None, after: Position, types: Collection[Told]
-) -> AsyncGenerator[ServerSentEvent, None]:
+) -> AsyncGenerator[ServerSentEvent | bytes, None]:
     """The events of a tenant, or of one end user's jobs, after a position; if types are named, only those."""
     listener = _Listener(door, caller)
     read = partial(following.of_tenant, door.context, caller, end_user)
@@ -128,7 +131,7 @@ async def of_tenant(
     yield ServerSentEvent(id=cursor(caller, end_user, after), retry=COME_BACK_AFTER, sep="\n")
     async for entry in _entries(listener, followed, after):
         if entry is not None and listener.may_see(entry) and (not types or entry.type in types):
-            yield _sent(entry, cursor(caller, end_user, entry.position))
+            yield sent(entry, cursor(caller, end_user, entry.position))
 
 
 async def _entries(
@@ -142,6 +145,7 @@ async def _entries(
             for entry in page.entries:
                 after = followed.place(entry)
                 yield entry
+                await asyncio.sleep(0)  # others' turn: a thousand streams may have a page to send at once
             if page.over:
                 yield None
                 return
@@ -152,6 +156,7 @@ async def _entries(
                         after = followed.place(entry)
                         ending = ending or followed.ends(entry)
                         yield entry
+                        await asyncio.sleep(0)
                 # Once it has ended, the database knows whether anything is still to come; not all is told.
                 look = ending or not await listener.may_stay()
 
@@ -160,12 +165,32 @@ def _ends(entry: Entry) -> bool:
     return entry.type is Told.STATE and entry.data["state"] in SETTLED
 
 
-def _sent(entry: Entry, place: str) -> ServerSentEvent:
+def sent(entry: Entry, place: str) -> bytes:
+    """As it is sent: the same to everybody who follows the same."""
+    return _written(_This(entry), place)
+
+
+class _This:
+    """One entry as it was read: the hub gives the same one to all."""
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+
+    def __hash__(self) -> int:
+        return id(self.entry)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _This) and other.entry is self.entry
+
+
+@lru_cache(maxsize=WRITTEN)
+def _written(this: _This, place: str) -> bytes:
+    entry = this.entry
     facts = dict(entry.data)
     state = facts.pop("state", None) if entry.type is Told.STATE else None
     told = {"job_id": entry.job_id, "seq": entry.seq, "type": entry.type, "at": entry.at}
     event = wire.Event.model_validate(told | {"state": state, "data": facts})
-    return ServerSentEvent(event.model_dump_json(), event=entry.type, id=place, sep="\n")
+    return ServerSentEvent(event.model_dump_json(), event=entry.type, id=place, sep="\n").encode()
 
 
 def cursor(caller: Caller, end_user: str | None, position: Position) -> str:
