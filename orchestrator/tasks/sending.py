@@ -3,6 +3,7 @@
 Due times live in rows, so a message is only a wake-up: one per slot wakes for every job due in it,
 and what lies beyond the horizon is armed by a later sweep. A slot lies in the future until it fires,
 so a job that becomes due within it after the message was sent is claimed by that message all the same.
+A courier also spreads the messages for what is due now.
 """
 
 from __future__ import annotations
