@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
+from orchestrator.store import lanes
 from orchestrator.store.database import IN_MEMORY, Store, Transaction
 from orchestrator.store.migrate import migrate
 from orchestrator.store.schema import metadata
@@ -50,6 +51,7 @@ class InMemoryStore(Store):
         with InMemoryStore.write(self) as tx:
             for table in _EMPTIED:
                 tx.execute(table.delete())
+            lanes.forget(tx)
         self._changed.clear()
 
     @contextmanager

@@ -10,6 +10,7 @@ from orchestrator.store.database import Transaction
 from orchestrator.store.schema import lanes
 
 MOST_KNOWN = 1_000  # lanes that one connection remembers
+_KNOWN = "lanes"  # where it does
 
 
 def open_for(tx: Transaction, jobs: Iterable[Job]) -> None:
@@ -19,7 +20,7 @@ def open_for(tx: Transaction, jobs: Iterable[Job]) -> None:
     """
     wanted = {(job.tenant_id, name) for job in jobs for name in lanes_of(job.destinations)}
     # A lane stays, so nobody looks twice; but another server's, or a restored one, comes by a new connection.
-    known: set[tuple[str, str]] = tx.connection.info.setdefault("lanes", set())
+    known: set[tuple[str, str]] = tx.connection.info.setdefault(_KNOWN, set())
     if wanted <= known:
         return
     for tenant_id, name in sorted(wanted):
@@ -27,3 +28,8 @@ def open_for(tx: Transaction, jobs: Iterable[Job]) -> None:
         tx.execute(made.on_conflict_do_nothing(index_elements=["id"]))
     if len(known) < MOST_KNOWN:
         tx.after_commit.append(lambda: known.update(wanted))
+
+
+def forget(tx: Transaction) -> None:
+    """For whoever removes them all."""
+    tx.connection.info.pop(_KNOWN, None)
