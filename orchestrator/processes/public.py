@@ -20,6 +20,7 @@ from orchestrator.web.doors import Doors, Part
 from orchestrator.web.hub import Hub
 from orchestrator.web.middleware import Bodies, Heads, Named, Recorded, SecurityHeaders
 from orchestrator.web.outputs import output_routes
+from orchestrator.web.problems import problem
 from orchestrator.web.receiver import Send, make_receiver
 from orchestrator.web.server import make_server
 
@@ -52,7 +53,8 @@ def public_app(
         Part.WEBHOOKS: narrow,
         Part.HEALTH: narrow,
     }
-    return _behind_proxies(Doors(parts, (receiver, api), listening.parts), settings)
+    nothing = SecurityHeaders(problem(404, "no_such_path", "there is nothing under this path"))
+    return _behind_proxies(Doors(parts, (receiver, api), listening.parts, nothing), settings)
 
 
 def _door(context: Context, send: Send, hub: Hub) -> Door:

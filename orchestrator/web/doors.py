@@ -10,8 +10,6 @@ from enum import StrEnum
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from orchestrator.web.problems import problem
-
 
 class Part(StrEnum):
     """A part of what is served."""
@@ -39,11 +37,13 @@ class Doors:
     """One application made of several. `ports` says which parts a port serves, all where it does not.
 
     `behind` are those that begin and end with it. No part has to pass through another one's application.
+    `elsewhere` answers what another port is for.
     """
 
     parts: Mapping[Part, ASGIApp]
     behind: tuple[Starlette, ...]
     ports: Mapping[int, frozenset[Part]]
+    elsewhere: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the life of all."""
@@ -54,7 +54,7 @@ class Doors:
         if part in self.ports.get(server[1] if server else 0, self.parts):
             await self.parts[part](scope, receive, send)
         else:
-            await problem(404, "no_such_path", "there is nothing under this path")(scope, receive, send)
+            await self.elsewhere(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

@@ -146,12 +146,6 @@ class Hub:
             if not self._followers:
                 self.asked_about.clear()
 
-    async def changed(self, job_id: str, seconds: float) -> None:
-        """Return once something was told of the job, or the time is over, or the server stops."""
-        if not self._over:
-            async with self.follow(of_job(job_id)) as following:
-                await following.take(seconds)
-
     @property
     def closing(self) -> bool:
         """Whether the server stops."""

@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -80,10 +82,22 @@ def make_receiver(
         Route("/readyz", ready),
         *beside,
     ]
-    app = Starlette(routes=routes, lifespan=_ending(threads, readiness))
+    app = Starlette(routes=routes, lifespan=_ending(threads, readiness), exception_handlers=_PROBLEMS)
     # A redirect would repeat what is in the query, be it a token, at whatever host the request named.
     app.router.redirect_slashes = False
     return app
+
+
+async def _no_such_path(_: Request, __: Exception) -> Response:
+    return problem(404, "no_such_path", "there is nothing under this path")
+
+
+async def _no_such_method(_: Request, error: Exception) -> Response:
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return problem(405, "method_not_allowed", "this path has no such method", headers)
+
+
+_PROBLEMS: dict[Any, Any] = {404: _no_such_path, 405: _no_such_method}
 
 
 def _ending(*pools: Executor) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:

@@ -89,7 +89,7 @@ def each_port_has_its_part(served: Served) -> None:
         (elsewhere, (200, "")),
         (elsewhere, (401, "unauthorized")),
         (elsewhere, (404, "unknown_output")),
-        ((405, ""), elsewhere),
+        ((405, "method_not_allowed"), elsewhere),
     ]
 
 
@@ -129,6 +129,7 @@ def a_large_submit_is_taken_and_a_larger_one_is_not(served: Served) -> None:
 
 def _code(client: httpx.Client, path: str) -> tuple[int, str]:
     answer = client.get(path)
+    assert answer.headers["x-content-type-options"] == "nosniff"
     problem = answer.headers["content-type"] == "application/problem+json"
     return answer.status_code, answer.json()["code"] if problem else ""
 

@@ -203,36 +203,16 @@ def test_a_bug_while_events_are_read_leaves_nobody_in_silence(
     followed(store, act)
 
 
-def test_who_waits_for_a_job_goes_on_when_something_is_told_of_it(store: Store) -> None:
-    keep(store, a_job("job_1"), a_job("job_2"))
-
-    async def act(there: Hub) -> None:
-        waiting = asyncio.create_task(there.changed("job_1", LONG))
-        until_placed = there._placed.wait()
-        await asyncio.sleep(0)
-        await until_placed
-        await elsewhere_tell(store, "job_2")
-        assert not waiting.done()
-        await elsewhere_tell(store, "job_1")
-        async with asyncio.timeout(LONG / 2):
-            await waiting
-        await there.changed("job_1", 0.0)
-
-    followed(store, act)
-
-
 def test_nobody_waits_for_a_server_that_stops(store: Store) -> None:
     keep(store, a_job("job_1"))
 
     async def act(there: Hub) -> None:
-        waiting = asyncio.create_task(there.changed("job_1", LONG))
-        async with there.follow(hub.of_tenant("default")) as tenant:
+        async with there.follow(hub.of_tenant("default")) as tenant, there.follow(hub.of_job("job_1")) as job:
             there.stop()
-            assert await tenant.take(LONG) == []
-            assert tenant.over
-        async with asyncio.timeout(LONG / 2):
-            await waiting
-            await there.changed("job_1", LONG)
+            for one in (tenant, job):
+                async with asyncio.timeout(LONG / 2):
+                    assert await one.take(LONG) == []
+                assert one.over
         async with there.follow(hub.of_job("job_1")) as late:
             assert late.over
 

@@ -18,7 +18,7 @@ def served(app: ASGIApp) -> Iterator[tuple[str, int]]:
     """The address of a server that has this application."""
     listening = socket.create_server(("127.0.0.1", 0))
     address = listening.getsockname()
-    server = make_server(Doors(dict.fromkeys(Part, app), (), {}))
+    server = make_server(Doors(dict.fromkeys(Part, app), (), {}, app))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
