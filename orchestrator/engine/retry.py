@@ -5,8 +5,8 @@ from __future__ import annotations
 from orchestrator.core.job import Job
 from orchestrator.core.lifecycle import SETTLED, State
 from orchestrator.engine.context import Context
-from orchestrator.engine.submit import Kept, Once, Submission, keep
-from orchestrator.errors import NotAllowed
+from orchestrator.engine.submit import Kept, Once, Submission, found_earlier, keep
+from orchestrator.errors import NotAllowed, RequestError
 from orchestrator.store import accounts, job_lists
 
 
@@ -14,14 +14,24 @@ def retry(context: Context, tenant_id: str, job_id: str, once: Once | None = Non
     """Keep a new job like this one, with as much time. Raises NotFound, or NotAllowed unless it ended badly.
 
     Where it goes stays the same, and who pays too unless that account was removed. Raises RequestError where
-    a destination of it is gone.
+    a destination of it is gone. With `once`, what an earlier request with its key kept is returned instead.
     """
+    try:
+        wanted = _wanted(context, tenant_id, job_id)
+    except RequestError:
+        if once is None or (earlier := found_earlier(context, once)) is None:
+            raise
+        return earlier  # the first job may have ended well since, or be purged
+    return keep(context, [wanted], once)
+
+
+def _wanted(context: Context, tenant_id: str, job_id: str) -> Submission:
     with context.store.read() as tx:
         job = job_lists.of_tenant(tx, tenant_id, job_id)
         usable = any(one.id == job.account_id for one in accounts.every(tx))
     if job.state not in SETTLED or job.state is State.COMPLETED:
         raise NotAllowed(f"{job.id} is {job.state}: only a job that ended badly is tried again")
-    return keep(context, [_again(job, job.account_id if usable else None)], once)
+    return _again(job, job.account_id if usable else None)
 
 
 def _again(job: Job, account_id: str | None) -> Submission:

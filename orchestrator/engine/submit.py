@@ -80,7 +80,7 @@ def keep(context: Context, wanted: Sequence[Submission], once: Once | None = Non
     try:
         return _keep(context, wanted, once)
     except RequestError:
-        if once is None or (earlier := _found_earlier(context, once)) is None:
+        if once is None or (earlier := found_earlier(context, once)) is None:
             raise
         return earlier  # what was sound then need not be so now, when a destination or an account is gone
 
@@ -105,7 +105,8 @@ def _is_first(tx: Transaction, once: Once, new: Sequence[Job]) -> bool:
     return idempotency.use_once(tx, once.tenant_id, once.key, once.fingerprint, ids)
 
 
-def _found_earlier(context: Context, once: Once) -> Kept | None:
+def found_earlier(context: Context, once: Once) -> Kept | None:
+    """What an earlier request with this key kept, if there was one. Raises KeyReused and Gone."""
     with context.store.read() as tx:
         return _earlier(tx, once)
 

@@ -61,6 +61,15 @@ def test_a_retry_with_a_key_makes_one_job(us: Holder) -> None:
     assert us.post(f"/jobs/{other.id}/retry", Idempotency_Key="k").status_code == 422
 
 
+def test_a_retry_that_comes_again_is_known_also_where_the_first_job_ended_well_since(us: Holder) -> None:
+    job = us.move(us.kept(), State.TIMED_OUT)
+    first = us.post(f"/jobs/{job.id}/retry", Idempotency_Key="k")
+    us.move(job, State.COMPLETED)
+    again = us.post(f"/jobs/{job.id}/retry", Idempotency_Key="k")
+    assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
+    assert us.post(f"/jobs/{job.id}/retry", Idempotency_Key="other").status_code == 409
+
+
 def test_an_uncertain_create_is_settled_by_a_person(us: Holder) -> None:
     adopted, dropped, again = (
         us.move(us.kept(), State.UNCERTAIN, needs_person=True, attempts=1) for _ in range(3)
