@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from orchestrator.core.job import Job
 from orchestrator.core.lifecycle import SETTLED, State
 from orchestrator.engine.context import Context
 from orchestrator.engine.submit import Kept, Once, Submission, found_earlier, keep
-from orchestrator.errors import NotAllowed, RequestError
+from orchestrator.errors import KeyReused, NotAllowed, RequestError
 from orchestrator.store import accounts, job_lists
 
 
@@ -19,10 +21,16 @@ def retry(context: Context, tenant_id: str, job_id: str, once: Once | None = Non
     try:
         wanted = _wanted(context, tenant_id, job_id)
     except RequestError:
-        if once is None or (earlier := found_earlier(context, once)) is None:
-            raise
-        return earlier  # the first job may have ended well since, or be purged
+        if earlier := _earlier(context, once):
+            return earlier  # the first job may have ended well since, or be purged
+        raise
     return keep(context, [wanted], once)
+
+
+def _earlier(context: Context, once: Once | None) -> Kept | None:
+    with suppress(KeyReused):  # what is wrong with the job comes first
+        return found_earlier(context, once) if once else None
+    return None
 
 
 def _wanted(context: Context, tenant_id: str, job_id: str) -> Submission:

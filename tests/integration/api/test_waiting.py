@@ -70,7 +70,8 @@ def test_whoever_waits_asks_the_database_nothing_while_nothing_is_told(us: Holde
     job = us.kept()
     with _reads_of_jobs(api) as reads:
         assert us.get(f"/jobs/{job.id}", wait=3.5).json()["state"] == "accepted"
-    assert len(reads) == 2, "at the beginning and at the end"
+    # The hub may have been at work for others: then that the job was kept is told to this one too.
+    assert 2 <= len(reads) <= 3, "at the beginning and at the end, and not each second"
 
 
 def test_what_happens_untold_after_the_end_of_a_job_is_seen_within_seconds(us: Holder, api: Served) -> None:
