@@ -11,17 +11,17 @@ from pydantic import SecretStr
 
 from orchestrator.engine.account_secrets import Opened
 from orchestrator.engine.http_loop import HttpLoop
-from orchestrator.errors import AccountUnusable, SettingError, StoreError
+from orchestrator.engine.reread import Reread
+from orchestrator.errors import AccountUnusable, SettingError
 from orchestrator.gateway.account import Account
 from orchestrator.store import accounts
 from orchestrator.store.accounts import Entry
-from orchestrator.store.database import Store
+from orchestrator.store.database import Store, Transaction
 from orchestrator.telemetry import Event, log
 
 if TYPE_CHECKING:
     from orchestrator.gateway.client import Gateway  # large, and web and beat ask nothing
 
-READ_AFTER = 1.5  # seconds; with the reading itself a change is noticed within two
 READ_FOR_ONE_AFTER = 0.25  # seconds, for one that was not there: strangers may ask for such at any rate
 LET_GO_AFTER = 120.0  # seconds: whoever was given a client before a change may still begin calls with it
 
@@ -30,26 +30,17 @@ class Accounts:
     """What the database says of accounts, by their ids; unchanged ones are opened once. Threads share it."""
 
     def __init__(self, store: Store, open_one: Callable[[Entry], Opened], clock: Callable[[], float]) -> None:
-        self._store = store
         self._open = open_one
-        self._clock = clock
-        self._read_at: float | None = None
         self._known: dict[str, tuple[Entry, Opened]] = {}
         self._now: Mapping[str, Opened] = {}
-        self._turn = threading.Lock()
+        self._rows = Reread(store, _entries, self._take_over, clock)
 
     def now(self) -> Mapping[str, Opened]:
         """As they were at most two seconds ago. Raises StoreError while they were never read.
 
         It may read the database: not to be called on an event loop.
         """
-        # Whoever comes meanwhile has what was read before: it may hold a connection that the reader needs.
-        if self._is_due() and self._turn.acquire(blocking=self._read_at is None):
-            try:
-                if self._is_due():
-                    self._read()
-            finally:
-                self._turn.release()
+        self._rows.renew()
         return self._now
 
     @property
@@ -59,31 +50,13 @@ class Accounts:
 
     def with_this(self, account_id: str) -> Mapping[str, Opened]:
         """The same, read anew where this one is not among them: it may have been added a moment ago."""
-        known = self.now()
-        if account_id not in known and self._turn.acquire(blocking=False):
-            try:
-                if self._is_due(READ_FOR_ONE_AFTER):
-                    self._read()
-            finally:
-                self._turn.release()
+        if account_id not in self.now():
+            self._rows.renew(READ_FOR_ONE_AFTER)
         return self._now
 
-    def _is_due(self, after: float = READ_AFTER) -> bool:
-        return self._read_at is None or self._clock() - self._read_at >= after
-
-    def _read(self) -> None:
-        try:
-            with self._store.read() as tx:
-                entries = accounts.every(tx)
-        except StoreError as error:
-            if self._read_at is None:
-                raise
-            # Whatever needs an account needs the database too, and then says so.
-            log(Event.STORE_FAILED, level=logging.WARNING, error=error.message, hint=error.hint)
-        else:
-            self._known = {one.id: self._opened(one) for one in entries}
-            self._now = {account_id: opened for account_id, (_, opened) in self._known.items()}
-        self._read_at = self._clock()
+    def _take_over(self, entries: list[Entry]) -> None:
+        self._known = {one.id: self._opened(one) for one in entries}
+        self._now = {account_id: opened for account_id, (_, opened) in self._known.items()}
 
     def _opened(self, entry: Entry) -> tuple[Entry, Opened]:
         before = self._known.get(entry.id)
@@ -94,6 +67,10 @@ class Accounts:
             facts = {"account": entry.id, "tenant": entry.tenant_id, "hint": opened.problem.hint}
             log(Event.ACCOUNT_UNUSABLE, level=logging.ERROR, error=opened.problem.message, **facts)
         return entry, opened
+
+
+def _entries(tx: Transaction) -> list[Entry]:
+    return accounts.every(tx)
 
 
 def _same(before: Entry, opened: Opened, entry: Entry) -> bool:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
 from orchestrator.core.routes import Outcome, Route
-from orchestrator.errors import SettingError, StoreError
+from orchestrator.engine.reread import Reread
+from orchestrator.errors import SettingError
 from orchestrator.sinks import Sink
 from orchestrator.store import configured
 from orchestrator.store.configured import Entry
-from orchestrator.store.database import Store
+from orchestrator.store.database import Store, Transaction
 from orchestrator.store.schema import DEFAULT
-from orchestrator.telemetry import Event, log
-
-READ_AFTER = 1.5  # seconds; with the reading itself a change is noticed within two
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,49 +47,24 @@ class Added:
     def __init__(
         self, store: Store, build: Callable[[Entry], Destination], clock: Callable[[], float]
     ) -> None:
-        self._store = store
         self._build = build
-        self._clock = clock
-        self._read_at: float | None = None
         self._known: dict[str, tuple[Entry, Destination]] = {}
         self._now: Mapping[str, Destination] = {}
-        self._turn = threading.Lock()
+        self._rows = Reread(store, _entries, self._take_over, clock)
 
     def now(self) -> Mapping[str, Destination]:
         """By name, as they were at most two seconds ago; the same mapping where nothing changed.
 
         Raises StoreError while they were never read.
         """
-        # Whoever comes meanwhile has what was read before: it may hold a connection that the reader needs.
-        if self._is_due() and self._turn.acquire(blocking=self._read_at is None):
-            try:
-                if self._is_due():
-                    self._read()
-            finally:
-                self._turn.release()
+        self._rows.renew()
         return self._now
 
     def close(self) -> None:
         """Close every sink."""
-        with self._turn:
+        with self._rows.turn:
             for _, destination in self._known.values():
                 destination.sink.close()
-
-    def _is_due(self) -> bool:
-        return self._read_at is None or self._clock() - self._read_at >= READ_AFTER
-
-    def _read(self) -> None:
-        try:
-            with self._store.read() as tx:
-                entries = configured.every(tx)
-        except StoreError as error:
-            if self._read_at is None:
-                raise
-            # They are needed to hand off, which will need the database too, and then says so.
-            log(Event.STORE_FAILED, level=logging.WARNING, error=error.message, hint=error.hint)
-        else:
-            self._take_over(entries)
-        self._read_at = self._clock()
 
     def _take_over(self, entries: list[Entry]) -> None:
         before = self._known
@@ -109,6 +80,10 @@ class Added:
             self._now = {name: destination for name, (_, destination) in after.items()}
         for _, destination in gone:
             destination.sink.close()
+
+
+def _entries(tx: Transaction) -> list[Entry]:
+    return configured.every(tx)
 
 
 def _same(one: Entry, other: Entry) -> bool:

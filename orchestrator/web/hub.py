@@ -147,11 +147,6 @@ class Hub:
                 self.asked_about.clear()
 
     @property
-    def closing(self) -> bool:
-        """Whether the server stops."""
-        return self._over
-
-    @property
     def followers(self) -> int:
         """How many follow something."""
         return sum(len(some) for some in self._followers.values())
