@@ -43,6 +43,13 @@ class UncertainPolicy(StrEnum):
     RESUBMIT = "resubmit"  # create again: if the first create did make a job, both are paid
 
 
+class Cadence(StrEnum):
+    """How the moments of looks are chosen."""
+
+    LEARNED = "learned"  # by what was learned about the ends of jobs and about webhooks
+    GUIDANCE = "guidance"  # as soon as the gateway allows
+
+
 class Settings(BaseModel):
     """The settings of one process."""
 
@@ -137,6 +144,30 @@ class Settings(BaseModel):
     api_key: SecretStr = Field(SecretStr(""), description="API key for that URL.")
     poll_after_seconds: float = Field(
         20.0, gt=0, le=3600, description="Seconds between looks where the gateway gives no guidance."
+    )
+    cadence: Cadence = Field(
+        Cadence.LEARNED,
+        description="`learned`: looks when it is worth a request, by what was learned; "
+        "`guidance`: as often as the gateway allows.",
+    )
+    request_worth_seconds: float = Field(
+        20.0,
+        gt=0,
+        le=86_400,
+        description="Seconds of lag that one saved request to the gateway is worth: less looks more often.",
+    )
+    longest_spacing_seconds: float = Field(
+        900.0, gt=0, le=86_400, description="Most seconds between two looks, however well webhooks come."
+    )
+    explored_share: float = Field(
+        0.01,
+        ge=0,
+        le=0.2,
+        description="Share of jobs left alone to learn how late webhooks come, and of those followed closely "
+        "to learn when jobs end, where nothing else tells.",
+    )
+    looks_per_second: float = Field(
+        0.0, ge=0, description="Looks a second of one tenant; those that promise least wait. 0: any."
     )
     deadline_seconds: float = Field(
         21_600.0, gt=0, description="Seconds after which a job that nobody ended is timed out."

@@ -1,19 +1,24 @@
-"""When to look again, at the floor: never sooner than the gateway asked for.
+"""When to look again: never sooner than the gateway asks for, and above that when it is worth a request.
 
 The floor is the gateway's `poll_after_seconds`, read again on every answer (20 s when it is absent,
-as in the create answer); `Retry-After` only ever raises it, and so does jitter. What is learned
-about when jobs end will choose a moment above this floor; it belongs in this file, behind
-`next_look`, and nowhere else.
+as in the create answer); `Retry-After` only ever raises it, and so does jitter. Above the floor the moment is
+chosen by what was learned (`learned.plan`); where nothing was, or it does not count, it is the floor.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator.core.learned.paces import BY_GUIDANCE, Pace, Why
+from orchestrator.core.learned.plan import Plan
+
 GUIDANCE_WHEN_ABSENT = 20.0  # gateway contract 2.3: a literal 20, missing from the create answer
 SHORTEST_GUIDANCE = 0.1  # a hint below it would have us ask without a pause
 LONGEST_GUIDANCE = 3600.0  # a hint beyond an hour is a mistake of somebody's
-JITTER_SHARE = 0.1  # of the spacing, added, so that jobs submitted together drift apart
+JITTER_SHARE = 0.1  # of the floor, added, so that jobs submitted together drift apart
+PLANNED_JITTER = (
+    0.03  # of a planned spacing, to both sides: it hardly costs, and shows what lies beside the plan
+)
 ERROR_CEILING = 300.0
 
 
@@ -23,6 +28,14 @@ class Guidance:
 
     poll_after: float | None = None
     retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The time of the next look, and why it is then."""
+
+    at: float
+    why: Why
 
 
 def floor(guidance: Guidance, when_absent: float = GUIDANCE_WHEN_ABSENT) -> float:
@@ -45,15 +58,32 @@ def next_look(
     jitter: float,
     errors: int = 0,
     when_absent: float = GUIDANCE_WHEN_ABSENT,
-) -> float:
-    """The time of the next look. `jitter` is a random number in [0, 1).
+    age: float = 0.0,
+    pace: Pace = BY_GUIDANCE,
+) -> Choice:
+    """When to look next at a job that was just seen running at an age. `jitter` is a random number in [0, 1).
 
     The last look of a job is placed at its deadline, or as soon after it as the floor allows.
     """
-    wait = spacing(guidance, errors, when_absent)
-    wanted = now + wait * (1.0 + JITTER_SHARE * jitter)
-    last = max(deadline, now + floor(guidance, when_absent))
-    return min(wanted, last)
+    soonest = floor(guidance, when_absent)
+    wait, why = spacing(guidance, errors, when_absent) * (1.0 + JITTER_SHARE * jitter), pace.why
+    if errors:
+        why = Why.ERRORS
+    elif pace.plan is not None:
+        wait, why = _planned(pace, pace.plan, age, wait, jitter)
+    last = max(deadline, now + soonest)
+    return Choice(last, Why.DEADLINE) if now + wait >= last else Choice(now + wait, why)
+
+
+def _planned(pace: Pace, plan: Plan, age: float, by_guidance: float, jitter: float) -> tuple[float, Why]:
+    """Seconds to the look that a plan wants, and what bounds them."""
+    if pace.left_alone_until is not None and age < pace.left_alone_until:
+        return max(pace.left_alone_until - age, by_guidance), Why.LEFT_ALONE
+    wanted = (plan.next_age(age) - age) * (1.0 + PLANNED_JITTER * (2.0 * jitter - 1.0))
+    if wanted <= by_guidance:
+        return by_guidance, Why.FLOOR
+    longest = max(pace.longest, by_guidance)
+    return (longest, Why.LONGEST) if wanted >= longest else (wanted, Why.LEARNED)
 
 
 def retry_in(attempt: int, *, first: float, ceiling: float, jitter: float) -> float:

@@ -7,7 +7,7 @@ job are not set here but by whoever looked, except that a job which starts to wa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator.core import cadence
@@ -19,9 +19,12 @@ from orchestrator.core.job import (
     OutputSeen,
     Owed,
     Source,
+    Updates,
     session_of,
 )
-from orchestrator.core.lifecycle import SETTLED, Seen, State, Step, Verdict, step
+from orchestrator.core.learned.classes import class_of
+from orchestrator.core.learned.paces import Pace, Paces, Why
+from orchestrator.core.lifecycle import LIVE_NEGATIVE, SETTLED, Seen, State, Step, Verdict, step
 from orchestrator.core.routes import ARCHIVE, Outcome
 
 DETAIL_TRIES = 3  # looks spent on a settled job to learn its outputs or its reason
@@ -29,6 +32,7 @@ DETAIL_PATIENCE = 120.0  # seconds that an outcome without a reason waits for it
 CREATE_RETRY = {"first": 2.0, "ceiling": 120.0}
 
 _ABOUT_AN_ATTEMPT = frozenset({Seen.REFUSED, Seen.NO_JOB, Seen.LOST})
+_ENDED = LIVE_NEGATIVE | {Seen.COMPLETED, Seen.FAILED_STORED, Seen.CANCELLED_STORED, Seen.EXPIRED_STORED}
 _HAS_REASON = frozenset({State.FAILED, State.CANCELLED, State.EXPIRED})
 _BLAME = {
     State.FAILED: Blame.PROVIDER,
@@ -41,10 +45,17 @@ _BLAME = {
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The settings that decide about due times, in seconds."""
+    """What decides about due times: settings, in seconds, and what was learned."""
 
     poll_after: float = cadence.GUIDANCE_WHEN_ABSENT
     uncertain_every: float = 5.0
+    paces: Paces = field(default_factory=Paces)
+
+    def pace(self, job: Job) -> Pace:
+        """How a job is looked at."""
+        if job.updates is Updates.SHADOW:
+            return Pace(Why.SHADOW)
+        return self.paces.of(job.id, job.ending_class, job.channel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +130,28 @@ def _step(job: Job, seen: Observation) -> Step:
     stale = seen.attempt_id is not None and seen.attempt_id != job.session_id
     if stale and seen.seen in _ABOUT_AN_ATTEMPT:
         return Step(job.state, Verdict.LATE)
+    if _only_scored(job, seen):
+        return Step(job.state, Verdict.SCORED)
     return step(job.state, seen.seen)
+
+
+def _only_scored(job: Job, seen: Observation) -> bool:
+    """In shadow mode polling alone decides; but a webhook that tells what a create made is worth money."""
+    told = job.state is State.WAITING and seen.source is Source.WEBHOOK
+    return told and job.updates is Updates.SHADOW
 
 
 def _counters(job: Job, seen: Observation, taken: Step, now: float) -> dict[str, Any]:
     counters: dict[str, Any] = {}
     if seen.source is Source.WEBHOOK:
         counters["webhooks"] = job.webhooks + 1
+        if seen.seen in _ENDED and job.hook_at is None:
+            counters["hook_at"] = now
     if seen.source is Source.POLL:
         counters |= {"looks": job.looks + 1, "look_errors": 0, "look_error": None, "last_look_at": now}
         counters["poll_after"] = seen.poll_after
+        if seen.seen is Seen.OPEN:
+            counters["seen_running_at"] = now
     if taken.verdict is Verdict.CLASH:
         counters["clashes"] = job.clashes + 1
     return counters
@@ -136,7 +159,7 @@ def _counters(job: Job, seen: Observation, taken: Step, now: float) -> dict[str,
 
 def _facts(job: Job, seen: Observation, taken: Step) -> dict[str, Any]:
     """What the gateway told about the job besides its state."""
-    if taken.verdict in (Verdict.CLASH, Verdict.LATE):
+    if taken.verdict in (Verdict.CLASH, Verdict.LATE, Verdict.SCORED):
         late_id = taken.verdict is Verdict.LATE and seen.gateway_id and not job.gateway_id
         return {"gateway_id": seen.gateway_id} if late_id else {}
     told = {
@@ -149,6 +172,8 @@ def _facts(job: Job, seen: Observation, taken: Step) -> dict[str, Any]:
         "failure": seen.failure and seen.failure.as_json(),
     }
     facts: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
+    if seen.hooked is not None:
+        facts["hooked"] = seen.hooked
     if seen.gateway_id:
         facts["unconfirmed"] = seen.seen is Seen.ADOPT
     if taken.to is State.COMPLETED:
@@ -199,12 +224,18 @@ def _waits(
     job: Job, seen: Observation, taken: Step, now: float, jitter: float, policy: Policy
 ) -> dict[str, Any]:
     """The gateway has it: a first look is due, and nothing of an earlier attempt or end is left."""
-    guidance = cadence.Guidance(seen.poll_after, seen.retry_after)
+    ending_class = class_of(job.request, job.provider)
     first = cadence.next_look(
-        now=now, guidance=guidance, deadline=job.deadline_at, jitter=jitter, when_absent=policy.poll_after
-    )
+        now=now,
+        guidance=cadence.Guidance(seen.poll_after, seen.retry_after),
+        deadline=job.deadline_at,
+        jitter=jitter,
+        when_absent=policy.poll_after,
+        pace=policy.pace(replace(job, ending_class=ending_class)),
+    ).at
     adopted = seen.seen is Seen.ADOPT
     changes: dict[str, Any] = {"created_at": now, "blame": None, "settled_at": None, "won_by": None}
+    changes |= {"ending_class": ending_class, "hook_at": None, "hook_missed": False, "seen_running_at": None}
     changes["due_at"] = now if taken.confirm or adopted else first  # an adopted one may have ended long ago
     if adopted and now >= job.deadline_at:
         changes["deadline_at"] = now + (job.deadline_at - job.accepted_at)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from orchestrator.core.learned.classes import channel_of
 from orchestrator.core.lifecycle import Seen, State
 from orchestrator.core.routes import Route
 
@@ -39,6 +40,7 @@ class Updates(StrEnum):
 
     HYBRID = "hybrid"  # webhooks, with looks as the safety net
     POLL = "poll"  # looks only: the gateway is not asked to call
+    SHADOW = "shadow"  # looks by the gateway's guidance; webhooks are asked for, and only scored
 
 
 class Blame(StrEnum):
@@ -75,12 +77,29 @@ class OutputSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class HookTold:
+    """What a status answer says of deliveries of the job's end: how often it was tried, and what came of it.
+
+    `last_status` is the HTTP status that our receiver answered as the gateway saw it, None for no answer;
+    `next_try_at` in epoch seconds, None where none is planned.
+    """
+
+    tries: int
+    delivered: bool
+    last_status: int | None = None
+    last_error: str | None = None
+    next_try_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """One thing learned about a job, in our words, whatever it came from.
 
     `outputs` is None when the source does not tell, and empty when it told of none.
     `attempt_id` is the session id of the create attempt that this is the answer to, if it is one.
     `repeated` marks a delivery whose event was received before: its data may still be fresher.
+    `ended_at` is when the gateway says that the job ended, in epoch seconds. `hooked` tells, of a create's
+    answer, whether the gateway was asked to call; `hook` what a look learned of its calls.
     """
 
     source: Source
@@ -102,6 +121,9 @@ class Observation:
     raw: str | None = None
     inbox_id: int | None = None
     repeated: bool = False
+    ended_at: float | None = None
+    hooked: bool | None = None
+    hook: HookTold | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +178,20 @@ class Job:
     lease_until: float | None = None
     fence: int = 0
     next_seq: int = 1
+    # Whether the gateway was asked to call; None where nobody knows any more.
+    hooked: bool | None = None
+    # When a webhook first told the end, and whether one counted as missed before that.
+    hook_at: float | None = None
+    hook_missed: bool = False
+    # When a look last saw it running.
+    seen_running_at: float | None = None
+    ending_class: str | None = None
+
+    @property
+    def channel(self) -> str | None:
+        """The channel over which a webhook is to tell its end; None where none is awaited."""
+        awaited = self.updates is not Updates.POLL and not self.without_webhook and self.hooked is not False
+        return channel_of(self.account_id, self.provider) if awaited else None
 
     @property
     def sample_count(self) -> int:

@@ -56,6 +56,7 @@ class Verdict(StrEnum):
     KNOWN = "known"  # nothing new
     LATE = "late"  # true once, overtaken
     CLASH = "clash"  # contradicts what is settled: kept, counted, shown
+    SCORED = "scored"  # a webhook about a job in shadow mode: kept and counted, and moves nothing
 
 
 @dataclass(frozen=True, slots=True)

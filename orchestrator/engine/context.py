@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from orchestrator.archive import Archive
 from orchestrator.core.breaker import Breakers
 from orchestrator.core.effects import Policy
+from orchestrator.core.learned.paces import Paces
 from orchestrator.engine.accounts import Gateways
 from orchestrator.engine.catalogue import Catalogue
 from orchestrator.engine.held import Held
@@ -107,6 +108,8 @@ class Context:
     spent: dict[str, tuple[float, Spent]] = field(default_factory=dict)
     # Sessions of gateway jobs that are none of ours, so that each is opened once only.
     foreign: dict[str, str | None] = field(default_factory=dict)
+    # What was learned of when to look; read again by whoever looks.
+    paces: Paces = field(default_factory=Paces)
 
     def most_at_once(self, destination: str) -> int:
         """Hand-offs under way there at once: one that hangs leaves some threads to the others."""
@@ -117,7 +120,7 @@ class Context:
     @property
     def policy(self) -> Policy:
         """The settings that decide about due times."""
-        return Policy(self.settings.poll_after_seconds, self.settings.uncertain_every_seconds)
+        return Policy(self.settings.poll_after_seconds, self.settings.uncertain_every_seconds, self.paces)
 
     def close(self) -> None:
         """End every call and every connection. The store is for whoever opened it to close."""

@@ -54,8 +54,11 @@ def _ask(context: Context, job: Job) -> CreateAnswer:
         gateway = context.gateways[job.account_id]
     except (AccountUnusable, StoreError) as error:  # while nothing was sent
         return no_answer(CreateClass.UNSENT, "; ".join(filter(None, (error.message, error.hint))))
-    events = EVENTS if job.updates is Updates.HYBRID and not job.without_webhook else None
-    return context.http.run(gateway.create(job.request, session_id=job.session_id, webhook_events=events))
+    events = EVENTS if job.updates is not Updates.POLL and not job.without_webhook else None
+    answer = context.http.run(gateway.create(job.request, session_id=job.session_id, webhook_events=events))
+    hooked = events is not None and gateway.account.webhook_endpoint_id is not None
+    told = replace(answer.observation, hooked=hooked and not answer.webhook_refused)
+    return replace(answer, observation=told)
 
 
 def _claim(context: Context) -> tuple[Job | None, list[FollowUp] | None]:

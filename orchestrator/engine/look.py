@@ -22,7 +22,15 @@ from orchestrator.store import jobs
 from orchestrator.store.database import Transaction
 from orchestrator.telemetry import Event, log
 
-_COUNTERS = {"looks", "look_errors", "look_error", "last_look_at", "poll_after", "progress"}
+_COUNTERS = {
+    "looks",
+    "look_errors",
+    "look_error",
+    "last_look_at",
+    "poll_after",
+    "progress",
+    "seen_running_at",
+}
 
 
 @dataclass(slots=True)
@@ -131,6 +139,7 @@ def _count(context: Context, tx: Transaction, job: Job, answer: Answer, done: _R
             "poll_after": seen.poll_after if seen else job.poll_after,
             "progress": max(job.progress, seen.progress or 0) if seen else job.progress,
             "due_at": due_at,
+            "seen_running_at": tx.now if seen else job.seen_running_at,
         }
     )
     done.follow_ups.append(FollowUp(Task.LOOK, due_at - tx.now))
@@ -190,4 +199,6 @@ def _next_look(context: Context, tx: Transaction, job: Job, answer: Answer, erro
         jitter=context.random(),
         errors=errors,
         when_absent=context.settings.poll_after_seconds,
-    )
+        age=tx.now - (job.created_at or tx.now),
+        pace=context.policy.pace(job),
+    ).at

@@ -9,13 +9,14 @@ from typing import Any
 from orchestrator.core import effects
 from orchestrator.core.effects import Effect
 from orchestrator.core.job import Job, Observation
+from orchestrator.core.learned.lessons import taught
 from orchestrator.core.lifecycle import State, Verdict
 from orchestrator.engine import telling
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.gateway import webhooks
-from orchestrator.store import hand_offs, inbox, jobs, observations, outputs
+from orchestrator.store import hand_offs, inbox, jobs, lessons, observations, outputs
 from orchestrator.store.database import Transaction
 from orchestrator.store.inbox import EntryState
 from orchestrator.telemetry import Event, log
@@ -35,6 +36,7 @@ def observe(context: Context, tx: Transaction, job_id: str, seen: Observation) -
         observations.append(tx, job, seen, effect.step)
     _announce(tx, job, seen, effect)
     telling.learned(tx, job, effect)
+    lessons.note(tx, job.id, taught(job, seen, effect.step, effect.changes, tx.now))
     follow_ups = carry_out(tx, job, effect)
     if job.gateway_id is None and effect.changes.get("gateway_id"):
         follow_ups += _early_webhooks(context, tx, job, effect.changes["gateway_id"])

@@ -197,12 +197,19 @@ def note_looks(tx: Transaction, looks: Sequence[Mapping[str, Any]]) -> set[str]:
 
     Returns the jobs of which it was counted; they are held from then on.
 
-    Each mapping has `id`, `fence`, `leased_by`, `look_errors`, `look_error`, `poll_after`, `due_at` and
-    `progress`.
+    Each mapping has `id`, `fence`, `leased_by`, `look_errors`, `look_error`, `poll_after`, `due_at`,
+    `progress` and `seen_running_at`.
     """
     if not looks:
         return set()
-    told = (jobs.c.look_errors, jobs.c.look_error, jobs.c.poll_after, jobs.c.due_at, jobs.c.progress)
+    told = (
+        jobs.c.look_errors,
+        jobs.c.look_error,
+        jobs.c.poll_after,
+        jobs.c.due_at,
+        jobs.c.progress,
+        jobs.c.seen_running_at,
+    )
     ours = (jobs.c.id, jobs.c.fence, jobs.c.leased_by)
     rows = given_rows(tx, (*ours, *told), "looks")
     statement = (

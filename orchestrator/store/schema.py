@@ -74,6 +74,10 @@ tenants = Table(
     Column("allowed_origins", JSON(none_as_null=True)),
     # Null: as the settings say; 0: any number.
     Column("requests_per_minute", Integer),
+    # Looks a second: null, as the settings say; 0: any number. What is left of them, as of a moment.
+    Column("looks_per_second", Float),
+    Column("looks_left", Float),
+    Column("looks_left_at", Float),
 )
 
 accounts = Table(
@@ -158,6 +162,15 @@ jobs = Table(
     Column("lease_until", Float),
     Column("fence", Integer, nullable=False),
     Column("next_seq", Integer, nullable=False),
+    # Whether the gateway was asked to call; null where nobody knows any more.
+    Column("hooked", Boolean),
+    # When a webhook first told the end, and whether one counted as missed before that.
+    Column("hook_at", Float),
+    Column("hook_missed", Boolean, nullable=False, default=False),
+    # When a look last saw it running.
+    Column("seen_running_at", Float),
+    # Jobs that are alike, for learning when they end.
+    Column("ending_class", String(200)),
     UniqueConstraint("account_id", "gateway_id"),
     UniqueConstraint("session_id"),
     Index(
@@ -240,6 +253,48 @@ idempotency = Table(
     Column("job_ids", JSON, nullable=False),
     Column("created_at", Float, nullable=False),
     Index("ix_idempotency_created_at", "created_at"),
+)
+
+# What the ends of jobs taught, until it is folded into the estimates: a row each, so that nobody waits.
+lessons = Table(
+    "lessons",
+    metadata,
+    Column("id", _NUMBER, primary_key=True, autoincrement=True),
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE")),
+    Column("kind", String(16), nullable=False),
+    Column("due_at", Float, nullable=False),
+    Column("data", JSON, nullable=False),
+    Index("ix_lessons_due_at", "due_at"),
+    Index("ix_lessons_job_id", "job_id"),
+)
+
+# What was learned: when jobs of a class end, how webhooks come over a channel, how fresh a list is.
+estimates = Table(
+    "estimates",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("data", JSON, nullable=False),
+    Column("changed_at", Float, nullable=False),
+)
+
+# What looking cost and what it would have cost by the guidance alone, by day.
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("tenant_id", ForeignKey("tenants.id"), primary_key=True),
+    Column("model", String(200), primary_key=True),
+    Column("day", Integer, primary_key=True),  # days since the epoch, in UTC
+    Column("jobs", Integer, nullable=False),
+    Column("looks", Float, nullable=False),
+    Column("lists", Float, nullable=False),
+    Column("guidance_looks", Float, nullable=False),
+    # Seconds between an end and our knowing of it, summed over the jobs.
+    Column("lag", Float, nullable=False),
+    Column("guidance_lag", Float, nullable=False),
+    # Ends that a look told, of jobs for which a webhook was awaited.
+    Column("awaited", Integer, nullable=False),
+    Column("rescued", Integer, nullable=False),
 )
 
 observations = Table(

@@ -5,7 +5,9 @@ from typing import Any
 from unittest.mock import patch
 
 from orchestrator.core import cadence, effects
+from orchestrator.core.cadence import Choice
 from orchestrator.core.job import Job, Observation
+from orchestrator.core.learned.paces import Why
 from orchestrator.gateway import error_answers, vocabulary
 from orchestrator.simulation.invariants import Invariant
 from tests.simulation.planted.bug import bug
@@ -13,7 +15,7 @@ from tests.simulation.planted.bug import bug
 
 def floor_ignored() -> AbstractContextManager[object]:
     """The next look comes when we like."""
-    return patch.object(cadence, "next_look", lambda *, now, **_: now + 3.0)
+    return patch.object(cadence, "next_look", lambda *, now, **_: Choice(now + 3.0, Why.NO_DATA))
 
 
 def floor_of_a_second() -> AbstractContextManager[object]:

@@ -18,7 +18,7 @@ JITTER = st.floats(0, 1, exclude_max=True)
 def look(poll_after: float | None = None, retry_after: float | None = None, **more: Any) -> float:
     """Seconds to the next look."""
     standard: dict[str, Any] = {"now": NOW, "deadline": FAR, "jitter": 0.0}
-    return next_look(guidance=Guidance(poll_after, retry_after), **standard | more) - NOW
+    return next_look(guidance=Guidance(poll_after, retry_after), **standard | more).at - NOW
 
 
 @given(HINTS, HINTS, st.integers(0, 100), JITTER)

@@ -1,0 +1,122 @@
+"""When the jobs of one class end: what is known, by when the jobs began.
+
+Jobs end in another order than they began in: the quick ones first. So evidence is kept by the time of
+beginning, and what is older counts less, not what ended longer ago: of a thousand jobs submitted together,
+the slow ones are no newer truth than the quick ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.core.learned.spans import Spans, read_spans, together
+
+COHORT = 32  # ended jobs after which the next ones that begin are a cohort of their own
+COHORTS = 12  # kept apart; earlier ones are one
+REMEMBERED = 1_500.0  # jobs: beyond that the earlier ones count less
+HALF_LIFE = 14 * 86_400.0  # seconds after which a job counts half
+
+
+@dataclass(slots=True)
+class Cohort:
+    """Jobs that began from `since` on, up to the next cohort's; `latest` is the newest that ended."""
+
+    since: float
+    latest: float
+    spans: Spans = field(default_factory=Spans)
+    # Those still open when they were last counted: only known to be longer.
+    still_open: Spans = field(default_factory=Spans)
+
+    @property
+    def evidence(self) -> Spans:
+        """Ended and open ones."""
+        return together((self.spans, self.still_open))
+
+    def as_json(self) -> dict[str, Any]:
+        """A plain mapping for the store."""
+        told: dict[str, Any] = {"since": self.since, "latest": self.latest, "spans": self.spans.as_json()}
+        return told | {"open": self.still_open.as_json()}
+
+
+@dataclass(slots=True)
+class Endings:
+    """Evidence about one class. `narrow` and `wide` count ends known closely, and hardly at all."""
+
+    cohorts: list[Cohort] = field(default_factory=list)
+    narrow: float = 0.0
+    wide: float = 0.0
+    aged_at: float | None = None
+
+    @property
+    def ended(self) -> float:
+        """How many ended jobs it rests on."""
+        return sum(cohort.spans.ended for cohort in self.cohorts)
+
+    def learn(self, *, began_at: float, low: float, high: float | None, narrow: bool) -> None:
+        """A job that began then ended at an age between `low` and `high` seconds; None: later than `low`."""
+        cohort = self._cohort_of(began_at)
+        cohort.spans.add(low, high)
+        cohort.latest = max(cohort.latest, began_at)
+        self.narrow, self.wide = self.narrow * 0.99 + narrow, self.wide * 0.99 + (not narrow)
+        while len(self.cohorts) > COHORTS:
+            self._join_earliest()
+
+    def count_open(self, jobs: Mapping[float, float]) -> None:
+        """Of jobs still open, by when they began: the age to which each is known to have been running."""
+        for cohort in self.cohorts:
+            cohort.still_open = Spans()
+        for began_at, age in jobs.items():
+            if self.cohorts:
+                self._holding(began_at).still_open.add(age, None)
+
+    def age(self, now: float) -> None:
+        """Let time pass: what is old counts less."""
+        if self.aged_at is not None and now > self.aged_at:
+            factor = 0.5 ** ((now - self.aged_at) / HALF_LIFE)
+            for cohort in self.cohorts:
+                cohort.spans.decay(factor)
+        self.aged_at = now
+
+    def forget_before(self, position: int) -> None:
+        """Forget the cohorts before this one: they speak of another world."""
+        del self.cohorts[:position]
+
+    def _cohort_of(self, began_at: float) -> Cohort:
+        newest = self.cohorts[-1] if self.cohorts else None
+        full = newest is not None and newest.spans.ended >= COHORT and began_at > newest.latest
+        if newest is None or full:
+            self.cohorts.append(Cohort(began_at, began_at))
+            return self.cohorts[-1]
+        return self._holding(began_at)
+
+    def _holding(self, began_at: float) -> Cohort:
+        for cohort in reversed(self.cohorts):
+            if began_at >= cohort.since:
+                return cohort
+        return self.cohorts[0]
+
+    def _join_earliest(self) -> None:
+        first, second = self.cohorts[:2]
+        first.spans.merge(second.spans)
+        first.latest = max(first.latest, second.latest)
+        most = max(REMEMBERED - sum(one.spans.total for one in self.cohorts[2:]), COHORT)
+        if first.spans.total > most:
+            first.spans.decay(most / first.spans.total)
+        del self.cohorts[1]
+
+    def as_json(self) -> dict[str, Any]:
+        """A plain mapping for the store."""
+        cohorts = [cohort.as_json() for cohort in self.cohorts]
+        counts = {"narrow": round(self.narrow, 3), "wide": round(self.wide, 3), "aged_at": self.aged_at}
+        return {"cohorts": cohorts} | counts
+
+
+def read_endings(value: Mapping[str, Any]) -> Endings:
+    """What `as_json` gave; nothing known where it is empty."""
+    cohorts = [
+        Cohort(one["since"], one["latest"], read_spans(one["spans"]), read_spans(one["open"]))
+        for one in value.get("cohorts", ())
+    ]
+    return Endings(cohorts, value.get("narrow", 0.0), value.get("wide", 0.0), value.get("aged_at"))

@@ -1,0 +1,186 @@
+"""How webhooks come over one channel, an endpoint and a provider: how late, how often never, and whether now.
+
+A webhook that our own look caused shows that the channel delivers, and of the delay only that it was longer
+than the age at that look. What is told is judged in order, so that a change shows in a handful.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import comb, sqrt
+from typing import Any
+
+from orchestrator.core.learned.spans import Spans, read_spans
+
+ENOUGH = 20  # judged webhooks, before which none is relied on
+RECENT = 32  # outcomes that are remembered one by one
+REMEMBERED = 2_000.0
+CAUTIOUS = 0.674  # standard deviations above what was seen: the upper quartile
+BOUND = 1.96  # for people: 95 of 100 such intervals hold the truth
+SURPRISING = 1e-4  # chance of what was seen lately, by what was seen before, at which the latter is forgotten
+SILENT_AFTER = 5  # missed in a row
+WELL_AFTER = 12  # come in a row, after which a channel that was silent is believed again
+ILL_SHARE = 0.1  # of the latest, missed: degraded from here on …
+WELL_SHARE = 0.04  # … until it is below this
+SHORTEST_PATIENCE = 10.0  # seconds after an end that its webhook is awaited before it counts as missed
+LONGEST_PATIENCE = 2_400.0  # contract 4.4: the last attempt is made 36 minutes after the first at the latest
+
+
+class Health(StrEnum):
+    """How a channel does, for people to see."""
+
+    UNKNOWN = "unknown"  # too little was seen
+    HEALTHY = "healthy"  # webhooks come
+    DEGRADED = "degraded"  # more than a few do not
+    SILENT = "silent"  # none comes: jobs are looked at by the gateway's guidance
+
+
+@dataclass(slots=True)
+class Hooks:
+    """Evidence about one channel. `recent` has the latest outcomes, oldest first: `1` came, `0` did not."""
+
+    came: float = 0.0
+    missed: float = 0.0
+    recent: str = ""
+    delays: Spans = field(default_factory=Spans)
+    # How many jobs were looked at only after the webhook would have come, and how many were not.
+    left_alone: float = 0.0
+    looked_into: float = 0.0
+    # What the gateway says of the deliveries that did not reach us: HTTP status, "no answer", "not tried" …
+    evidence: Counter[str] = field(default_factory=Counter)
+    health: Health = Health.UNKNOWN
+    health_since: float | None = None
+    last_came_at: float | None = None
+    per_second: float = 0.0
+
+    @property
+    def judged(self) -> float:
+        """How many webhooks were awaited long enough to say whether they came."""
+        return self.came + self.missed
+
+    def lost(self, deviations: float = CAUTIOUS) -> float:
+        """The share that never comes, so many standard deviations above what was seen (Wilson 1927).
+
+        Below 0 is as many below. 1 where too little was seen, so that nobody relies on it.
+        """
+        if self.judged < ENOUGH and deviations >= 0:
+            return 1.0
+        return share(self.missed, self.judged, deviations)
+
+    def learn_came(self, at: float) -> None:
+        """One came."""
+        self._take_in(True)
+        if self.last_came_at is not None and at > self.last_came_at:
+            rate, weight = 1.0 / (at - self.last_came_at), min(1.0, (at - self.last_came_at) / 60.0)
+            self.per_second += weight * (rate - self.per_second)
+        self.last_came_at = max(at, self.last_came_at or at)
+
+    def learn_missed(self, why: str | None = None) -> None:
+        """One did not come while it was awaited; `why` is what the gateway says of it."""
+        self._take_in(False)
+        if why:
+            self.evidence[why] += 1
+
+    def learn_late(self) -> None:
+        """One that counted as missed came after all."""
+        self.missed = max(self.missed - 1.0, 0.0)
+        self.came += 1.0
+        at = self.recent.rfind("0")
+        if at >= 0:
+            self.recent = f"{self.recent[:at]}1{self.recent[at + 1 :]}"
+
+    def learn_delay(self, low: float, high: float | None, *, left_alone: bool) -> None:
+        """One came between `low` and `high` seconds after the end; None: after `low`, when we had looked."""
+        self.delays.add(max(low, 0.0), high)
+        if self.delays.total > REMEMBERED:
+            self.delays.decay(0.9)
+        self.left_alone = self.left_alone * 0.99 + left_alone
+        self.looked_into = self.looked_into * 0.99 + (not left_alone)
+
+    def judge(self, now: float) -> Health:
+        """Say how the channel does. What it was decides what it takes to change."""
+        verdict = self._verdict()
+        if verdict is not self.health:
+            self.health, self.health_since = verdict, now
+        return self.health
+
+    def _verdict(self) -> Health:
+        missed, seen = self.recent.count("0"), len(self.recent)
+        if self.recent.endswith("0" * SILENT_AFTER):
+            return Health.SILENT
+        if seen < SILENT_AFTER or (
+            self.health is Health.SILENT and not self.recent.endswith("1" * WELL_AFTER)
+        ):
+            return self.health
+        if missed > max(ILL_SHARE * seen, 1):
+            return Health.DEGRADED
+        well = missed <= WELL_SHARE * seen or self.health in (Health.UNKNOWN, Health.SILENT)
+        return Health.HEALTHY if well else self.health
+
+    def _take_in(self, came: bool) -> None:
+        self.recent = (self.recent + ("1" if came else "0"))[-RECENT:]
+        self.came, self.missed = self.came + came, self.missed + (not came)
+        self._forget_what_changed()
+        if self.judged > REMEMBERED:
+            factor = REMEMBERED / self.judged
+            self.came, self.missed = self.came * factor, self.missed * factor
+
+    def _forget_what_changed(self) -> None:
+        """Only the latest count where the earlier ones would hardly have led to them."""
+        for length in (4, 8, 16, RECENT):
+            latest = self.recent[-length:]
+            before = self.judged - len(latest)
+            if len(latest) < length or before < ENOUGH:
+                return
+            missed = latest.count("0")
+            earlier = max(self.missed - missed, 0.0)
+            more = _at_least(missed, length, share(earlier, before, CAUTIOUS))
+            fewer = _at_least(length - missed, length, 1.0 - share(earlier, before, -CAUTIOUS))
+            if min(more, fewer) < SURPRISING:
+                self.came, self.missed = float(length - missed), float(missed)
+                return
+
+    def as_json(self) -> dict[str, Any]:
+        """A plain mapping for the store."""
+        return {
+            "came": round(self.came, 3),
+            "missed": round(self.missed, 3),
+            "recent": self.recent,
+            "delays": self.delays.as_json(),
+            "left_alone": round(self.left_alone, 3),
+            "looked_into": round(self.looked_into, 3),
+            "evidence": dict(self.evidence),
+            "health": self.health,
+            "health_since": self.health_since,
+            "last_came_at": self.last_came_at,
+            "per_second": self.per_second,
+        }
+
+
+def read_hooks(value: Mapping[str, Any]) -> Hooks:
+    """What `as_json` gave; nothing known where it is empty."""
+    if not value:
+        return Hooks()
+    known = dict(value)
+    known["delays"] = read_spans(known["delays"])
+    known["evidence"] = Counter(known["evidence"])
+    known["health"] = Health(known["health"])
+    return Hooks(**known)
+
+
+def share(some: float, of: float, deviations: float) -> float:
+    """Wilson's bound of a share: above it by so many standard deviations, or below it."""
+    if of <= 0:
+        return 1.0 if deviations > 0 else 0.0
+    z, seen = deviations, some / of
+    middle = seen + z * z / (2 * of)
+    wide = z * sqrt(seen * (1 - seen) / of + z * z / (4 * of * of))
+    return min(max((middle + wide) / (1 + z * z / of), 0.0), 1.0)
+
+
+def _at_least(some: int, of: int, chance: float) -> float:
+    """The probability that so many or more of so many happen, each with this chance."""
+    return sum(comb(of, k) * chance**k * (1 - chance) ** (of - k) for k in range(some, of + 1))

@@ -1,0 +1,113 @@
+"""What the end of a job teaches, noted with it in one transaction and folded into what is known later on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from orchestrator.core.job import Job, Observation, Source
+from orchestrator.core.learned.hooks import SHORTEST_PATIENCE
+from orchestrator.core.lifecycle import SETTLED, State, Step, Verdict
+
+ENDS = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED, State.EXPIRED})
+TICK = 300.0  # seconds; contract 2.3: jobs of some providers are noticed when minute % 5 == 0 …
+TICK_TAKES = 10.0  # … and a moment after that
+CAUSED_WITHIN = 3.0  # seconds before a look was answered: the gateway stored the end because of it
+CLOSE_NARROW = 30.0  # seconds; an end known so closely shows when jobs end
+CLOSE_SHARE = 0.1  # of the age, likewise
+DETAILS_TAKE = (
+    150.0  # seconds after which the looks for an outcome's reason are over (effects.DETAIL_PATIENCE)
+)
+
+
+class LessonKind(StrEnum):
+    """What happened."""
+
+    ENDED = "ended"  # a job ended: when, who told, and how late
+    CLOSED = "closed"  # some time after that: whether its webhook came, and what it took
+    CAME_LATE = "came_late"  # a webhook that counted as missed came after all
+    LISTED = "listed"  # one list request stood for several looks
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """One thing learned about a job, to be folded in after so many seconds."""
+
+    kind: LessonKind
+    after: float
+    data: dict[str, Any]
+
+
+def taught(job: Job, seen: Observation, step: Step, changes: Mapping[str, Any], now: float) -> list[Lesson]:
+    """What an observation teaches; `job` as it was before it, `changes` what it changed."""
+    if step.verdict is Verdict.MOVED and job.state is State.WAITING and job.created_at is not None:
+        if step.to in ENDS:
+            return _ended(job, seen, changes, now)
+        if step.to is State.TIMED_OUT:
+            return [Lesson(LessonKind.ENDED, 0.0, _whose(job) | _still_running(job, now))]
+    if job.state in SETTLED and job.hook_missed and job.hook_at is None and changes.get("hook_at"):
+        return [Lesson(LessonKind.CAME_LATE, 0.0, {"channel": job.channel, "at": now})]
+    return []
+
+
+def _ended(job: Job, seen: Observation, changes: Mapping[str, Any], now: float) -> list[Lesson]:
+    by_hook = seen.source is Source.WEBHOOK
+    low, high = _age(job, seen, now)
+    assert job.created_at is not None
+    age = now - job.created_at
+    # Told while a look was under way: that look caused it, and nobody knows how late it would have been.
+    caused = by_hook and job.leased_by is not None
+    next_in = (job.due_at or now) - now
+    data = _whose(job) | {
+        "at": now,
+        "age": age,
+        "low": low,
+        "high": high,
+        "narrow": high - low <= max(CLOSE_NARROW, CLOSE_SHARE * age),
+        "told_by": seen.source,
+        "delay": None if not by_hook or caused else [age - high, age - low],
+        "left_alone": by_hook and not caused and next_in > TICK,
+        "looks": changes.get("looks", job.looks),
+        "hint": job.poll_after,
+    }
+    after = max(
+        DETAILS_TAKE if changes.get("detail_tries", job.detail_tries) else 0.0,
+        SHORTEST_PATIENCE if job.channel and not by_hook else 0.0,
+    )
+    return [Lesson(LessonKind.ENDED, 0.0, data), Lesson(LessonKind.CLOSED, after, data)]
+
+
+def _still_running(job: Job, now: float) -> dict[str, Any]:
+    """It never ended before its deadline: only known to take longer."""
+    assert job.created_at is not None
+    return {"at": now, "low": (job.seen_running_at or job.created_at) - job.created_at, "high": None}
+
+
+def _age(job: Job, seen: Observation, now: float) -> tuple[float, float]:
+    """The ages between which the job ended: after the last look that saw it running, before it was told.
+
+    The gateway's own time of the end is believed where it is one: for an end that our look made it notice,
+    it is the time of our look, and for one noticed on a five-minute tick the time of the tick.
+    """
+    assert job.created_at is not None
+    low, high = job.seen_running_at or job.created_at, now
+    told = seen.ended_at
+    if told is not None and low <= told <= now:
+        noticed = told % TICK < TICK_TAKES or (
+            seen.source is not Source.WEBHOOK and now - told < CAUSED_WITHIN
+        )
+        low, high = (low if noticed else told), told
+    return low - job.created_at, max(high, low) - job.created_at
+
+
+def _whose(job: Job) -> dict[str, Any]:
+    return {
+        "class": job.ending_class,
+        "channel": job.channel,
+        "tenant": job.tenant_id,
+        "model": job.model or job.request.get("model"),
+        "began_at": job.created_at,
+        "updates": job.updates,
+    }
