@@ -145,7 +145,7 @@ def _counters(job: Job, seen: Observation, taken: Step, now: float) -> dict[str,
     counters: dict[str, Any] = {}
     if seen.source is Source.WEBHOOK:
         counters["webhooks"] = job.webhooks + 1
-        if seen.seen in _ENDED and job.hook_at is None:
+        if seen.seen in _ENDED and job.hook_at is None and taken.verdict is not Verdict.CLASH:
             counters["hook_at"] = now
     if seen.source is Source.POLL:
         counters |= {"looks": job.looks + 1, "look_errors": 0, "look_error": None, "last_look_at": now}

@@ -55,10 +55,7 @@ def _ask(context: Context, job: Job) -> CreateAnswer:
     except (AccountUnusable, StoreError) as error:  # while nothing was sent
         return no_answer(CreateClass.UNSENT, "; ".join(filter(None, (error.message, error.hint))))
     events = EVENTS if job.updates is not Updates.POLL and not job.without_webhook else None
-    answer = context.http.run(gateway.create(job.request, session_id=job.session_id, webhook_events=events))
-    hooked = events is not None and gateway.account.webhook_endpoint_id is not None
-    told = replace(answer.observation, hooked=hooked and not answer.webhook_refused)
-    return replace(answer, observation=told)
+    return context.http.run(gateway.create(job.request, session_id=job.session_id, webhook_events=events))
 
 
 def _claim(context: Context) -> tuple[Job | None, list[FollowUp] | None]:

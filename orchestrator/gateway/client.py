@@ -94,7 +94,7 @@ class Gateway:
                         answer = await self._create_once(bare, session_id)
         except TimeoutError:
             answer = no_answer(CreateClass.UNCERTAIN, f"no answer in {self.timeouts.total_create:g} s")
-        told = replace(answer.observation, attempt_id=session_id)
+        told = replace(answer.observation, attempt_id=session_id, hooked=bool(hook) and not refused)
         return replace(answer, observation=told, webhook_refused=refused)
 
     async def _create_once(self, request: Mapping[str, Any], session_id: str) -> CreateAnswer:

@@ -60,7 +60,7 @@ class PretendClient:
         else:
             self.hears("create", session_id, came)
             answer = classify(came.status, _headers(came), _bytes(came.body))
-        told = replace(answer.observation, attempt_id=session_id)
+        told = replace(answer.observation, attempt_id=session_id, hooked=hooks)
         return replace(answer, observation=told, webhook_refused=refused)
 
     async def look(self, gateway_id: str) -> Observation:

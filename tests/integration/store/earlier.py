@@ -170,6 +170,36 @@ ROWS["0005"] = {
         ),
     ],
 }
+ROWS["0006"] = ROWS["0005"] | {
+    "tenants": [
+        one | {"allowed_origins": ["https://a.example"], "requests_per_minute": 60}
+        for one in ROWS["0005"]["tenants"]
+    ],
+    "jobs": [
+        one | {"end_user": "user 7", "retry_of": None, "traceparent": None} for one in ROWS["0005"]["jobs"]
+    ],
+    "events": [
+        {
+            "job_id": "job_done",
+            "seq": 1,
+            "tenant_id": "other",
+            "end_user": "user 7",
+            "position": 1_000,
+            "at": 1_000_001.0,
+            "type": "state",
+            "data": {"state": "completed"},
+        }
+    ],
+    "idempotency": [
+        {
+            "tenant_id": "other",
+            "key": "k",
+            "fingerprint": "f" * 64,
+            "job_ids": ["job_done"],
+            "created_at": 1_000_001.0,
+        }
+    ],
+}
 
 
 def after_an_upgrade(revision: str) -> Rows:

@@ -65,6 +65,11 @@ def test_a_job_comes_back_as_it_was_kept_in_every_field(store: Store) -> None:
         lease_until=9.5,
         fence=8,
         next_seq=9,
+        hooked=True,
+        hook_at=10.5,
+        hook_missed=True,
+        seen_running_at=11.5,
+        ending_class="x-ai|grok|8s",
     )
     plain = a_job("job_plain")
     blank = [one.name for one in fields(Job) if getattr(full, one.name) == getattr(plain, one.name)]
