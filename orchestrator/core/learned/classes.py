@@ -12,6 +12,7 @@ DEFAULT_MODEL = "sora-2"  # gateway contract 1.1: what is taken where a request 
 SECONDS = (4, 8, 12, 20, 60, 120)  # of video: up to so many are one size
 _LONGEST_WORD = 60
 _APART = "|"
+_ALL = "*"
 
 
 def class_of(request: Mapping[str, Any], provider: str | None) -> str:
@@ -30,6 +31,11 @@ def wider(name: str) -> str:
 def channel_of(account_id: str, provider: str | None) -> str:
     """The channel over which webhooks of an account's endpoint about a provider's jobs come."""
     return _APART.join((account_id, _word(provider or UNKNOWN)))
+
+
+def everywhere(channel: str) -> str:
+    """The channel of all providers that a channel belongs to: the endpoint itself."""
+    return _APART.join((channel.split(_APART)[0], _ALL))
 
 
 def parts(name: str) -> list[str]:

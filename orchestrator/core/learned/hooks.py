@@ -13,6 +13,7 @@ from enum import StrEnum
 from math import comb, sqrt
 from typing import Any
 
+from orchestrator.core.learned.grid import BEYOND, EDGES
 from orchestrator.core.learned.spans import Spans, read_spans
 
 ENOUGH = 20  # judged webhooks, before which none is relied on
@@ -26,6 +27,7 @@ WELL_AFTER = 12  # come in a row, after which a channel that was silent is belie
 ILL_SHARE = 0.1  # of the latest, missed: degraded from here on …
 WELL_SHARE = 0.04  # … until it is below this
 SHORTEST_PATIENCE = 10.0  # seconds after an end that its webhook is awaited before it counts as missed
+ALMOST_ALL = 0.99  # of those that come do so within the patience, and that half again
 LONGEST_PATIENCE = 2_400.0  # contract 4.4: the last attempt is made 36 minutes after the first at the latest
 
 
@@ -69,6 +71,12 @@ class Hooks:
         if self.judged < ENOUGH and deviations >= 0:
             return 1.0
         return share(self.missed, self.judged, deviations)
+
+    @property
+    def patience(self) -> float:
+        """Seconds after an end for which its webhook is awaited before it counts as missed."""
+        late = _late(self.delays, ALMOST_ALL)
+        return min(max(1.5 * late, SHORTEST_PATIENCE), LONGEST_PATIENCE)
 
     def learn_came(self, at: float) -> None:
         """One came."""
@@ -169,6 +177,17 @@ def read_hooks(value: Mapping[str, Any]) -> Hooks:
     known["evidence"] = Counter(known["evidence"])
     known["health"] = Health(known["health"])
     return Hooks(**known)
+
+
+def _late(delays: Spans, share: float) -> float:
+    """The delay within which this share of what is known of delays lies, in seconds."""
+    known = sorted((last, weight) for (_, last), weight in delays.weights.items() if last < BEYOND)
+    left = share * sum(weight for _, weight in known)
+    for last, weight in known:
+        left -= weight
+        if left <= 0:
+            return EDGES[last + 1]
+    return 0.0
 
 
 def share(some: float, of: float, deviations: float) -> float:

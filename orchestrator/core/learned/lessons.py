@@ -53,10 +53,13 @@ def taught(job: Job, seen: Observation, step: Step, changes: Mapping[str, Any], 
 
 
 def _ended(job: Job, seen: Observation, changes: Mapping[str, Any], now: float) -> list[Lesson]:
+    assert job.created_at is not None
     by_hook = seen.source is Source.WEBHOOK
     low, high = _age(job, seen, now)
-    assert job.created_at is not None
     age = now - job.created_at
+    # In shadow mode it may have come before the look that is believed.
+    heard = age if by_hook else None if job.hook_at is None else job.hook_at - job.created_at
+    high = high if heard is None else max(min(high, heard), low)
     # Told while a look was under way: that look caused it, and nobody knows how late it would have been.
     caused = by_hook and job.leased_by is not None
     next_in = (job.due_at or now) - now
@@ -67,16 +70,30 @@ def _ended(job: Job, seen: Observation, changes: Mapping[str, Any], now: float) 
         "high": high,
         "narrow": high - low <= max(CLOSE_NARROW, CLOSE_SHARE * age),
         "told_by": seen.source,
-        "delay": None if not by_hook or caused else [age - high, age - low],
+        "came": heard is not None,
+        "delay": None if heard is None or caused else [heard - high, heard - low],
+        "hook": _told_of_hook(seen),
         "left_alone": by_hook and not caused and next_in > TICK,
         "looks": changes.get("looks", job.looks),
         "hint": job.poll_after,
     }
     after = max(
         DETAILS_TAKE if changes.get("detail_tries", job.detail_tries) else 0.0,
-        SHORTEST_PATIENCE if job.channel and not by_hook else 0.0,
+        SHORTEST_PATIENCE if job.channel and heard is None else 0.0,
     )
     return [Lesson(LessonKind.ENDED, 0.0, data), Lesson(LessonKind.CLOSED, after, data)]
+
+
+def _told_of_hook(seen: Observation) -> str | None:
+    """What the gateway says of a webhook that a look was quicker than, in a word or two, for people to see."""
+    told = seen.hook
+    if told is None:
+        return None
+    if told.delivered:
+        return "delivered, it says"
+    if not told.tries:
+        return "not tried yet"
+    return f"HTTP {told.last_status}" if told.last_status else "no answer"
 
 
 def _still_running(job: Job, now: float) -> dict[str, Any]:
