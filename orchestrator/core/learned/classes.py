@@ -35,7 +35,7 @@ def channel_of(account_id: str, provider: str | None) -> str:
 
 def everywhere(channel: str) -> str:
     """The channel of all providers that a channel belongs to: the endpoint itself."""
-    return _APART.join((channel.split(_APART)[0], _ALL))
+    return _APART.join((channel.partition(_APART)[0], _ALL))
 
 
 def parts(name: str) -> list[str]:

@@ -44,8 +44,9 @@ class Known:
             self._came(data, hook_at)
             return None
         patience = self.hooks[data["channel"]].patience
-        if now - data["at"] < patience - 1.0:
-            return patience - (now - data["at"])
+        waited: float = now - data["at"]
+        if waited < patience - 1.0:
+            return patience - waited
         for hooks in self._channels(data["channel"]):
             hooks.learn_missed(data["hook"])
         return None

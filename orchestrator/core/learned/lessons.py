@@ -85,7 +85,7 @@ def _ended(job: Job, seen: Observation, changes: Mapping[str, Any], now: float) 
 
 
 def _told_of_hook(seen: Observation) -> str | None:
-    """What the gateway says of a webhook that a look was quicker than, in a word or two, for people to see."""
+    """What the gateway says of a webhook that a look was quicker than, in a word or two, for people."""
     told = seen.hook
     if told is None:
         return None
