@@ -18,6 +18,8 @@ Floats = NDArray[np.float64]
 PRIOR_JOBS = 1.0  # weight of knowing nothing: any age from a second on is as likely as its double
 ROUNDS = 60
 SETTLED = 1e-4
+CLOSE = 8  # bins: an end known so closely shows when jobs end by itself
+UNSURE = 0.02  # of what one begins with is anywhere
 WIDEST = 12  # bins to either side that one is spread over at most
 
 _PRIOR = np.zeros(BINS + 1)
@@ -38,11 +40,23 @@ def delays_of(spans: Spans) -> Floats:
 
 
 def _self_consistent(spans: Spans) -> Floats:
-    """Shares what lies in a span over it, as the distribution itself would."""
+    """Shares what lies in a span over it, as the distribution itself would.
+
+    Begins with what is known closely: wide spans are consistent with nearly anything, and would keep for long what
+    one began with.
+    """
     pairs = np.array(list(spans.weights), dtype=np.intp)
     weights = np.array(list(spans.weights.values()))
-    first, after = pairs[:, 0], pairs[:, 1] + 1
     found = np.full(BINS + 1, 1.0 / (BINS + 1))
+    closely = pairs[:, 1] - pairs[:, 0] <= CLOSE
+    if closely.any() and not closely.all():
+        known = _repeated(pairs[closely], weights[closely], found)
+        found = (1.0 - UNSURE) * known + UNSURE * found
+    return _repeated(pairs, weights, found)
+
+
+def _repeated(pairs: NDArray[np.intp], weights: Floats, found: Floats) -> Floats:
+    first, after = pairs[:, 0], pairs[:, 1] + 1
     for _ in range(ROUNDS):
         below = np.concatenate(([0.0], np.cumsum(found)))
         each = weights / np.maximum(below[after] - below[first], 1e-300)

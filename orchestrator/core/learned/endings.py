@@ -61,7 +61,7 @@ class Endings:
         cohort.latest = max(cohort.latest, began_at)
         self.narrow, self.wide = self.narrow * 0.99 + narrow, self.wide * 0.99 + (not narrow)
         while len(self.cohorts) > COHORTS:
-            self._join_earliest()
+            self._join()
 
     def count_open(self, jobs: Mapping[float, float]) -> None:
         """Of jobs still open, by when they began: the age to which each is known to have been running."""
@@ -97,14 +97,18 @@ class Endings:
                 return cohort
         return self.cohorts[0]
 
-    def _join_earliest(self) -> None:
-        first, second = self.cohorts[:2]
+    def _join(self) -> None:
+        """Join the earliest two that are small against what came after them: so cohorts grow with their age."""
+        sizes = [cohort.spans.total for cohort in self.cohorts]
+        pairs = range(len(sizes) - 1)
+        at = next((at for at in pairs if sizes[at] + sizes[at + 1] <= sum(sizes[at + 2 :]) / 2), 0)
+        first, second = self.cohorts[at : at + 2]
         first.spans.merge(second.spans)
+        first.still_open.merge(second.still_open)
         first.latest = max(first.latest, second.latest)
-        most = max(REMEMBERED - sum(one.spans.total for one in self.cohorts[2:]), COHORT)
-        if first.spans.total > most:
-            first.spans.decay(most / first.spans.total)
-        del self.cohorts[1]
+        del self.cohorts[at + 1]
+        if sum(sizes) > REMEMBERED:
+            self.cohorts[0].spans.decay(max(1.0 - (sum(sizes) - REMEMBERED) / max(sizes[0], 1.0), 0.5))
 
     def as_json(self) -> dict[str, Any]:
         """A plain mapping for the store."""

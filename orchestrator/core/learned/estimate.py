@@ -10,6 +10,7 @@ from orchestrator.core.learned.paces import Pace, Schedule, Why
 from orchestrator.core.learned.spans import together
 
 ENOUGH_JOBS = 20  # ended ones, before which the guidance is followed
+CUT_SHORT = 0.2  # of the latest delays: then it is not known how late webhooks would come
 SILENT_FOR = (
     1_800.0  # seconds for which the guidance is followed after webhooks stopped: they may soon be back
 )
@@ -53,7 +54,7 @@ def schedule_of(
     )
     return Schedule(
         Pace(Why.LEARNED, made, longest),
-        teach_delays=hooks is not None and _rare(hooks.left_alone, hooks.looked_into, explored),
+        teach_delays=hooks is not None and hooks.cut_short > CUT_SHORT * (hooks.known + hooks.cut_short),
         teach_endings=_rare(endings.narrow, endings.wide, explored),
     )
 

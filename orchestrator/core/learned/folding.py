@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.core.learned.classes import everywhere, wider
 from orchestrator.core.learned.endings import Endings
+from orchestrator.core.learned.grid import BEYOND, BINS, EDGES, bin_of
 from orchestrator.core.learned.hooks import Hooks
+from orchestrator.core.learned.spans import Spans
+
+
+CLOSE = 10.0  # seconds; an end known so closely tells how late its webhook was
 
 
 @dataclass(slots=True)
@@ -18,6 +23,8 @@ class Known:
 
     endings: dict[str, Endings] = field(default_factory=lambda: defaultdict(Endings))
     hooks: dict[str, Hooks] = field(default_factory=lambda: defaultdict(Hooks))
+    # Where it is known: the share of jobs of a class that end by an age.
+    ended_by: dict[str, Callable[[float], float]] = field(default_factory=dict)
 
     def learn_end(self, data: Mapping[str, Any]) -> None:
         """A job ended, or did not before its deadline."""
@@ -58,14 +65,42 @@ class Known:
                 hooks.learn_late()
 
     def _came(self, data: Mapping[str, Any], at: float) -> None:
+        delay = self._delay(data)
         for hooks in self._channels(data["channel"]):
             hooks.learn_came(at)
-            if data["delay"] is not None:
-                low, high = data["delay"]
-                hooks.learn_delay(low, max(high, 0.0), left_alone=data["left_alone"])
-            else:  # our look caused it: the delay was longer than the end was old then
-                hooks.learn_delay(data["age"] - data["high"], None, left_alone=False)
+            if delay is not None:
+                hooks.learn_delay(delay)
+
+    def _delay(self, data: Mapping[str, Any]) -> Spans | None:
+        """How late a webhook was, as far as it is known; None where that would be a guess.
+
+        Where our look was quicker, all that is known is that it was later than the end was old by then.
+        """
+        cut_short = data["heard"] is None or data["caused"]
+        until = data["age"] if cut_short else data["heard"]
+        if data["high"] - data["low"] <= CLOSE:
+            delay = Spans()
+            delay.add(until - data["high"], None if cut_short else until - data["low"])
+            return delay
+        ended_by = self.ended_by.get(data["class"])
+        return None if ended_by is None else _shared_out(data, until, ended_by, cut_short=cut_short)
 
     def _channels(self, name: str) -> Iterator[Hooks]:
         yield self.hooks[name]
         yield self.hooks[everywhere(name)]
+
+
+def _shared_out(
+    data: Mapping[str, Any], until: float, ended_by: Callable[[float], float], *, cut_short: bool
+) -> Spans | None:
+    """A delay of which only a wide span is known, by when jobs of the class end."""
+    low, high = data["low"], data["high"]
+    within = ended_by(high) - ended_by(low)
+    if within <= 0.0:
+        return None
+    shared = Spans()
+    for at in range(bin_of(until - high), min(bin_of(until - low), BINS - 1) + 1):
+        first, last = min(until - EDGES[at], high), max(until - EDGES[at + 1], low)
+        if first > last:
+            shared.weights[at, BEYOND if cut_short else at] = (ended_by(first) - ended_by(last)) / within
+    return shared

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from math import comb, sqrt
+from math import ceil, comb, log, sqrt
 from typing import Any
 
 from orchestrator.core.learned.grid import BEYOND, EDGES
@@ -21,10 +21,14 @@ RECENT = 32  # outcomes that are remembered one by one
 REMEMBERED = 2_000.0
 CAUTIOUS = 0.674  # standard deviations above what was seen: the upper quartile
 BOUND = 1.96  # for people: 95 of 100 such intervals hold the truth
-SURPRISING = 1e-4  # chance of what was seen lately, by what was seen before, at which the latter is forgotten
-SILENT_AFTER = 5  # missed in a row
-WELL_AFTER = 12  # come in a row, after which a channel that was silent is believed again
-ILL_SHARE = 0.1  # of the latest, missed: degraded from here on …
+SURPRISING = 1e-6  # chance of what was seen lately, by what was seen before, at which the latter is forgotten
+SILENT_AFTER = 5  # missed in a row at least, and so many …
+SUPPOSED = 0.15  # lost of a channel of which too little is known
+NO_CHANCE = 1e-6  # … that it would hardly happen by what was lost before
+FADES = 0.99  # what each further delay leaves of the counts of earlier ones
+WELL_OF_THEM = 8  # come …
+WELL_AFTER = 12  # … of so many, after which a channel that was silent is believed again
+ILL_SHARE = 0.1  # of all, missed: degraded from here on …
 WELL_SHARE = 0.04  # … until it is below this
 SHORTEST_PATIENCE = 10.0  # seconds after an end that its webhook is awaited before it counts as missed
 ALMOST_ALL = 0.99  # of those that come do so within the patience, and that half again
@@ -48,9 +52,9 @@ class Hooks:
     missed: float = 0.0
     recent: str = ""
     delays: Spans = field(default_factory=Spans)
-    # How many jobs were looked at only after the webhook would have come, and how many were not.
-    left_alone: float = 0.0
-    looked_into: float = 0.0
+    # Of the latest hundred or so: delays that are known, and those that our own look cut short.
+    known: float = 0.0
+    cut_short: float = 0.0
     # What the gateway says of the deliveries that did not reach us: HTTP status, "no answer", "not tried" …
     evidence: Counter[str] = field(default_factory=Counter)
     health: Health = Health.UNKNOWN
@@ -100,13 +104,14 @@ class Hooks:
         if at >= 0:
             self.recent = f"{self.recent[:at]}1{self.recent[at + 1 :]}"
 
-    def learn_delay(self, low: float, high: float | None, *, left_alone: bool) -> None:
-        """One came between `low` and `high` seconds after the end; None: after `low`, when we had looked."""
-        self.delays.add(max(low, 0.0), high)
+    def learn_delay(self, spans: Spans) -> None:
+        """How late one came, shared out over the spans of time in which it may have come."""
+        cut_short = any(last >= BEYOND for _, last in spans.weights)
+        self.delays.merge(spans)
         if self.delays.total > REMEMBERED:
             self.delays.decay(0.9)
-        self.left_alone = self.left_alone * 0.99 + left_alone
-        self.looked_into = self.looked_into * 0.99 + (not left_alone)
+        self.known = self.known * FADES + (not cut_short)
+        self.cut_short = self.cut_short * FADES + cut_short
 
     def judge(self, now: float) -> Health:
         """Say how the channel does. What it was decides what it takes to change."""
@@ -116,17 +121,23 @@ class Hooks:
         return self.health
 
     def _verdict(self) -> Health:
-        missed, seen = self.recent.count("0"), len(self.recent)
-        if self.recent.endswith("0" * SILENT_AFTER):
+        if self.recent.endswith("0" * self._silent_after()):
             return Health.SILENT
-        if seen < SILENT_AFTER or (
-            self.health is Health.SILENT and not self.recent.endswith("1" * WELL_AFTER)
-        ):
+        back = self.recent[-WELL_AFTER:].count("1") >= WELL_OF_THEM
+        if self.judged < ENOUGH or (self.health is Health.SILENT and not back):
             return self.health
-        if missed > max(ILL_SHARE * seen, 1):
+        missed = self.missed / self.judged
+        if missed > ILL_SHARE:
             return Health.DEGRADED
-        well = missed <= WELL_SHARE * seen or self.health in (Health.UNKNOWN, Health.SILENT)
+        well = missed < WELL_SHARE or self.health in (Health.UNKNOWN, Health.SILENT)
         return Health.HEALTHY if well else self.health
+
+    def _silent_after(self) -> int:
+        """So many missed in a row are no chance, by what was lost before."""
+        run = len(self.recent) - len(self.recent.rstrip("0"))
+        before = self.judged - run
+        lost = share(max(self.missed - run, 0.0), before, CAUTIOUS) if before >= ENOUGH else SUPPOSED
+        return min(max(SILENT_AFTER, ceil(log(NO_CHANCE) / log(min(max(lost, 1e-9), 0.9)))), RECENT)
 
     def _take_in(self, came: bool) -> None:
         self.recent = (self.recent + ("1" if came else "0"))[-RECENT:]
@@ -158,8 +169,8 @@ class Hooks:
             "missed": round(self.missed, 3),
             "recent": self.recent,
             "delays": self.delays.as_json(),
-            "left_alone": round(self.left_alone, 3),
-            "looked_into": round(self.looked_into, 3),
+            "known": round(self.known, 3),
+            "cut_short": round(self.cut_short, 3),
             "evidence": dict(self.evidence),
             "health": self.health,
             "health_since": self.health_since,

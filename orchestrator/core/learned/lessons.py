@@ -62,7 +62,6 @@ def _ended(job: Job, seen: Observation, changes: Mapping[str, Any], now: float) 
     high = high if heard is None else max(min(high, heard), low)
     # Told while a look was under way: that look caused it, and nobody knows how late it would have been.
     caused = by_hook and job.leased_by is not None
-    next_in = (job.due_at or now) - now
     data = _whose(job) | {
         "at": now,
         "age": age,
@@ -71,9 +70,9 @@ def _ended(job: Job, seen: Observation, changes: Mapping[str, Any], now: float) 
         "narrow": high - low <= max(CLOSE_NARROW, CLOSE_SHARE * age),
         "told_by": seen.source,
         "came": heard is not None,
-        "delay": None if heard is None or caused else [heard - high, heard - low],
+        "caused": caused,
         "hook": _told_of_hook(seen),
-        "left_alone": by_hook and not caused and next_in > TICK,
+        "heard": heard,
         "looks": changes.get("looks", job.looks),
         "hint": job.poll_after,
     }

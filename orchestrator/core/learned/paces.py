@@ -13,6 +13,7 @@ LONGEST = 900.0  # seconds between two looks at most, however well webhooks come
 # A job that is left alone to learn how late webhooks come: two of the gateway's five-minute ticks, and a
 # little.
 LEFT_ALONE_FOR = 330.0
+LEFT_ALONE_WORTH = 6.0  # requests that the waiting may cost
 NEARLY_ALL = 0.95
 
 
@@ -67,6 +68,7 @@ class Paces:
 
     schedules: Mapping[tuple[str, str | None], Schedule] = field(default_factory=dict)
     explored: float = 0.0
+    left_alone_for: float = LEFT_ALONE_FOR
     wanted: set[tuple[str, str | None]] = field(default_factory=set)
 
     def of(self, job_id: str, class_name: str | None, channel: str | None) -> Pace:
@@ -80,11 +82,16 @@ class Paces:
         plan = schedule.pace.plan
         chance = crc32(job_id.encode()) / 2**32
         if plan is not None and schedule.teach_delays and chance < self.explored:
-            until = age_when_ended(plan, NEARLY_ALL) + LEFT_ALONE_FOR
+            until = age_when_ended(plan, NEARLY_ALL) + self.left_alone_for
             return Pace(Why.LEFT_ALONE, plan, schedule.pace.longest, until)
         if schedule.teach_endings and self.explored <= chance < 2 * self.explored:
             return Pace(Why.CLOSELY)
         return schedule.pace
+
+
+def left_alone_for(request_seconds: float) -> float:
+    """How long a job is left alone beyond the age at which nearly all have ended, in seconds."""
+    return min(LEFT_ALONE_FOR, LEFT_ALONE_WORTH * request_seconds)
 
 
 def age_when_ended(plan: Plan, share: float) -> float:
