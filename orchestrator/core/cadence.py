@@ -66,7 +66,9 @@ def next_look(
     The last look of a job is placed at its deadline, or as soon after it as the floor allows.
     """
     soonest = floor(guidance, when_absent)
-    wait, why = spacing(guidance, errors, when_absent) * (1.0 + JITTER_SHARE * jitter), pace.why
+    # Followed closely, it begins anywhere between two looks of the others, so as to see what lies there.
+    share = 1.0 if pace.why is Why.CLOSELY and not age else JITTER_SHARE
+    wait, why = spacing(guidance, errors, when_absent) * (1.0 + share * jitter), pace.why
     if errors:
         why = Why.ERRORS
     elif pace.plan is not None:

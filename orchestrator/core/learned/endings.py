@@ -13,7 +13,7 @@ from typing import Any
 
 from orchestrator.core.learned.spans import Spans, read_spans, together
 
-COHORT = 32  # ended jobs after which the next ones that begin are a cohort of their own
+COHORT = 32  # jobs after which the next ones that begin are a cohort of their own
 COHORTS = 12  # kept apart; earlier ones are one
 REMEMBERED = 1_500.0  # jobs: beyond that the earlier ones count less
 HALF_LIFE = 14 * 86_400.0  # seconds after which a job counts half
@@ -33,6 +33,11 @@ class Cohort:
     def evidence(self) -> Spans:
         """Ended and open ones."""
         return together((self.spans, self.still_open))
+
+    @property
+    def size(self) -> float:
+        """How many jobs it speaks of."""
+        return self.spans.total + self.still_open.total
 
     def as_json(self) -> dict[str, Any]:
         """A plain mapping for the store."""
@@ -60,16 +65,17 @@ class Endings:
         cohort.spans.add(low, high)
         cohort.latest = max(cohort.latest, began_at)
         self.narrow, self.wide = self.narrow * 0.99 + narrow, self.wide * 0.99 + (not narrow)
-        while len(self.cohorts) > COHORTS:
-            self._join()
+        self._keep_few()
 
     def count_open(self, jobs: Mapping[float, float]) -> None:
         """Of jobs still open, by when they began: the age to which each is known to have been running."""
         for cohort in self.cohorts:
             cohort.still_open = Spans()
-        for began_at, age in jobs.items():
-            if self.cohorts:
-                self._holding(began_at).still_open.add(age, None)
+        for began_at, age in sorted(jobs.items()) if self.cohorts else ():
+            cohort = self._cohort_of(began_at)
+            cohort.still_open.add(age, None)
+            cohort.latest = max(cohort.latest, began_at)
+        self._keep_few()
 
     def age(self, now: float) -> None:
         """Let time pass: what is old counts less."""
@@ -85,7 +91,7 @@ class Endings:
 
     def _cohort_of(self, began_at: float) -> Cohort:
         newest = self.cohorts[-1] if self.cohorts else None
-        full = newest is not None and newest.spans.ended >= COHORT and began_at > newest.latest
+        full = newest is not None and newest.size >= COHORT and began_at > newest.latest
         if newest is None or full:
             self.cohorts.append(Cohort(began_at, began_at))
             return self.cohorts[-1]
@@ -97,9 +103,13 @@ class Endings:
                 return cohort
         return self.cohorts[0]
 
+    def _keep_few(self) -> None:
+        while len(self.cohorts) > COHORTS:
+            self._join()
+
     def _join(self) -> None:
-        """Join the earliest two that are small against what came after them: so cohorts grow with their age."""
-        sizes = [cohort.spans.total for cohort in self.cohorts]
+        """Join the earliest two that are small against what came after them: cohorts grow with their age."""
+        sizes = [cohort.size for cohort in self.cohorts]
         pairs = range(len(sizes) - 1)
         at = next((at for at in pairs if sizes[at] + sizes[at + 1] <= sum(sizes[at + 2 :]) / 2), 0)
         first, second = self.cohorts[at : at + 2]

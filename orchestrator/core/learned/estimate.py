@@ -55,7 +55,7 @@ def schedule_of(
     return Schedule(
         Pace(Why.LEARNED, made, longest),
         teach_delays=hooks is not None and hooks.cut_short > CUT_SHORT * (hooks.known + hooks.cut_short),
-        teach_endings=_rare(endings.narrow, endings.wide, explored),
+        teach_endings=endings.wide > endings.narrow,
     )
 
 

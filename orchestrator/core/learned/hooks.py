@@ -26,6 +26,7 @@ SILENT_AFTER = 5  # missed in a row at least, and so many …
 SUPPOSED = 0.15  # lost of a channel of which too little is known
 NO_CHANCE = 1e-6  # … that it would hardly happen by what was lost before
 FADES = 0.99  # what each further delay leaves of the counts of earlier ones
+CONCLUSIVE = 10.0  # expected, and none came
 WELL_OF_THEM = 8  # come …
 WELL_AFTER = 12  # … of so many, after which a channel that was silent is believed again
 ILL_SHARE = 0.1  # of all, missed: degraded from here on …
@@ -113,15 +114,21 @@ class Hooks:
         self.known = self.known * FADES + (not cut_short)
         self.cut_short = self.cut_short * FADES + cut_short
 
-    def judge(self, now: float) -> Health:
-        """Say how the channel does. What it was decides what it takes to change."""
+    def judge(self, now: float, expected: float = 0.0) -> Health:
+        """Say how the channel does. What it was decides what it takes to change.
+
+        `expected` is how many webhooks should have come since the last one did (`silence.expected`).
+        """
+        if expected >= CONCLUSIVE and self.health in (Health.HEALTHY, Health.DEGRADED):
+            # What came before speaks of another world.
+            self.came, self.missed, self.recent = 0.0, 0.0, "0" * SILENT_AFTER
         verdict = self._verdict()
         if verdict is not self.health:
             self.health, self.health_since = verdict, now
         return self.health
 
     def _verdict(self) -> Health:
-        if self.recent.endswith("0" * self._silent_after()):
+        if self.recent.endswith("0" * self._silent_after()) or self.recent == "0" * SILENT_AFTER:
             return Health.SILENT
         back = self.recent[-WELL_AFTER:].count("1") >= WELL_OF_THEM
         if self.judged < ENOUGH or (self.health is Health.SILENT and not back):

@@ -84,7 +84,7 @@ class Paces:
         if plan is not None and schedule.teach_delays and chance < self.explored:
             until = age_when_ended(plan, NEARLY_ALL) + self.left_alone_for
             return Pace(Why.LEFT_ALONE, plan, schedule.pace.longest, until)
-        if schedule.teach_endings and self.explored <= chance < 2 * self.explored:
+        if schedule.teach_endings and self.explored <= chance < 1.5 * self.explored:
             return Pace(Why.CLOSELY)
         return schedule.pace
 

@@ -1,4 +1,4 @@
-"""One run of the learned rule in virtual time: the real lessons, folding, estimates and choice; nothing else."""
+"""One run of the learned rule in virtual time: the real lessons, folding, estimates and choice of looks."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from orchestrator.core.learned.change import forget_what_changed
 from orchestrator.core.learned.classes import wider
 from orchestrator.core.learned.estimate import schedule_of
 from orchestrator.core.learned.folding import Known
-from orchestrator.core.learned.hooks import Health
+from orchestrator.core.learned.hooks import Health, Hooks
 from orchestrator.core.learned.lessons import LessonKind, taught
 from orchestrator.core.learned.paces import Paces, Why, left_alone_for
+from orchestrator.core.learned.silence import expected
 from orchestrator.core.lifecycle import Seen, State, Step, Verdict
 from tests.benchmarks.cadence.worlds import HINT, Fate, World
 
@@ -81,6 +82,7 @@ class Run:
     paces: Paces = field(default_factory=Paces)
     told: list[Told] = field(default_factory=list)
     rebuilds: int = 0
+    healths: list[tuple[float, str]] = field(default_factory=list)
     _events: list[tuple[float, int, str, Any]] = field(default_factory=list)
     _number: Any = field(default_factory=count)
     _open: dict[str, _Open] = field(default_factory=dict)
@@ -196,7 +198,7 @@ class Run:
     def _learn(self, now: float, _: None) -> None:
         endings = self.known.endings[CLASS]
         hooks = self.known.hooks[CHANNEL] if self.world.hooks != "none" else None
-        health = hooks.judge(now) if hooks else Health.UNKNOWN
+        health = hooks.judge(now, self._expected(now, hooks)) if hooks else Health.UNKNOWN
         if now - self._counted_at >= COUNT_OPEN_EVERY:
             self._counted_at = now
             endings.count_open(
@@ -212,6 +214,13 @@ class Run:
             self._rebuild(now, health)
         if self._events:
             self._at(now + LEARN_EVERY, "learn", None)
+
+    def _expected(self, now: float, hooks: Hooks) -> float:
+        ended_by = self.known.ended_by.get(CLASS)
+        if ended_by is None or hooks.last_came_at is None:
+            return 0.0
+        waiting = [(job.created_at, job.seen_running_at) for job in self._open.values()]
+        return expected(waiting, ended_by, last_came_at=hooks.last_came_at, patience=hooks.patience, now=now)
 
     def _rebuild(self, now: float, health: Health) -> None:
         endings = self.known.endings[CLASS]
@@ -234,6 +243,8 @@ class Run:
         self.paces.schedules = {(CLASS, CHANNEL if hooks else None): made}
         if health is Health.SILENT is not self._health:
             self._call_back(now)
+        if health is not self._health:
+            self.healths.append((now, health))
         self._health = health
 
     def _call_back(self, now: float) -> None:
