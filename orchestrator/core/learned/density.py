@@ -42,8 +42,8 @@ def delays_of(spans: Spans) -> Floats:
 def _self_consistent(spans: Spans) -> Floats:
     """Shares what lies in a span over it, as the distribution itself would.
 
-    Begins with what is known closely: wide spans are consistent with nearly anything, and would long keep what
-    one began with.
+    Begins with what is known closely: wide spans are consistent with nearly anything, and would long keep
+    what one began with.
     """
     pairs = np.array(list(spans.weights), dtype=np.intp)
     weights = np.array(list(spans.weights.values()))

@@ -52,6 +52,8 @@ class Hooks:
     came: float = 0.0
     missed: float = 0.0
     recent: str = ""
+    # The share that was lost before what was known was forgotten, for want of anything better.
+    usual: float = SUPPOSED
     delays: Spans = field(default_factory=Spans)
     # Of the latest hundred or so: delays that are known, and those that our own look cut short.
     known: float = 0.0
@@ -121,6 +123,7 @@ class Hooks:
         """
         if expected >= CONCLUSIVE and self.health in (Health.HEALTHY, Health.DEGRADED):
             # What came before speaks of another world.
+            self.usual = self.lost()
             self.came, self.missed, self.recent = 0.0, 0.0, "0" * SILENT_AFTER
         verdict = self._verdict()
         if verdict is not self.health:
@@ -130,10 +133,15 @@ class Hooks:
     def _verdict(self) -> Health:
         if self.recent.endswith("0" * self._silent_after()) or self.recent == "0" * SILENT_AFTER:
             return Health.SILENT
-        back = self.recent[-WELL_AFTER:].count("1") >= WELL_OF_THEM
-        if self.judged < ENOUGH or (self.health is Health.SILENT and not back):
+        if self.health is Health.SILENT:
+            latest = self.recent[-WELL_AFTER:]
+            if latest.count("1") < WELL_OF_THEM:
+                return Health.SILENT
+            # What was missed meanwhile speaks of another world as well.
+            self.came, self.missed = float(len(self.recent) - len(self.recent.rstrip("1"))), 0.0
+        elif self.judged < ENOUGH:
             return self.health
-        missed = self.missed / self.judged
+        missed = self.missed / max(self.judged, 1.0)
         if missed > ILL_SHARE:
             return Health.DEGRADED
         well = missed < WELL_SHARE or self.health in (Health.UNKNOWN, Health.SILENT)
@@ -143,7 +151,7 @@ class Hooks:
         """So many missed in a row are no chance, by what was lost before."""
         run = len(self.recent) - len(self.recent.rstrip("0"))
         before = self.judged - run
-        lost = share(max(self.missed - run, 0.0), before, CAUTIOUS) if before >= ENOUGH else SUPPOSED
+        lost = share(max(self.missed - run, 0.0), before, CAUTIOUS) if before >= ENOUGH else self.usual
         return min(max(SILENT_AFTER, ceil(log(NO_CHANCE) / log(min(max(lost, 1e-9), 0.9)))), RECENT)
 
     def _take_in(self, came: bool) -> None:
@@ -166,6 +174,7 @@ class Hooks:
             more = _at_least(missed, length, share(earlier, before, CAUTIOUS))
             fewer = _at_least(length - missed, length, 1.0 - share(earlier, before, -CAUTIOUS))
             if min(more, fewer) < SURPRISING:
+                self.usual = share(earlier, before, CAUTIOUS)
                 self.came, self.missed = float(length - missed), float(missed)
                 return
 
@@ -175,6 +184,7 @@ class Hooks:
             "came": round(self.came, 3),
             "missed": round(self.missed, 3),
             "recent": self.recent,
+            "usual": self.usual,
             "delays": self.delays.as_json(),
             "known": round(self.known, 3),
             "cut_short": round(self.cut_short, 3),

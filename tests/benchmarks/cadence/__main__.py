@@ -3,8 +3,8 @@
     python -m tests.benchmarks.cadence [--seeds 20] [--jobs 2200] [--only matrix,worth,stop,slower,table]
 
 Each cell is `--seeds` worlds of `--jobs` jobs, one a second; every policy gets the same jobs (common random
-numbers). What is run are the real lessons, folding, estimates and choice of the next look; neither the store nor
-the network (`tests.benchmarks.learned_cadence` runs those).
+numbers). What is run are the real lessons, folding, estimates and choice of the next look; neither the store
+nor the network (`tests.benchmarks.learned_cadence` runs those).
 """
 
 from __future__ import annotations

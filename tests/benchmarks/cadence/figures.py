@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
@@ -45,7 +46,7 @@ def cell(shape: str, hooks: str, loss: float, *, seeds: int, jobs: int) -> dict[
     cold: list[float] = []
     after: dict[str, list[tuple[int, float]]] = {name: [] for name in ("rule", *policies)}
     early: dict[str, list[tuple[int, float]]] = {"rule": [], "truth": []}
-    exploring, below = [0, 0.0], 0
+    exploring, below = [0.0, 0.0], 0
     for seed in range(seeds):
         made = fates(world, seed, jobs, 1.0)
         told = _told(Run(world, made, worth=C, seed=seed))
@@ -73,7 +74,7 @@ def cell(shape: str, hooks: str, loss: float, *, seeds: int, jobs: int) -> dict[
         "after 100": _cost(early["rule"]) / _cost(early["truth"]),
         "cold/guidance": statistics.mean(cold),
         "its upper 95 %": _upper(cold),
-        "exploring": _explored(*exploring, len(after["rule"])),
+        "exploring": _explored(exploring[0], exploring[1], len(after["rule"])),
         "below floor": below,
     }
     return row
@@ -203,4 +204,4 @@ def _summary(pairs: Pairs) -> str:
 def _upper(values: Sequence[float]) -> float:
     if len(values) < 2:
         return float("nan")
-    return statistics.mean(values) + 1.96 * statistics.stdev(values) / len(values) ** 0.5
+    return float(statistics.mean(values) + 1.96 * statistics.stdev(values) / math.sqrt(len(values)))
