@@ -52,11 +52,14 @@ def schedule_of(
         longest=longest,
         jobs=endings.ended,
     )
-    return Schedule(
-        Pace(Why.LEARNED, made, longest),
-        teach_delays=hooks is not None and hooks.cut_short > CUT_SHORT * (hooks.known + hooks.cut_short),
-        teach_endings=_rare(endings.narrow, endings.wide, explored),
-    )
+    delays, ends = teaching(endings, hooks, explored)
+    return Schedule(Pace(Why.LEARNED, made, longest), teach_delays=delays, teach_endings=ends)
+
+
+def teaching(endings: Endings, hooks: Hooks | None, explored: float) -> tuple[bool, bool]:
+    """Whether some jobs are to teach how late webhooks come, and whether some when jobs end."""
+    delays = hooks is not None and hooks.cut_short > CUT_SHORT * (hooks.known + hooks.cut_short)
+    return delays, _rare(endings.narrow, endings.wide, explored)
 
 
 def _rare(some: float, others: float, explored: float) -> bool:

@@ -47,6 +47,7 @@ class Pace:
 
 
 BY_GUIDANCE = Pace()
+TURNED_OFF = Pace(Why.OFF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +64,19 @@ class Paces:
     """All that was learned, by class and channel. `wanted` collects what was asked for and is not there yet.
 
     `explored` is the share of jobs that may be left alone, and the share that may be looked at closely, to
-    learn.
+    learn. `off` follows the guidance whatever was learned.
     """
 
     schedules: Mapping[tuple[str, str | None], Schedule] = field(default_factory=dict)
     explored: float = 0.0
     left_alone_for: float = LEFT_ALONE_FOR
+    off: bool = False
     wanted: set[tuple[str, str | None]] = field(default_factory=set)
 
     def of(self, job_id: str, class_name: str | None, channel: str | None) -> Pace:
         """How a job is looked at."""
+        if self.off:
+            return TURNED_OFF
         if class_name is None:
             return BY_GUIDANCE
         schedule = self.schedules.get((class_name, channel))
