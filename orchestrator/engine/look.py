@@ -136,13 +136,17 @@ def _count(context: Context, tx: Transaction, job: Job, answer: Answer, done: _R
             "leased_by": job.leased_by,
             "look_errors": errors,
             "look_error": answer.error.message if answer.error else None,
-            "poll_after": seen.poll_after if seen else job.poll_after,
+            "poll_after": _hint(seen) if seen else job.poll_after,
             "progress": max(job.progress, seen.progress or 0) if seen else job.progress,
             "due_at": due_at,
             "seen_running_at": tx.now if seen else job.seen_running_at,
         }
     )
     done.follow_ups.append(FollowUp(Task.LOOK, due_at - tx.now))
+
+
+def _hint(seen: Observation) -> float | None:
+    return cadence.kept_hint(cadence.Guidance(seen.poll_after, seen.retry_after))
 
 
 def _apply(context: Context, tx: Transaction, job: Job, answer: Answer, done: _Round) -> None:
