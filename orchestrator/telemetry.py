@@ -62,6 +62,14 @@ class Event(StrEnum):
     KEY_REVOKED = "key_revoked"  # a key is refused from now on
     ACCOUNT_UNUSABLE = "account_unusable"  # a gateway account's secrets cannot be read: its jobs wait
     LIMITS_ALONE = "limits_alone"  # Redis is away: each process counts the requests of tenants for itself
+    HOOKS_CHANGED = "hooks_changed"  # webhooks of a channel come otherwise: healthy, degraded, or silent
+    ENDINGS_CHANGED = (
+        "endings_changed"  # jobs of a class end at other ages now: the earlier ones are forgotten
+    )
+    LESSON_BROKE = "lesson_broke"  # what the end of a job taught met a bug of ours, and is not counted
+    PROBED = "probed"  # no webhook came for long: some jobs that should have ended are looked at
+    RECALLED = "recalled"  # webhooks of an endpoint stopped: its open jobs follow the guidance again
+    PACES_MADE = "paces_made"  # moments to look were chosen anew, by what was learned
     LEASES_FREED = "leases_freed"  # what attempts left behind that lost the database half-way is free again
 
 

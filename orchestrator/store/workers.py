@@ -70,6 +70,8 @@ class Pulse(StrEnum):
     BEAT = "beat"  # a message of beat's arrived
     PURGE = "purge"  # somebody took out of the archive what is kept no longer
     HOUSEKEEPING = "housekeeping"  # what is kept no longer was removed
+    OPEN_JOBS = "open_jobs"  # somebody counted the open jobs as what they teach
+    PROBE = "probe"  # somebody looked for endpoints that fell silent
 
 
 def pulse(tx: Transaction, name: Pulse) -> None:
