@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from orchestrator.store import destinations, hand_offs, jobs, workers
+from orchestrator.core.learned.rescues import Rescues, read_rescues
+from orchestrator.store import destinations, estimates, hand_offs, jobs, workers
 from orchestrator.store.database import Transaction
 from orchestrator.store.destinations import Failing
+from orchestrator.store.estimates import EstimateKind
 from orchestrator.store.workers import Pulse
 from orchestrator.telemetry import Event, log
 
@@ -27,6 +29,7 @@ class AlarmName(StrEnum):
     BEHIND = "behind"  # due work waits too long: too few workers, or one of their queues is not served
     DESTINATION_SHUT = "destination_shut"  # a destination fails: what is owed to it waits
     DESTINATION_DISABLED = "destination_disabled"  # it said that it wants nothing any more: a person decides
+    HOOKS_ILL = "hooks_ill"  # looks find more ends than webhooks that come as they did would leave to them
     CLOCK_OFF = "clock_off"  # this process's clock is wrong: signatures and countdowns are judged by it
 
 
@@ -47,6 +50,7 @@ def read(tx: Transaction, *, wall_clock: float, beat_expected: bool) -> list[Ala
     left_out = [one for one in destinations.failing(tx).values() if one.shut_until or one.disabled_at]
     found = [*_late_pulse(tx, beat_expected=beat_expected), *_behind(tx, {one.name for one in left_out})]
     found += [_left_out(one) for one in left_out]
+    found += _ill_hooks(tx)
     off = wall_clock - tx.now
     if abs(off) > CLOCK_MAY_DIFFER:
         way = "ahead of" if off > 0 else "behind"
@@ -62,6 +66,20 @@ def _left_out(one: Failing) -> Alarm:
         )
     failed = f"{one.name} failed {one.failures} times in a row: {one.reason}"
     return Alarm(AlarmName.DESTINATION_SHUT, failed, one.name)
+
+
+def _ill_hooks(tx: Transaction) -> Iterator[Alarm]:
+    for channel, data in estimates.of_kind(tx, EstimateKind.RESCUES).items():
+        rescues = read_rescues(data)
+        if rescues.ill:
+            yield Alarm(AlarmName.HOOKS_ILL, _in_words(channel, rescues), channel)
+
+
+def _in_words(channel: str, rescues: Rescues) -> str:
+    shares = (rescues.found, rescues.foreseen, rescues.most)
+    found, foreseen, most = (f"{100 * count / rescues.followed:.0f} %" for count in shares)
+    told = f"looks told {found} of the latest {rescues.followed:.0f} ends of {channel}"
+    return f"{told}, {foreseen} were foreseen, {most} would still be chance: webhooks are late or lost"
 
 
 def _late_pulse(tx: Transaction, *, beat_expected: bool) -> list[Alarm]:
