@@ -74,7 +74,7 @@ def _page(data: Mapping[str, Any], at: float) -> Page:
 
 
 def _sums(data: Mapping[str, Any], told: Told, density: Floats | None, *, first: float, hint: float) -> Sums:
-    heard = None if data["delay"] is None else data["low"] + data["delay"][1]
+    heard = None if data["caused"] else data["heard"]
     end = End(data["low"], data["high"], data["age"], heard)
     guidance = by_guidance(end, density, first=first, hint=hint)
     awaited = _awaited(data)

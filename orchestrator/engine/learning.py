@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -51,7 +51,7 @@ def fold(context: Context, tx: Transaction) -> int:
     """
     held = lessons.hold_due(tx, limit=AT_A_TIME)
     concerned = {one.id: _concerned(one) for one in held}
-    batch = _Batch(tx.now, _jobs_of(tx, held))
+    batch = _Batch(tx.now, _jobs_of(tx, held), Known(ended_by=_ended_by(context)))
     things = sorted(set().union(*concerned.values())) if held else []
     before = {thing: estimates.lock(tx, *thing) for thing in things}
     _read(batch.known, before)
@@ -129,6 +129,12 @@ def _concerned(one: Noted) -> set[Thing]:
     if isinstance(channel := one.data.get("channel"), str):
         things |= {(EstimateKind.HOOKS, channel), (EstimateKind.HOOKS, everywhere(channel))}
     return things
+
+
+def _ended_by(context: Context) -> dict[str, Callable[[float], float]]:
+    """By class, as the plans that this process follows have it: it tells how late a webhook was at most."""
+    paces = ((name, schedule.pace) for (name, _), schedule in context.paces.schedules.items())
+    return {name: pace.plan.ended_by for name, pace in paces if pace.plan is not None}
 
 
 def _read(known: Known, rows: dict[Thing, dict[str, Any]]) -> None:

@@ -13,7 +13,6 @@ from orchestrator.core.learned.grid import BEYOND, BINS, EDGES, bin_of
 from orchestrator.core.learned.hooks import Hooks
 from orchestrator.core.learned.spans import Spans
 
-
 CLOSE = 10.0  # seconds; an end known so closely tells how late its webhook was
 
 

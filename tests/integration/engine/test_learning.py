@@ -88,10 +88,10 @@ def test_a_webhook_that_came_after_our_look_came(hooked: Engine, hooks: Receiver
     assert hooks_known(hooked).delays.ended == 0, "our look may have caused it"
 
 
-def test_five_missed_in_a_row_are_silence(
+def test_eight_missed_in_a_row_are_silence(
     hooked: Engine, hooks: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for _ in range(5):
+    for _ in range(8):
         lost(hooked, hooks)
     hooked.later(10.0)
     with caplog.at_level(logging.WARNING):

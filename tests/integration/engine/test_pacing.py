@@ -11,6 +11,7 @@ from orchestrator.core.learned.endings import Endings
 from orchestrator.core.learned.estimate import SILENT_FOR
 from orchestrator.core.learned.hooks import Health, Hooks
 from orchestrator.core.learned.paces import Pace, Why
+from orchestrator.core.learned.spans import Spans
 from orchestrator.engine import pacing
 from orchestrator.engine.pacing import Pacer
 from orchestrator.store import estimates
@@ -33,7 +34,9 @@ def came(count: int, missed: int = 0) -> Hooks:
     known = Hooks()
     for number in range(count):
         known.learn_came(float(number))
-        known.learn_delay(0.0, 0.3, left_alone=False)
+        delay = Spans()
+        delay.add(0.0, 0.3)
+        known.learn_delay(delay)
     for _ in range(missed):
         known.learn_missed()
     known.judge(0.0)
@@ -114,7 +117,7 @@ def test_an_endpoint_that_is_silent_is_so_for_each_provider_and_for_a_while(engi
     pacer = Pacer(engine.context)
     pacer.refresh()
     assert pace(engine, CHANNEL).why is Why.LEARNED
-    silent = came(60, missed=5)
+    silent = came(60, missed=8)
     silent.health_since = engine.now
     assert silent.health is Health.SILENT
     know(engine, EstimateKind.HOOKS, "default|*", silent)

@@ -34,9 +34,9 @@ def an_end(number: int, *, came: bool = True) -> list[Lesson]:
         "narrow": True,
         "told_by": "webhook" if came else "poll",
         "came": came,
-        "delay": [0.0, 1.0] if came else None,
+        "caused": False,
+        "heard": age if came else None,
         "hook": None,
-        "left_alone": False,
         "looks": 0,
         "hint": None,
     }
