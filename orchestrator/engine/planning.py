@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.core.learned import classes
-from orchestrator.core.learned.density import Floats
+from orchestrator.core.learned.density import Floats, density
 from orchestrator.core.learned.endings import Endings, read_endings
 from orchestrator.core.learned.estimate import endings_of, hearing_of
 from orchestrator.core.learned.hooks import Hooks, read_hooks
@@ -22,6 +22,7 @@ from orchestrator.core.learned.outlook import (
 )
 from orchestrator.core.learned.plan import Plan
 from orchestrator.core.learned.shapes import mean_of, shape_of
+from orchestrator.core.learned.spans import together
 from orchestrator.errors import NotFound
 from orchestrator.store import estimates
 from orchestrator.store.database import Transaction
@@ -43,14 +44,16 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """When jobs end and how webhooks come. The rule is made from `believed`, which may be more cautious.
+    """When jobs end and how webhooks come.
 
-    `jobs` is how many ended ones it rests on, 0 for a person's word; `said` tells in words what it is.
+    The rule is made from what it believes, which is more cautious where it was learned. `jobs` is how many
+    ended ones it rests on, 0 for a person's word; `said` tells in words what it is.
     """
 
     endings: Floats
     heard: Hearing
-    believed: Hearing
+    believed_endings: Floats
+    believed_heard: Hearing
     jobs: float
     said: tuple[str, ...]
 
@@ -75,10 +78,12 @@ class Prospect:
 def assumed(durations: Floats, *, lost: float | None, delays: Floats | None) -> World:
     """A world as a person describes it; without a loss and a delay no webhooks are awaited."""
     if lost is None and delays is None:
-        return World(durations, NOTHING_HEARD, NOTHING_HEARD, 0.0, ("no webhooks",))
+        return World(durations, NOTHING_HEARD, durations, NOTHING_HEARD, 0.0, ("no webhooks",))
     heard = hearing(lost or 0.0, AT_ONCE if delays is None else delays)
     late = "at once" if delays is None else f"{mean_of(delays):.0f} s late in the mean"
-    return World(durations, heard, heard, 0.0, (f"webhooks {late}, {lost or 0.0:.1%} of them lost",))
+    return World(
+        durations, heard, durations, heard, 0.0, (f"webhooks {late}, {lost or 0.0:.1%} of them lost",)
+    )
 
 
 def remembered(
@@ -86,13 +91,16 @@ def remembered(
 ) -> World:
     """The world as it was learned. Raises NotFound. `webhooks` of another world may stand for its own."""
     name, endings = _class_of(tx, model, provider)
-    said = (f"{title(name)}: {endings.ended:.0f} jobs ended",)
-    known = endings_of(endings)
-    if webhooks is not None:
-        return World(known, webhooks.heard, webhooks.believed, endings.ended, said + webhooks.said)
-    hooks = _hooks_of(tx, classes.parts(name)[0])
-    heard, believed = hearing_of(hooks, deviations=0.0), hearing_of(hooks)
-    return World(known, heard, believed, endings.ended, (*said, _told_of(hooks, heard)))
+    said: tuple[str, ...] = (f"{title(name)}: {endings.ended:.0f} jobs ended",)
+    if webhooks is None:
+        hooks = _hooks_of(tx, classes.parts(name)[0])
+        heard, believed = hearing_of(hooks, deviations=0.0), hearing_of(hooks)
+        said += (_told_of(hooks, heard),)
+    else:
+        heard, believed, said = webhooks.heard, webhooks.believed_heard, said + webhooks.said
+    # As jobs ended, without the doubt that the rule allows for.
+    ended = density(together(cohort.evidence for cohort in endings.cohorts), prior_jobs=0.0)
+    return World(ended, heard, endings_of(endings), believed, endings.ended, said)
 
 
 def prospect(world: World, bounds: Bounds, nets: Sequence[float]) -> Prospect:
@@ -108,8 +116,8 @@ def prospect(world: World, bounds: Bounds, nets: Sequence[float]) -> Prospect:
 def learned_plan(world: World, bounds: Bounds) -> Plan:
     """The table that the rule would look up."""
     return plan(
-        world.endings,
-        world.believed,
+        world.believed_endings,
+        world.believed_heard,
         floor=bounds.floor,
         request_seconds=bounds.worth,
         longest=bounds.longest,
