@@ -17,6 +17,7 @@ from orchestrator.cli import (
     deciding,
     destinations,
     events,
+    explain,
     fetch,
     inbox,
     jobs,
@@ -35,7 +36,8 @@ from orchestrator.cli import (
     trying,
     watch,
 )
-from orchestrator.cli.exits import Exit, code_of, explain
+from orchestrator.cli.exits import Exit, code_of
+from orchestrator.cli.exits import explain as explain_error
 from orchestrator.cli.streams import ReaderLeft, standard_streams
 from orchestrator.errors import OrchestratorError, RequestError
 
@@ -55,7 +57,7 @@ class Program(TyperGroup):
             except ReaderLeft:
                 sys.exit(Exit.OTHERWISE)
             except OrchestratorError as error:
-                explain(error)
+                explain_error(error)
                 sys.exit(code_of(error))
 
     def invoke(self, ctx: Any) -> Any:
@@ -122,6 +124,7 @@ for command in (
     events.events,
     jobs.jobs,
     show.show,
+    explain.explain,
     fetch.fetch,
     inbox.inbox,
     replay.replay,

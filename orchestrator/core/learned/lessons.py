@@ -55,7 +55,7 @@ def taught(job: Job, seen: Observation, step: Step, changes: Mapping[str, Any], 
 def _ended(job: Job, seen: Observation, changes: Mapping[str, Any], now: float) -> list[Lesson]:
     assert job.created_at is not None
     by_hook = seen.source is Source.WEBHOOK
-    low, high = _age(job, seen, now)
+    low, high = ages_of_end(job, seen, now)
     age = now - job.created_at
     # In shadow mode it may have come before the look that is believed.
     heard = age if by_hook else None if job.hook_at is None else job.hook_at - job.created_at
@@ -101,7 +101,7 @@ def _still_running(job: Job, now: float) -> dict[str, Any]:
     return {"at": now, "low": (job.seen_running_at or job.created_at) - job.created_at, "high": None}
 
 
-def _age(job: Job, seen: Observation, now: float) -> tuple[float, float]:
+def ages_of_end(job: Job, seen: Observation, now: float) -> tuple[float, float]:
     """The ages between which the job ended: after the last look that saw it running, before it was told.
 
     The gateway's own time of the end is believed where it is one: for an end that our look made it notice,
