@@ -11,6 +11,7 @@ from orchestrator.cli.why import WHY
 from orchestrator.cli.words import doing
 from orchestrator.core.job import Job, Source, Updates
 from orchestrator.core.learned.hooks import BOUND, ENOUGH, Health, Hooks
+from orchestrator.core.learned.plan import Plan
 from orchestrator.core.lifecycle import SETTLED
 from orchestrator.engine.explaining import Alike, End, Explained, Next
 from orchestrator.engine.planning import title
@@ -32,7 +33,7 @@ def print_explained(found: Explained, *, as_json: bool) -> None:
         return
     job, now = found.standing.job, found.standing.now
     print(f"{job.id}  {job.state}\n{text(_headline(found))}\n")
-    lines = [("like it", _told_of_class(found.alike)), *_looks(job, now, found.next)]
+    lines = [("like it", _told_of_class(found.alike)), *_looks(found)]
     lines += [("webhook", _told_of_hooks(job, found.hooks, now)), *_end(found.end)]
     for name, said in lines:
         if said:
@@ -63,28 +64,24 @@ def _told_of_class(alike: Alike | None) -> str:
     return f"{ended}, a tenth of them by {tenth:.0f} s, half by {half:.0f} s, nine tenths by {most:.0f} s"
 
 
-def _looks(job: Job, now: float, following: Next | None) -> Iterator[tuple[str, str]]:
+def _looks(found: Explained) -> Iterator[tuple[str, str]]:
+    job, now, following = found.standing.job, found.standing.now, found.next
     if following is None or job.created_at is None:
         return
-    yield "age", _age(job, now, following)
+    by_now = None if found.alike is None else found.alike.ended_by_now
+    known = "" if by_now is None else f"; {_share(by_now)} of such jobs have ended by then"
+    yield "age", f"{now - job.created_at:.0f} s{known}"
     yield "last look", _last_look(job, now, following)
     if following.plan is not None:
-        yield "learned", _learned(following)
+        yield "learned", _learned(following.plan)
     if following.outdated:
         yield "by now", _by_now(following, now)
-    yield "by guidance", f"the next look would be {_when(following.by_guidance, now)}"
+    yield "by guidance", _by_guidance(following, now)
     if job.look_errors:
         failed = (
             "the last look failed" if job.look_errors == 1 else f"{job.look_errors} looks in a row failed"
         )
         yield "errors", f"{failed}: {job.look_error}; that says nothing about the job"
-
-
-def _age(job: Job, now: float, following: Next) -> str:
-    assert job.created_at is not None
-    share = following.ended_by_now
-    known = "" if share is None else f"; {_share(share)} of such jobs have ended by then"
-    return f"{now - job.created_at:.0f} s{known}"
 
 
 def _last_look(job: Job, now: float, following: Next) -> str:
@@ -95,9 +92,7 @@ def _last_look(job: Job, now: float, following: Next) -> str:
     return f"{now - following.seen_at:.0f} s ago, number {job.looks}; the gateway asked for {asked}{until}"
 
 
-def _learned(following: Next) -> str:
-    plan = following.plan
-    assert plan is not None
+def _learned(plan: Plan) -> str:
     hooks = "without webhooks" if plan.lost is None else f"taking {_share(plan.lost)} of webhooks for lost"
     return (
         f"{plan.requests:.2f} requests a job and {plan.lag:.1f} s of lag in the mean, {hooks}; "
@@ -108,6 +103,13 @@ def _learned(following: Next) -> str:
 def _by_now(following: Next, now: float) -> str:
     chosen = following.chosen
     return f"it was chosen when other things were known: now it would be {_when(chosen.at, now)}"
+
+
+def _by_guidance(following: Next, now: float) -> str:
+    at = following.by_guidance
+    if at >= now:
+        return f"the next look would be {_when(at, now)}"
+    return f"a look would have come {_when(at, now)}, and one every {at - following.seen_at:.0f} s since"
 
 
 def _told_of_hooks(job: Job, hooks: Hooks | None, now: float) -> str:
@@ -194,7 +196,6 @@ def _next_document(job: Job, following: Next) -> dict[str, Any]:
         "hint_seconds": following.hint,
         "floor_until": following.floor_until,
         "by_guidance_at": following.by_guidance,
-        "ended_by_now": following.ended_by_now,
         "look_errors": job.look_errors,
         "learned_from_jobs": None if plan is None else plan.jobs,
         "requests_per_job": None if plan is None else plan.requests,

@@ -39,13 +39,15 @@ NOT_BY_PLAN = frozenset({Why.ERRORS, Why.SILENT, Why.NO_DATA, Why.SHADOW, Why.OF
 class Alike:
     """What is known of jobs like this one. `all_sizes`: of its own size too few have ended.
 
-    `quantiles` are the ages by which a tenth, half and nine tenths have ended; None where none has.
+    `quantiles` are the ages by which a tenth, half and nine tenths have ended, `ended_by_now` the share that
+    has by this one's; None where none has.
     """
 
     name: str
     all_sizes: bool
     ended: float
     quantiles: tuple[float, ...] | None
+    ended_by_now: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Next:
     """The next look, and what it follows from. Times in epoch seconds.
 
     `at` is when it is due; `chosen` is what would be chosen now, after what the last look saw at `seen_at`.
-    `ended_by_now` is the share of such jobs that end by this age.
+    `plan` is that of its class, also where the job does not follow it.
     """
 
     at: float
@@ -63,7 +65,6 @@ class Next:
     floor_until: float
     by_guidance: float
     plan: Plan | None
-    ended_by_now: float | None
 
     @property
     def outdated(self) -> bool:
@@ -104,7 +105,7 @@ def explain(tx: Transaction, settings: Settings, found: Standing) -> Explained:
     """Why the next look at a job is when it is, or how its end became known."""
     job = found.job
     hooks = None if job.channel is None else read_hooks(estimates.get(tx, EstimateKind.HOOKS, job.channel))
-    alike = None if job.ending_class is None else _alike(tx, job.ending_class)
+    alike = None if job.ending_class is None else _alike(tx, job, job.ending_class)
     ended = job.state in SETTLED and job.created_at is not None and job.settled_at is not None
     return Explained(
         standing=found,
@@ -131,7 +132,6 @@ def next_of(tx: Transaction, settings: Settings, job: Job) -> Next | None:
         floor_until=seen_at + hint,
         by_guidance=by_guidance.at,
         plan=plan,
-        ended_by_now=None if plan is None else plan.ended_by(tx.now - job.created_at),
     )
 
 
@@ -183,13 +183,15 @@ def _endings(tx: Transaction, class_name: str) -> tuple[str, Endings]:
     return name, endings
 
 
-def _alike(tx: Transaction, class_name: str) -> Alike:
+def _alike(tx: Transaction, job: Job, class_name: str) -> Alike:
     name, endings = _endings(tx, class_name)
-    quantiles = None
-    if endings.ended >= 1:
-        below = np.cumsum(endings_of(endings)[:BINS])
-        quantiles = tuple(float(np.interp(one, below, EDGES[1:])) for one in QUANTILES)
-    return Alike(name, name != class_name, endings.ended, quantiles)
+    if endings.ended < 1:
+        return Alike(name, name != class_name, endings.ended, None, None)
+    below = np.cumsum(endings_of(endings)[:BINS])
+    quantiles = tuple(float(np.interp(one, below, EDGES[1:])) for one in QUANTILES)
+    until = tx.now if job.settled_at is None else job.settled_at
+    by_now = float(np.interp(until - (job.created_at or until), EDGES[1:], below))
+    return Alike(name, name != class_name, endings.ended, quantiles, by_now)
 
 
 def _end(tx: Transaction, job: Job, settings: Settings) -> End:

@@ -57,7 +57,7 @@ def test_what_was_learned_places_the_look_and_says_what_it_rests_on(run: Run, ro
         assert words in page, page
     document = told(run, job)
     assert document["class"]["ended"] == 400
-    assert document["next"]["ended_by_now"] < 0.05
+    assert document["class"]["ended_by_now"] < 0.05
     assert document["next"]["requests_per_job"] < 0.2
     assert document["webhooks"]["lost"] == 0.0
 
