@@ -16,8 +16,7 @@ def explain(name: JobName, data_dir: DataDir = None, as_json: AsJson = False) ->
     from orchestrator.engine import standing
     from orchestrator.engine.explaining import explain as worked_out
 
-    settings = wiring.read_settings(quiet=True, data_dir=data_dir)
-    with opened(settings) as context, context.store.read() as tx:
+    with opened(wiring.read_settings(quiet=True, data_dir=data_dir)) as context, context.store.read() as tx:
         job = standing.find(tx, name)
-        found = worked_out(tx, settings, standing.read(tx, [job.id])[0])
+        found = worked_out(tx, context, standing.read(tx, [job.id])[0])
     print_explained(found, as_json=as_json)

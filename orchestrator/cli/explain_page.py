@@ -149,8 +149,13 @@ def _end(end: End | None) -> Iterator[tuple[str, str]]:
     if end.hook_after is not None and end.won_by is not Source.WEBHOOK:
         yield "its webhook", _relative(end.hook_after)
     saved = end.by_guidance - end.looks
-    compared = f"{saved} saved" if saved > 0 else "none saved" if saved == 0 else f"{-saved} more"
-    yield "looks", f"{end.looks} sent; about {end.by_guidance} by the guidance alone: {compared}"
+    compared = (
+        "none saved" if abs(saved) < 0.5 else f"{saved:.0f} saved" if saved > 0 else f"{-saved:.0f} more"
+    )
+    yield (
+        "looks",
+        f"{end.looks} sent; {end.by_guidance:.1f} by the guidance alone, without webhooks: {compared}",
+    )
 
 
 def _late(end: End) -> str:

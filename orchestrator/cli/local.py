@@ -95,7 +95,7 @@ class LocalJobs:
             return None
         from orchestrator.engine.explaining import next_of  # numpy, which most commands do without
 
-        following = next_of(tx, self._context.settings, job)
+        following = next_of(tx, self._context, job)
         return None if following is None else following.chosen.why
 
     def cancel(self, job_id: str) -> None:

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import ceil
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from orchestrator.core import cadence
-from orchestrator.core.cadence import JITTER_SHARE, Choice, Guidance
-from orchestrator.core.effects import Policy
+from orchestrator.core.cadence import Choice, Guidance
 from orchestrator.core.job import Job, Observation, Source
-from orchestrator.core.learned import classes
-from orchestrator.core.learned.endings import Endings, read_endings
-from orchestrator.core.learned.estimate import ENOUGH_JOBS, endings_of, schedule_of
+from orchestrator.core.learned import account
+from orchestrator.core.learned.estimate import endings_of
 from orchestrator.core.learned.grid import BINS, EDGES
-from orchestrator.core.learned.hooks import Hooks, read_hooks
+from orchestrator.core.learned.hooks import Hooks
 from orchestrator.core.learned.lessons import ages_of_end
-from orchestrator.core.learned.paces import BY_GUIDANCE, Pace, Paces, Schedule, Why
+from orchestrator.core.learned.paces import BY_GUIDANCE, Pace, Why
 from orchestrator.core.learned.plan import Plan
 from orchestrator.core.lifecycle import SETTLED, Seen, State
+from orchestrator.engine import pacing
+from orchestrator.engine.context import Context
+from orchestrator.engine.pacing import Evidence
 from orchestrator.engine.standing import Standing
 from orchestrator.gateway import reading, vocabulary, webhooks
-from orchestrator.settings import Cadence, Settings
-from orchestrator.store import estimates, observations
+from orchestrator.store import observations
 from orchestrator.store.database import Transaction
-from orchestrator.store.estimates import EstimateKind
 from orchestrator.store.observations import Recorded
 
 MIDDLE = 0.5  # of the jitter
@@ -86,7 +84,7 @@ class End:
     low: float
     high: float
     looks: int
-    by_guidance: int
+    by_guidance: float
     hook_after: float | None
 
 
@@ -101,29 +99,29 @@ class Explained:
     end: End | None
 
 
-def explain(tx: Transaction, settings: Settings, found: Standing) -> Explained:
+def explain(tx: Transaction, context: Context, found: Standing) -> Explained:
     """Why the next look at a job is when it is, or how its end became known."""
     job = found.job
-    hooks = None if job.channel is None else read_hooks(estimates.get(tx, EstimateKind.HOOKS, job.channel))
-    alike = None if job.ending_class is None else _alike(tx, job, job.ending_class)
+    evidence = _evidence(tx, job)
     ended = job.state in SETTLED and job.created_at is not None and job.settled_at is not None
     return Explained(
         standing=found,
-        alike=alike,
-        hooks=hooks,
-        next=next_of(tx, settings, job),
-        end=_end(tx, job, settings) if ended else None,
+        alike=None if evidence is None else _alike(tx, job, evidence),
+        hooks=None if job.channel is None or evidence is None else evidence.hooks,
+        next=next_of(tx, context, job),
+        end=_end(tx, context, job, evidence) if ended else None,
     )
 
 
-def next_of(tx: Transaction, settings: Settings, job: Job) -> Next | None:
+def next_of(tx: Transaction, context: Context, job: Job) -> Next | None:
     """The next look at a waiting job, and why it is then."""
     if job.state is not State.WAITING or job.due_at is None or job.created_at is None:
         return None
-    pace, plan = _pace(tx, settings, job)
+    pace, plan = _pace(tx, context, job)
+    when_absent = context.settings.poll_after_seconds
     seen_at = max(job.created_at, job.last_look_at or 0.0)
-    chosen, by_guidance = (_choose(settings, job, seen_at, one) for one in (pace, BY_GUIDANCE))
-    hint = cadence.floor(Guidance(job.poll_after), settings.poll_after_seconds)
+    chosen, by_guidance = (_choose(job, seen_at, when_absent, one) for one in (pace, BY_GUIDANCE))
+    hint = cadence.floor(Guidance(job.poll_after), when_absent)
     return Next(
         at=job.due_at,
         chosen=chosen,
@@ -135,66 +133,47 @@ def next_of(tx: Transaction, settings: Settings, job: Job) -> Next | None:
     )
 
 
-def _choose(settings: Settings, job: Job, seen_at: float, pace: Pace) -> Choice:
+def _evidence(tx: Transaction, job: Job) -> Evidence | None:
+    """What is known that bears on the job."""
+    return None if job.ending_class is None else pacing.read(tx, (job.ending_class, job.channel))
+
+
+def _choose(job: Job, seen_at: float, when_absent: float, pace: Pace) -> Choice:
     return cadence.next_look(
         now=seen_at,
         guidance=Guidance(job.poll_after),
         deadline=job.deadline_at,
         jitter=MIDDLE,
         errors=job.look_errors,
-        when_absent=settings.poll_after_seconds,
+        when_absent=when_absent,
         age=seen_at - (job.created_at or seen_at),
         pace=pace,
     )
 
 
-def _pace(tx: Transaction, settings: Settings, job: Job) -> tuple[Pace, Plan | None]:
-    """How the job is looked at, and the plan of its class, also where it does not follow it."""
-    if settings.cadence is Cadence.GUIDANCE or job.ending_class is None:
-        off = settings.cadence is Cadence.GUIDANCE
-        return (Pace(Why.OFF) if off else BY_GUIDANCE), None
-    schedule = _schedule(tx, settings, job.ending_class, job.channel)
-    paces = Paces({(job.ending_class, job.channel): schedule}, settings.explored_share)
-    policy = Policy(settings.poll_after_seconds, settings.uncertain_every_seconds, paces)
-    return policy.pace(job), schedule.pace.plan
+def _pace(tx: Transaction, context: Context, job: Job) -> tuple[Pace, Plan | None]:
+    """How a worker looks at the job by now; and the plan of its class, also where it does not follow that."""
+    evidence = _evidence(tx, job)
+    if evidence is None or job.ending_class is None:
+        return context.policy.pace(job), None
+    schedule = pacing.schedule(context.settings, evidence, tx.now)
+    paces = replace(context.paces, schedules={(job.ending_class, job.channel): schedule})
+    return replace(context.policy, paces=paces).pace(job), schedule.pace.plan
 
 
-def _schedule(tx: Transaction, settings: Settings, class_name: str, channel: str | None) -> Schedule:
-    """What a worker would follow by now."""
-    _, endings = _endings(tx, class_name)
-    hooks = None if channel is None else read_hooks(estimates.get(tx, EstimateKind.HOOKS, channel))
-    return schedule_of(
-        endings,
-        hooks,
-        now=tx.now,
-        floor=settings.poll_after_seconds,
-        request_seconds=settings.request_worth_seconds,
-        longest=settings.longest_spacing_seconds,
-        explored=settings.explored_share,
-    )
-
-
-def _endings(tx: Transaction, class_name: str) -> tuple[str, Endings]:
-    """What is known of a class; of all sizes where of its own too few have ended."""
-    for name in (class_name, classes.wider(class_name)):
-        endings = read_endings(estimates.get(tx, EstimateKind.ENDINGS, name))
-        if endings.ended >= ENOUGH_JOBS:
-            break
-    return name, endings
-
-
-def _alike(tx: Transaction, job: Job, class_name: str) -> Alike:
-    name, endings = _endings(tx, class_name)
-    if endings.ended < 1:
-        return Alike(name, name != class_name, endings.ended, None, None)
-    below = np.cumsum(endings_of(endings)[:BINS])
+def _alike(tx: Transaction, job: Job, evidence: Evidence) -> Alike:
+    name, ended = evidence.about, evidence.endings.ended
+    all_sizes = name != job.ending_class
+    if ended < 1:
+        return Alike(name, all_sizes, ended, None, None)
+    below = np.cumsum(endings_of(evidence.endings)[:BINS])
     quantiles = tuple(float(np.interp(one, below, EDGES[1:])) for one in QUANTILES)
     until = tx.now if job.settled_at is None else job.settled_at
     by_now = float(np.interp(until - (job.created_at or until), EDGES[1:], below))
-    return Alike(name, name != class_name, endings.ended, quantiles, by_now)
+    return Alike(name, all_sizes, ended, quantiles, by_now)
 
 
-def _end(tx: Transaction, job: Job, settings: Settings) -> End:
+def _end(tx: Transaction, context: Context, job: Job, evidence: Evidence | None) -> End:
     """What the rows tell of the end; what the gateway says of it is in the answer that settled the job."""
     assert job.created_at is not None
     assert job.settled_at is not None
@@ -204,14 +183,21 @@ def _end(tx: Transaction, job: Job, settings: Settings) -> End:
     source = job.won_by or Source.CLOCK
     seen = told or Observation(source, settling.seen if settling else Seen.COMPLETED)
     low, high = ages_of_end(job, seen, job.settled_at)
-    spacing = cadence.floor(Guidance(job.poll_after), settings.poll_after_seconds) * (1.0 + JITTER_SHARE / 2)
+    age = job.settled_at - job.created_at
+    first = context.settings.poll_after_seconds
+    cost = account.by_guidance(
+        account.End(low, high, age),
+        None if evidence is None or evidence.endings.ended < 1 else endings_of(evidence.endings),
+        first=first,
+        hint=cadence.floor(Guidance(job.poll_after), first),
+    )
     return End(
         won_by=job.won_by,
-        age=job.settled_at - job.created_at,
+        age=age,
         low=low,
         high=high,
         looks=job.looks,
-        by_guidance=max(ceil((low + high) / 2 / spacing), 1),
+        by_guidance=cost.looks,
         hook_after=None if job.hook_at is None else job.hook_at - job.settled_at,
     )
 

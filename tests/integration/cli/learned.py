@@ -8,6 +8,7 @@ from typing import Any
 from orchestrator.core.learned.classes import wider
 from orchestrator.core.learned.endings import Endings
 from orchestrator.core.learned.hooks import Hooks
+from orchestrator.core.learned.spans import Spans
 from orchestrator.store import estimates, jobs
 from orchestrator.store.estimates import EstimateKind
 from tests.integration.cli.conftest import Rows
@@ -30,7 +31,9 @@ def learned_hooks(rows: Rows, outcomes: str, *, late: float = 0.5, at: float = 1
     for number, came in enumerate(outcomes):
         if came == "1":
             hooks.learn_came(at + number)
-            hooks.learn_delay(late, late + 0.1, left_alone=True)
+            delay = Spans()
+            delay.add(late, late + 0.1)
+            hooks.learn_delay(delay)
         else:
             hooks.learn_missed("HTTP 503")
         hooks.judge(at + number)
