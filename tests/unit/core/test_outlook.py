@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from orchestrator.core.learned.density import Floats
+from orchestrator.core.learned.grid import BINS, EDGES
 from orchestrator.core.learned.induction import NOTHING_HEARD, Hearing, hearing, plan
 from orchestrator.core.learned.outlook import NextAge, by_guidance, by_net, by_plan, follow
 from orchestrator.core.learned.shapes import shape_of
 
 NARROW, LOG_NORMAL = "normal:90:8", "lognormal:60:0.5"
 TWO_HUMPS, HEAVY = "mix:0.6*normal:40:4+0.4*normal:240:24", "lognormal:60:1.1"
+TWO_EVEN_HUMPS = "mix:0.5*normal:40:4+0.5*normal:240:24"
 JOBS = 20_000
 INSTANT = hearing(0.02, shape_of("exactly:0"))
 LATE = hearing(0.0, shape_of("uniform:0:300"))
@@ -90,6 +92,28 @@ def test_it_agrees_with_the_first_experiment_within_its_grid(
         assert told.lag_p99 == pytest.approx(known[2], rel=0.05, abs=2.0)
     induced = follow(endings, heard, planned(endings, heard))
     assert induced.cost(20.0) == pytest.approx(cost(best), rel=0.06, abs=0.3)
+
+
+def square_root_rule(endings: Floats) -> NextAge:
+    """Looks where the integral of the square root of (rate / 2c) grows by one, never below the floor."""
+    running = 1.0 - np.concatenate(([0.0], np.cumsum(endings[:BINS])))
+    rate = endings[:BINS] / np.diff(EDGES) / np.maximum(running[:-1], 1e-9)
+    looks = np.concatenate(([0.0], np.cumsum(np.sqrt(rate / (2 * 20.0)) * np.diff(EDGES))))
+
+    def next_age(age: float) -> float:
+        wanted = np.interp(np.interp(age, EDGES, looks) + 1.0, looks, EDGES)
+        return age + min(max(float(wanted) - age, 21.0), 900.0)
+
+    return next_age
+
+
+def test_the_square_root_rule_is_good_for_one_hump_and_far_off_for_two() -> None:
+    for shape, worst in ((NARROW, 1.02), (LOG_NORMAL, 1.02), (HEAVY, 1.02), (TWO_EVEN_HUMPS, np.inf)):
+        endings = shape_of(shape)
+        by_root = follow(endings, NOTHING_HEARD, square_root_rule(endings)).cost(20.0)
+        times = by_root / follow(endings, NOTHING_HEARD, planned(endings, NOTHING_HEARD)).cost(20.0)
+        assert 1.0 <= times <= worst
+    assert times > 2.4
 
 
 def test_what_the_table_says_of_itself_is_what_following_it_costs() -> None:
