@@ -15,9 +15,12 @@ from statistics import NormalDist
 import numpy as np
 
 from orchestrator.core.learned.density import Floats
-from orchestrator.core.learned.grid import BINS, EDGES, LAST, bin_of
+from orchestrator.core.learned.grid import BEYOND, BINS, EDGES, bin_of
 from orchestrator.errors import RequestError
 
+MOST_BEYOND = 0.5  # of the jobs may take longer than anything that is planned for
+MOST_WEIGHT = 1e9
+SHOWN = 100  # characters of what was given, in an error
 Reader = Callable[[str], Iterable[str]]
 
 EXAMPLES = (
@@ -34,18 +37,10 @@ def shape_of(text: str, read: Reader | None = None) -> Floats:
 
     `read` gives the lines of a named file; without one files are refused. RequestError: what is wrong.
     """
-    kind, apart, rest = text.strip().partition(":")
-    kind = kind.strip().lower()
-    if not apart:
-        return _plain(kind)
-    if kind == "mix":
-        return _mixed(rest, read)
-    if kind == "file":
-        return _from_file(rest.strip(), read)
-    if kind not in _SHAPES:
-        raise _wrong(text, f"`{kind}` is no shape")
-    names, make = _SHAPES[kind]
-    return make(*_numbers(text, rest, names))
+    shape = _shape_of(text, read)
+    if not shape[BEYOND] <= MOST_BEYOND:
+        raise _wrong(text, "most of it is longer than two days, and no job is followed for so long")
+    return shape
 
 
 def of_durations(durations: Sequence[float]) -> Floats:
@@ -63,19 +58,34 @@ def mean_of(shape: Floats) -> float:
     return float((inside * (edges[:-1] + edges[1:]) / 2).sum() / max(inside.sum(), 1e-300))
 
 
+def _shape_of(text: str, read: Reader | None) -> Floats:
+    kind, apart, rest = text.strip().partition(":")
+    kind = kind.strip().lower()
+    if not apart:
+        return _plain(kind)
+    if kind == "mix":
+        return _mixed(rest, read)
+    if kind == "file":
+        return _from_file(rest.strip(), read)
+    if kind not in _SHAPES:
+        raise _wrong(text, f"`{kind}` is no shape")
+    names, make = _SHAPES[kind]
+    return make(*_numbers(text, rest, names))
+
+
 def _plain(text: str) -> Floats:
     """`90±8`, or just `90`."""
     for sign in _PLUS_MINUS:
         if sign in text:
             mean, deviation = _numbers(text, text.replace(sign, ":", 1), ("mean", "deviation"))
             return _normal(mean, deviation)
-    return _exactly(*_numbers(text, text, ("seconds",)))
+    return _exactly(*_numbers(text, text, ("duration",)))
 
 
 def _numbers(whole: str, text: str, names: Sequence[str]) -> list[float]:
     given = text.split(":")
     if len(given) != len(names):
-        raise _wrong(whole, f"it takes {' and '.join(names)}, and {len(given)} numbers are there")
+        raise _wrong(whole, f"it takes {' and '.join(names)}, and was given {len(given)}")
     return [_number(whole, one, name) for one, name in zip(given, names, strict=True)]
 
 
@@ -114,8 +124,6 @@ def _uniform(low: float, high: float) -> Floats:
 
 
 def _exactly(seconds: float) -> Floats:
-    if seconds > LAST:
-        raise _wrong(f"exactly:{seconds:g}", "jobs of more than two days are not planned for")
     return of_durations([seconds])
 
 
@@ -123,7 +131,7 @@ _SHAPES: Mapping[str, tuple[tuple[str, ...], Callable[..., Floats]]] = {
     "lognormal": (("median", "sigma"), _lognormal),
     "normal": (("mean", "deviation"), _normal),
     "uniform": (("first", "last"), _uniform),
-    "exactly": (("seconds",), _exactly),
+    "exactly": (("duration",), _exactly),
 }
 
 
@@ -133,10 +141,12 @@ def _mixed(text: str, read: Reader | None) -> Floats:
         weight, apart, shape = part.partition("*")
         if not apart:
             raise _wrong(f"mix:{text}", f"`{part.strip()}` has no weight, as in 0.5*normal:90:8")
+        if shape.strip().lower().startswith("mix:"):
+            raise _wrong(f"mix:{text}", "a mix is not mixed again")
         heavy = _number(f"mix:{text}", weight, "weight")
-        found, whole = found + heavy * shape_of(shape, read), whole + heavy
-    if whole <= 0:
-        raise _wrong(f"mix:{text}", "its weights are all 0")
+        found, whole = found + heavy * _shape_of(shape, read), whole + heavy
+    if not 0 < whole <= MOST_WEIGHT:
+        raise _wrong(f"mix:{text}", f"its weights are {whole:g} together")
     return np.asarray(found / whole)
 
 
@@ -159,4 +169,5 @@ def _above_zero(shape: str, **given: float) -> None:
 
 
 def _wrong(text: str, detail: str) -> RequestError:
-    return RequestError(f"`{text}` is no distribution of durations: {detail}", hint=_HINT)
+    named = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return RequestError(f"`{named}` is no distribution of durations: {detail}", hint=_HINT)
