@@ -61,7 +61,7 @@ def _ended(job: Job, seen: Observation, changes: Mapping[str, Any], now: float) 
     heard = age if by_hook else None if job.hook_at is None else job.hook_at - job.created_at
     high = high if heard is None else max(min(high, heard), low)
     # Told while a look was under way: that look caused it, and nobody knows how late it would have been.
-    caused = by_hook and job.leased_by is not None
+    caused = job.leased_by is not None if by_hook else _scored_just_now(job, now)
     data = _whose(job) | {
         "at": now,
         "age": age,
@@ -81,6 +81,11 @@ def _ended(job: Job, seen: Observation, changes: Mapping[str, Any], now: float) 
         SHORTEST_PATIENCE if job.channel and heard is None else 0.0,
     )
     return [Lesson(LessonKind.ENDED, 0.0, data), Lesson(LessonKind.CLOSED, after, data)]
+
+
+def _scored_just_now(job: Job, now: float) -> bool:
+    """In shadow mode: a webhook came so shortly before the answer to a look that this look caused it."""
+    return job.hook_at is not None and now - job.hook_at < CAUSED_WITHIN
 
 
 def _told_of_hook(seen: Observation) -> str | None:
