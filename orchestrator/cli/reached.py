@@ -36,7 +36,7 @@ class Wanted:
     end_user: str | None = None
     account: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
-    updates: Updates = Updates.HYBRID
+    updates: Updates | None = None
     to: Sequence[str] = ()
     on: Sequence[Outcome] = ()
     deadline: float | None = None

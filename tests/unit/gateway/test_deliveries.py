@@ -26,7 +26,9 @@ REFUSED = {
     "error_message": "Webhook returned HTTP 503",
 }
 LATER = {"attempt_number": 2, "tried_at": "2026-08-20T10:05:00.000Z"}
-DELIVERED = REFUSED | LATER | {"status": "delivered", "delivered_at": LATER["tried_at"], "next_retry_at": None}
+DELIVERED = (
+    REFUSED | LATER | {"status": "delivered", "delivered_at": LATER["tried_at"], "next_retry_at": None}
+)
 LAST = REFUSED | LATER | {"status": "failed_permanently", "next_retry_at": None, "response_status": None}
 PROGRESS = DELIVERED | {"event_type": "video.progress", "delivery_key": "video.progress:40"}
 
@@ -108,7 +110,9 @@ def test_the_end_is_told_in_seconds_or_iso_and_rubbish_is_no_time(value: Any, at
     assert look(status="processing", completed_at=value).ended_at is None
 
 
-@given(st.dictionaries(st.sampled_from([*REFUSED, "attempts", "delivery", "delivered_event_types"]), ANY_JSON))
+@given(
+    st.dictionaries(st.sampled_from([*REFUSED, "attempts", "delivery", "delivered_event_types"]), ANY_JSON)
+)
 def test_no_value_of_any_type_raises(hostile: dict[str, Any]) -> None:
     for webhook in (hostile, {"attempts": [hostile, REFUSED | hostile]}, {"delivery": hostile}):
         found = told_of_end({"webhook": webhook})
