@@ -37,6 +37,10 @@ class Event(StrEnum):
     WEBHOOK_RECEIVED = "webhook_received"  # a believed delivery
     WEBHOOK_REJECTED = "webhook_rejected"  # a delivery that was not believed
     WEBHOOK_REFUSED = "webhook_refused"  # the gateway would not call our endpoint for a job
+    RECEIVER_WAS_AWAY = (
+        "receiver_was_away"  # nobody took webhooks: the gateway may try again what it could not tell
+    )
+    NOT_TRIED_AGAIN = "not_tried_again"  # it plans not to: all jobs are looked at as ever
     HANDED_OFF = "handed_off"  # a destination has what was owed to it
     HAND_OFF_FAILED = "hand_off_failed"  # an attempt failed, another follows
     HAND_OFF_BROKE = "hand_off_broke"  # an attempt met a bug of ours; it counts as failed

@@ -1,4 +1,4 @@
-"""What a status answer says of the webhooks about a job's end, as the gateway saw them (contract 1.3, 4.4)."""
+"""What a status answer says of the webhooks about the end, as the gateway saw them (contract 1.3 and 4.4)."""
 
 from __future__ import annotations
 

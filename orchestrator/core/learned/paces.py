@@ -28,6 +28,7 @@ class Why(StrEnum):
     LEFT_ALONE = "left_alone"  # one of the few by which it is learned how late webhooks come
     CLOSELY = "closely"  # one of the few that follow the guidance, to learn when jobs end
     ERRORS = "errors"  # looks failed: it waits longer with each
+    RETRIED = "retried"  # our receiver was away: the gateway is about to tell again what it could not
     SHADOW = "shadow"  # webhooks are only scored: the gateway's guidance
     OFF = "off"  # the settings say that the guidance is followed
     DEADLINE = "deadline"  # the last look, at the job's deadline
