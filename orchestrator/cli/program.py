@@ -19,6 +19,7 @@ from orchestrator.cli import (
     events,
     explain,
     fetch,
+    hooks,
     inbox,
     jobs,
     keys,
@@ -147,4 +148,5 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(secrets.app, name="secrets")
+app.add_typer(hooks.app, name="hooks")
 app.add_typer(sandbox.app, name="sandbox")

@@ -72,9 +72,10 @@ def names(tx: Transaction, kind: EstimateKind) -> list[str]:
     return list(tx.execute(query).scalars())
 
 
-def of_kind(tx: Transaction, kind: EstimateKind) -> dict[str, dict[str, Any]]:
-    """All of a kind, by name."""
-    rows = tx.execute(select(estimates).where(estimates.c.kind == kind).order_by(estimates.c.name))
+def of_kind(tx: Transaction, kind: EstimateKind, *, changed_since: float = 0.0) -> dict[str, dict[str, Any]]:
+    """All of a kind that changed at that moment or after it, by name."""
+    these = select(estimates).where(estimates.c.kind == kind, estimates.c.changed_at >= changed_since)
+    rows = tx.execute(these.order_by(estimates.c.name))
     return {row.name: row.data for row in rows}
 
 
