@@ -60,10 +60,11 @@ def said(hooks: Hooks) -> str:
 
 
 def _seen(hooks: Hooks) -> str:
-    missed, latest = hooks.recent.count("0"), len(hooks.recent)
+    latest = len(hooks.recent)
     in_a_row = latest - len(hooks.recent.rstrip("0"))
     if hooks.health is Health.UNKNOWN:
         return f"{hooks.judged:.0f} were awaited so far, too few to say"
     if hooks.health is Health.SILENT:
         return f"the latest {in_a_row} did not come" if in_a_row else "some come again, too few to rely on"
-    return f"{missed} of the latest {latest} did not come"
+    lately = f"{hooks.recent.count('0')} of the latest {latest}"
+    return f"{100 * hooks.missed / max(hooks.judged, 1.0):.1f} % did not come, and {lately}"

@@ -179,7 +179,7 @@ def _unknown(hooks: Hooks, classes_with_few: int) -> list[str]:
         "nobody asked about, and the lag from the real end shows only as far as an end is known"
     )
     found.append(
-        f"the future: should webhooks stop, jobs cost as in `if none came` until {SILENT_AFTER} in a row are "
-        "missed, and are then looked at by the guidance"
+        "the future: should webhooks stop, jobs cost as in `if none came` until so many in a row are missed, "
+        f"{SILENT_AFTER} or more, that it is no chance, and are then looked at by the guidance"
     )
     return found

@@ -28,8 +28,8 @@ def taught(
         at = now + number
         data: dict[str, Any] = {"class": CLASS, "channel": CHANNEL, "began_at": at - age, "at": at}
         data |= {"low": age, "high": age, "age": age + 10.0, "narrow": True, "hint": 20.0, "came": came}
-        data |= {"left_alone": left_alone, "hook": hook or None}
-        data["delay"] = [delay, delay] if came and left_alone else None
+        heard = None if delay is None else age + delay
+        data |= {"heard": heard, "caused": not left_alone, "hook": hook or None}
         known.learn_end(data)
         if not came:
             known.close(data, hook_at=None, now=at + 1e6)

@@ -10,7 +10,7 @@ def teach(rows: Rows, *, silent: bool = False) -> None:
     store = rows.context.store
     with store.read() as tx:
         now = tx.now
-    jobs = [*some(301, lost_every=60), *([(90.0, None)] * 6 if silent else [])]
+    jobs = [*some(301, lost_every=60), *([(90.0, None)] * 12 if silent else [])]
     taught(store, now - len(jobs), jobs, hook="HTTP 503")
 
 
@@ -26,7 +26,7 @@ def test_health_has_a_line_for_the_endpoint_and_one_for_each_provider(run: Run, 
     head, *lines = run("hooks", "health").out.splitlines()
     assert head.split() == ["endpoint", "health", "for", "why"]
     assert [line.split("  ")[0] for line in lines] == ["default, all providers", "default, google"]
-    assert all("silent" in line and "the latest 6 did not come" in line for line in lines)
+    assert all("silent" in line and "the latest 12 did not come" in line for line in lines)
     found = {one["provider"]: one for one in json.loads(run("hooks", "health", "--json").out)}
     assert found["google"]["health"] == "silent"
     assert found[None]["account"] == "default"
@@ -36,7 +36,7 @@ def test_check_warns_of_webhooks_that_do_not_come(run: Run, rows: Rows) -> None:
     teach(rows, silent=True)
     findings = {one["what"]: one for one in json.loads(run("check", "--json").out)}
     assert findings["hook health"]["status"] == "warn"
-    assert findings["hook health"]["found"].startswith("default: silent, the latest 6 did not come")
+    assert findings["hook health"]["found"].startswith("default: silent, the latest 12 did not come")
 
 
 def test_the_report_has_bounds_costs_and_what_it_cannot_know(run: Run, rows: Rows) -> None:
