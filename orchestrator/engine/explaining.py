@@ -17,7 +17,7 @@ from orchestrator.core.learned.lessons import ages_of_end
 from orchestrator.core.learned.paces import BY_GUIDANCE, Pace, Why
 from orchestrator.core.learned.plan import Plan
 from orchestrator.core.lifecycle import SETTLED, Seen, State
-from orchestrator.engine import pacing
+from orchestrator.engine import outage, pacing
 from orchestrator.engine.context import Context
 from orchestrator.engine.pacing import Evidence
 from orchestrator.engine.standing import Standing
@@ -30,7 +30,7 @@ MIDDLE = 0.5  # of the jitter
 QUANTILES = (0.1, 0.5, 0.9)
 # Of the spacing; what differs from what would be chosen now by more was chosen when other things were known.
 JITTERED = 0.08
-NOT_BY_PLAN = frozenset({Why.ERRORS, Why.SILENT, Why.NO_DATA, Why.SHADOW, Why.OFF})
+NOT_BY_PLAN = frozenset({Why.RETRIED, Why.ERRORS, Why.SILENT, Why.NO_DATA, Why.SHADOW, Why.OFF})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +117,14 @@ def next_of(tx: Transaction, context: Context, job: Job) -> Next | None:
     """The next look at a waiting job, and why it is then."""
     if job.state is not State.WAITING or job.due_at is None or job.created_at is None:
         return None
-    pace, plan = _pace(tx, context, job)
+    known = _as_workers_know(tx, context, job)
+    schedule = known.paces.schedules.get((job.ending_class or "", job.channel))
     when_absent = context.settings.poll_after_seconds
     seen_at = max(job.created_at, job.last_look_at or 0.0)
-    chosen, by_guidance = (_choose(job, seen_at, when_absent, one) for one in (pace, BY_GUIDANCE))
+    paces = (known.policy.pace(job), BY_GUIDANCE)
+    chosen, by_guidance = (_choose(job, seen_at, when_absent, pace) for pace in paces)
+    if _left_to_gateway(tx, known, job, job.due_at):
+        chosen = Choice(job.due_at, Why.RETRIED)
     hint = cadence.floor(Guidance(job.poll_after), when_absent)
     return Next(
         at=job.due_at,
@@ -129,7 +133,7 @@ def next_of(tx: Transaction, context: Context, job: Job) -> Next | None:
         hint=hint,
         floor_until=seen_at + hint,
         by_guidance=by_guidance.at,
-        plan=plan,
+        plan=None if schedule is None else schedule.pace.plan,
     )
 
 
@@ -151,14 +155,22 @@ def _choose(job: Job, seen_at: float, when_absent: float, pace: Pace) -> Choice:
     )
 
 
-def _pace(tx: Transaction, context: Context, job: Job) -> tuple[Pace, Plan | None]:
-    """How a worker looks at the job by now; and the plan of its class, also where it does not follow that."""
+def _as_workers_know(tx: Transaction, context: Context, job: Job) -> Context:
+    """The context with what workers know by now of jobs like this one."""
     evidence = _evidence(tx, job)
     if evidence is None or job.ending_class is None:
-        return context.policy.pace(job), None
+        return context
     schedule = pacing.schedule(context.settings, evidence, tx.now)
-    paces = replace(context.paces, schedules={(job.ending_class, job.channel): schedule})
-    return replace(context.policy, paces=paces).pace(job), schedule.pace.plan
+    return replace(
+        context, paces=replace(context.paces, schedules={(job.ending_class, job.channel): schedule})
+    )
+
+
+def _left_to_gateway(tx: Transaction, context: Context, job: Job, due_at: float) -> bool:
+    """Whether it is due when it is because our receiver was away, and the gateway is about to try again."""
+    away = outage.latest(tx)
+    until = None if away is None else outage.left_until(context, job, away, tx.now)
+    return until is not None and until <= due_at <= until + outage.SPREAD
 
 
 def _alike(tx: Transaction, job: Job, evidence: Evidence) -> Alike:

@@ -11,9 +11,12 @@ import pytest
 from orchestrator.cli.exits import Exit
 from orchestrator.cli.why import SHORT, WHY
 from orchestrator.core.job import Observation, Source, Updates
+from orchestrator.core.learned.lessons import TICK
+from orchestrator.core.learned.outage import AFTER_TICK, Outage
 from orchestrator.core.learned.paces import Why
 from orchestrator.core.lifecycle import Seen
-from orchestrator.store import jobs
+from orchestrator.store import jobs, workers
+from orchestrator.store.workers import Pulse
 from tests.integration.cli.conftest import Rows, Run
 from tests.integration.cli.learned import learned_ends, learned_hooks, waiting
 
@@ -115,6 +118,34 @@ def test_each_reason_is_told(run: Run, rows: Rows, changes: dict[str, Any], why:
     job = waiting(rows, "G-1", age=50, looked=20, due_in=30, **changes)
     assert words in run("explain", job).out
     assert told(run, job)["next"]["why"] == why
+
+
+def outage_told_on_one_tick(now: float) -> Outage:
+    """Some seconds until just now, of which all ends are told on the same tick, a good while from now."""
+    from_here_on = (now + 50) // TICK * TICK - 60  # what ends from then on is told a tick later
+    if now - 10 - from_here_on < 10:
+        return Outage(from_here_on - 101, from_here_on - 1)
+    return Outage(max(from_here_on, now - 110), now - 10)
+
+
+def test_a_job_that_is_left_to_the_gateway_after_an_outage_says_so(
+    run: Run, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_REQUEST_WORTH_SECONDS", "600")
+    learned_ends(rows, [100.0 + 3.5 * number for number in range(400)])
+    learned_hooks(rows, "1" * 200)
+    job = waiting(rows, "G-1", age=500, looked=None, due_in=60)
+    with rows.context.store.write() as tx:
+        away = outage_told_on_one_tick(tx.now)
+        for pulse, at in ((Pulse.OUTAGE_BEGAN, away.began), (Pulse.OUTAGE_ENDED, away.ended)):
+            workers.set_pulse(tx, pulse, at)
+        workers.pulse(tx, Pulse.RECEIVER)
+    assert told(run, job)["next"]["why"] == Why.LEARNED
+    tick = away.tried_again(away.ended)
+    assert tick is not None
+    with rows.context.store.write() as tx:
+        jobs.note(tx, job, {"due_at": tick + AFTER_TICK + 5})
+    assert WHY[Why.RETRIED] in run("explain", job).out
 
 
 def test_a_setting_that_turns_it_off_is_named(run: Run, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
