@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from docs import client, destinations, env_example
+from docs import client, destinations, env_example, plots
 from docs.env_example import written
 from orchestrator.core import diagram
 from orchestrator.core.events import FOR_END_USERS, Lost, Told
@@ -53,9 +53,8 @@ def pages() -> dict[Path, str]:
         "simulation.md": _simulation(),
     }
     made["openapi.json"] = json.dumps(document(without_door()), indent=1, ensure_ascii=False)
-    return {REFERENCE / name: text + "\n" for name, text in made.items()} | {
-        env_example.PAGE: env_example.text()
-    }
+    reference = {REFERENCE / name: text + "\n" for name, text in made.items()}
+    return reference | {env_example.PAGE: env_example.text()} | plots.pages()
 
 
 def comments(kind: type[Enum]) -> dict[str, str]:

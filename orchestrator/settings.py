@@ -142,6 +142,12 @@ class Settings(BaseModel):
         "names another with `--url`, or a `--data-dir`.",
     )
     api_key: SecretStr = Field(SecretStr(""), description="API key for that URL.")
+    updates: str = Field(
+        "hybrid",
+        pattern="^(hybrid|poll|shadow)$",
+        description="How a job is followed that does not say. `hybrid`: webhooks and looks; `poll`: looks "
+        "only; `shadow`: looks only, and webhooks are scored.",
+    )
     poll_after_seconds: float = Field(
         20.0, gt=0, le=3600, description="Seconds between looks where the gateway gives no guidance."
     )

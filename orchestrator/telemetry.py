@@ -37,6 +37,10 @@ class Event(StrEnum):
     WEBHOOK_RECEIVED = "webhook_received"  # a believed delivery
     WEBHOOK_REJECTED = "webhook_rejected"  # a delivery that was not believed
     WEBHOOK_REFUSED = "webhook_refused"  # the gateway would not call our endpoint for a job
+    RECEIVER_WAS_AWAY = (
+        "receiver_was_away"  # nobody took webhooks: the gateway may try again what it could not tell
+    )
+    NOT_TRIED_AGAIN = "not_tried_again"  # it plans not to: all jobs are looked at as ever
     HANDED_OFF = "handed_off"  # a destination has what was owed to it
     HAND_OFF_FAILED = "hand_off_failed"  # an attempt failed, another follows
     HAND_OFF_BROKE = "hand_off_broke"  # an attempt met a bug of ours; it counts as failed
@@ -62,6 +66,14 @@ class Event(StrEnum):
     KEY_REVOKED = "key_revoked"  # a key is refused from now on
     ACCOUNT_UNUSABLE = "account_unusable"  # a gateway account's secrets cannot be read: its jobs wait
     LIMITS_ALONE = "limits_alone"  # Redis is away: each process counts the requests of tenants for itself
+    HOOKS_CHANGED = "hooks_changed"  # webhooks of a channel come otherwise: healthy, degraded, or silent
+    ENDINGS_CHANGED = (
+        "endings_changed"  # jobs of a class end at other ages now: the earlier ones are forgotten
+    )
+    LESSON_BROKE = "lesson_broke"  # what the end of a job taught met a bug of ours, and is not counted
+    PROBED = "probed"  # no webhook came for long: some jobs that should have ended are looked at
+    RECALLED = "recalled"  # webhooks of an endpoint stopped: its open jobs follow the guidance again
+    PACES_MADE = "paces_made"  # moments to look were chosen anew, by what was learned
     LEASES_FREED = "leases_freed"  # what attempts left behind that lost the database half-way is free again
 
 

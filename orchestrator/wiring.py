@@ -20,6 +20,7 @@ from orchestrator import fault_points, telemetry
 from orchestrator.archive import Archive
 from orchestrator.archive.folder import FolderArchive
 from orchestrator.core import links
+from orchestrator.core.learned.paces import Paces, left_alone_for
 from orchestrator.core.vault import Vault
 from orchestrator.engine.account_secrets import Opened, Opener
 from orchestrator.engine.accounts import Accounts, Gateways, WebhookSecrets
@@ -32,7 +33,7 @@ from orchestrator.engine.secret_sources import SecretSources
 from orchestrator.errors import SettingError, StoreError
 from orchestrator.fault_points import FaultPoint
 from orchestrator.gateway.account import Account
-from orchestrator.settings import GATEWAY_S_OWN_KEY, PREFIX, Settings, load
+from orchestrator.settings import GATEWAY_S_OWN_KEY, PREFIX, Cadence, Settings, load
 from orchestrator.sinks import Tools
 from orchestrator.sinks.base import Run
 from orchestrator.sinks.folder import FolderSink
@@ -101,6 +102,11 @@ def build(settings: Settings, store: Store, *, asks_gateway: bool = True) -> Con
         pause=time.sleep,
         clock=time.monotonic,
         rejections=Quota(time.monotonic),
+        paces=Paces(
+            explored=settings.explored_share,
+            left_alone_for=left_alone_for(settings.request_worth_seconds),
+            off=settings.cadence is Cadence.GUIDANCE,
+        ),
     )
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import closing
 from pathlib import Path
 
 from orchestrator import wiring
 from orchestrator.cli import accounts_checks, catalogued, limits_checks, processes_checks
 from orchestrator.cli.findings import Finding
+from orchestrator.core.learned.hooks import Health
+from orchestrator.engine import hook_health
+from orchestrator.engine.hook_health import Standing
 from orchestrator.engine.http_loop import HttpLoop
 from orchestrator.errors import OrchestratorError, SettingError, StoreError
 from orchestrator.processes.listening import listen
@@ -27,6 +31,7 @@ def every_check(settings: Settings, *, destinations: bool = False) -> list[Findi
         _archive(settings, write=destinations),
         *accounts_checks.gateways(settings),
         _webhooks(settings),
+        *_hook_health(settings),
         _port(settings),
         *limits_checks.limits(settings),
         *(catalogued.probes(settings) if destinations else _destinations_file(settings)),
@@ -111,6 +116,27 @@ def _webhooks(settings: Settings) -> Finding:
         return Finding("ok", "webhooks", f"endpoint {settings.webhook_endpoint_id}, {secrets}")
     hint = "set ORCHESTRATOR_WEBHOOK_ENDPOINT_ID and ORCHESTRATOR_WEBHOOK_SECRETS to be called instead"
     return Finding("warn", "webhooks", "no endpoint: jobs are followed by looks alone", hint)
+
+
+def _hook_health(settings: Settings) -> list[Finding]:
+    """How the webhooks of each endpoint come, once some were awaited."""
+    path = sqlite_path(settings.resolved_database_url)
+    if path is not None and not path.exists():
+        return []
+    try:
+        with closing(wiring.open_store(settings)) as store:
+            if not migrate.version(store).current:
+                return []  # said by the check of the database, as what fails is
+            with store.read() as tx:
+                return [_comes(one) for one in hook_health.of_every(tx) if one.provider is None]
+    except OrchestratorError:
+        return []
+
+
+def _comes(one: Standing) -> Finding:
+    status = "warn" if one.health in (Health.SILENT, Health.DEGRADED) else "ok"
+    hint = "looks make up for them; `orchestrator hooks health` tells of each provider"
+    return Finding(status, "hook health", f"{one.account}: {one.health}, {one.why}", hint)
 
 
 def _port(settings: Settings) -> Finding:

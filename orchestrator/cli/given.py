@@ -1,8 +1,9 @@
-"""JSON as people and programs give it on the command line."""
+"""JSON and files as people and programs give them on the command line."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import RequestError
@@ -37,6 +38,14 @@ def require_shallow(value: Any, option: str) -> None:
         if not level:
             return
     raise _too_deep(option)
+
+
+def lines_of(path: str) -> list[str]:
+    """The lines of a text file. Raises RequestError."""
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:  # also a name with a NUL in it, and bytes that are no UTF-8
+        raise RequestError(f"{path} cannot be read: {error}", hint="name a text file in UTF-8") from error
 
 
 def _inside(value: Any) -> list[Any]:

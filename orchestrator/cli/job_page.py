@@ -7,8 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 from orchestrator.cli.screen import ago, moment, print_table, text
+from orchestrator.cli.why import SHORT
 from orchestrator.cli.words import WAYS_OUT, doing, next_look
 from orchestrator.core.job import HandOff, HandOffState, Job
+from orchestrator.core.learned.paces import Why
 from orchestrator.core.lifecycle import SETTLED
 from orchestrator.engine.standing import Standing
 from orchestrator.store.attempts import Attempt
@@ -34,12 +36,19 @@ def as_document(
     }
 
 
-def print_page(found: Standing, timeline: Sequence[Recorded], tries: Sequence[Attempt], *, raw: bool) -> None:
+def print_page(
+    found: Standing,
+    timeline: Sequence[Recorded],
+    tries: Sequence[Attempt],
+    *,
+    raw: bool,
+    why: Why | None = None,
+) -> None:
     """Everything, for people."""
     job = found.job
     won = f", won by {job.won_by}" if job.won_by else ""
     print(f"{job.id}  {job.state}{won}\n{doing(found)}\n")
-    facts = [(name, value) for name, value in _facts(found) if value not in (None, "")]
+    facts = [(name, value) for name, value in _facts(found, why) if value not in (None, "")]
     for name, value in facts:
         print(f"  {name:<16}{text(value)}")
     if job.needs_person:
@@ -50,7 +59,7 @@ def print_page(found: Standing, timeline: Sequence[Recorded], tries: Sequence[At
         _print_hand_off(one)
 
 
-def _facts(found: Standing) -> Iterator[tuple[str, Any]]:
+def _facts(found: Standing, why: Why | None) -> Iterator[tuple[str, Any]]:
     job = found.job
     yield "reference", job.reference
     yield "metadata", job.metadata or None
@@ -66,7 +75,7 @@ def _facts(found: Standing) -> Iterator[tuple[str, Any]]:
     yield "accepted", f"{moment(job.accepted_at)} ({ago(found.now - job.accepted_at)} ago)"
     yield "settled", job.settled_at and f"{job.settled_at - job.accepted_at:.1f} s later"
     yield "deadline", None if job.state in SETTLED else f"in {ago(job.deadline_at - found.now)}"
-    yield "next", None if found.over else next_look(found)
+    yield "next", None if found.over else next_look(found) + (f": {SHORT[why]}" if why else "")
     yield "progress", None if job.state in SETTLED else f"{job.progress} %"
     yield "error", job.failure and job.failure["message"]
     yield "error code", job.failure and job.failure.get("code")

@@ -11,6 +11,7 @@ from orchestrator.cli.job_page import as_document
 from orchestrator.cli.reached import Decided, Kept, Letters, Listed, Some, Wanted, Which, Whole
 from orchestrator.core.events import Told
 from orchestrator.core.job import Job, Output
+from orchestrator.core.learned.paces import Why
 from orchestrator.core.lifecycle import State
 from orchestrator.core.routes import Route
 from orchestrator.engine import replay, resolve, retry, standing
@@ -19,6 +20,7 @@ from orchestrator.engine.standing import Standing
 from orchestrator.engine.submit import Submission, submit
 from orchestrator.errors import ContentMissing
 from orchestrator.store import attempts, dead_letters, events, jobs, observations, outputs, tenants
+from orchestrator.store.database import Transaction
 from orchestrator.store.dead_letters import Matching
 from orchestrator.store.schema import DEFAULT
 from orchestrator.wire import events as wire
@@ -85,7 +87,16 @@ class LocalJobs:
             job = standing.find(tx, name)
             found = standing.read(tx, [job.id])[0]
             timeline, tries = observations.of_job(tx, job.id), attempts.of_job(tx, job.id)
-        return Whole(found, timeline, tries, as_document(found, timeline, tries, raw=raw))
+            why = self._why(tx, job)
+        return Whole(found, timeline, tries, as_document(found, timeline, tries, raw=raw), why)
+
+    def _why(self, tx: Transaction, job: Job) -> Why | None:
+        if job.state is not State.WAITING:
+            return None
+        from orchestrator.engine.explaining import next_of  # numpy, which most commands do without
+
+        following = next_of(tx, self._context, job)
+        return None if following is None else following.chosen.why
 
     def cancel(self, job_id: str) -> None:
         resolve.cancel(self._context, job_id)

@@ -17,10 +17,14 @@ from orchestrator.cli import (
     deciding,
     destinations,
     events,
+    explain,
     fetch,
+    hooks,
     inbox,
     jobs,
     keys,
+    ledger,
+    plan,
     purge,
     replay,
     sandbox,
@@ -34,7 +38,8 @@ from orchestrator.cli import (
     trying,
     watch,
 )
-from orchestrator.cli.exits import Exit, code_of, explain
+from orchestrator.cli.exits import Exit, code_of
+from orchestrator.cli.exits import explain as explain_error
 from orchestrator.cli.streams import ReaderLeft, standard_streams
 from orchestrator.errors import OrchestratorError, RequestError
 
@@ -54,7 +59,7 @@ class Program(TyperGroup):
             except ReaderLeft:
                 sys.exit(Exit.OTHERWISE)
             except OrchestratorError as error:
-                explain(error)
+                explain_error(error)
                 sys.exit(code_of(error))
 
     def invoke(self, ctx: Any) -> Any:
@@ -121,6 +126,7 @@ for command in (
     events.events,
     jobs.jobs,
     show.show,
+    explain.explain,
     fetch.fetch,
     inbox.inbox,
     replay.replay,
@@ -129,6 +135,8 @@ for command in (
     deciding.resolve,
     deciding.cancel,
     deciding.retry,
+    plan.plan,
+    ledger.ledger,
     checking.check,
     serving.migrate,
     simulate.simulate,
@@ -140,4 +148,5 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(secrets.app, name="secrets")
+app.add_typer(hooks.app, name="hooks")
 app.add_typer(sandbox.app, name="sandbox")

@@ -14,6 +14,7 @@ from orchestrator.core.job import Updates
 
 if TYPE_CHECKING:
     from orchestrator.core.job import HandOff, Job, Output
+    from orchestrator.core.learned.paces import Why
     from orchestrator.core.lifecycle import State
     from orchestrator.core.routes import Outcome
     from orchestrator.engine.standing import Standing
@@ -35,7 +36,7 @@ class Wanted:
     end_user: str | None = None
     account: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
-    updates: Updates = Updates.HYBRID
+    updates: Updates | None = None
     to: Sequence[str] = ()
     on: Sequence[Outcome] = ()
     deadline: float | None = None
@@ -71,12 +72,13 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """Everything about one job."""
+    """Everything about one job. `why` its next look is when it is, where that is known here."""
 
     standing: Standing
     timeline: Sequence[Recorded]
     tries: Sequence[Attempt]
     document: Document
+    why: Why | None = None
 
 
 @dataclass(frozen=True, slots=True)

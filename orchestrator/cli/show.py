@@ -30,4 +30,4 @@ def show(
     else:
         from orchestrator.cli.job_page import print_page
 
-        print_page(found.standing, found.timeline, found.tries, raw=raw)
+        print_page(found.standing, found.timeline, found.tries, raw=raw, why=found.why)

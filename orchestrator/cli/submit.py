@@ -69,8 +69,13 @@ def submit(
         str, typer.Option(metavar="JSON", help="An object that is kept with the job.")
     ] = "{}",
     updates: Annotated[
-        Updates, typer.Option(help="hybrid: webhooks and looks; poll: looks only.")
-    ] = Updates.HYBRID,
+        Updates | None,
+        typer.Option(
+            help="hybrid: webhooks and looks; poll: looks only; shadow: looks only, and webhooks are scored. "
+            "[ORCHESTRATOR_UPDATES]",
+            show_default=False,
+        ),
+    ] = None,
     to: Annotated[
         list[str] | None,
         typer.Option(

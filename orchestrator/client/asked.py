@@ -28,7 +28,7 @@ class About(TypedDict, total=False):
     metadata: dict[str, Any]
     destinations: Sequence[NewRoute | str] | None
     deadline_seconds: float | None
-    updates: Updates
+    updates: Updates | None
     account: str | None
 
 

@@ -44,6 +44,13 @@ def floor(guidance: Guidance, when_absent: float = GUIDANCE_WHEN_ABSENT) -> floa
     return min(max(hint, guidance.retry_after or 0.0, SHORTEST_GUIDANCE), LONGEST_GUIDANCE)
 
 
+def kept_hint(guidance: Guidance) -> float | None:
+    """What is kept of the guidance, so that whoever brings a look forward knows the floor."""
+    if not guidance.retry_after:
+        return guidance.poll_after
+    return max(guidance.poll_after or GUIDANCE_WHEN_ABSENT, guidance.retry_after)
+
+
 def spacing(guidance: Guidance, errors: int, when_absent: float = GUIDANCE_WHEN_ABSENT) -> float:
     """Seconds to the next look: the floor, doubled for every error in a row up to five minutes."""
     soonest = floor(guidance, when_absent)

@@ -149,7 +149,7 @@ def _counters(job: Job, seen: Observation, taken: Step, now: float) -> dict[str,
             counters["hook_at"] = now
     if seen.source is Source.POLL:
         counters |= {"looks": job.looks + 1, "look_errors": 0, "look_error": None, "last_look_at": now}
-        counters["poll_after"] = seen.poll_after
+        counters["poll_after"] = cadence.kept_hint(cadence.Guidance(seen.poll_after, seen.retry_after))
         if seen.seen is Seen.OPEN:
             counters["seen_running_at"] = now
     if taken.verdict is Verdict.CLASH:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from orchestrator.store import destinations, hand_offs, jobs, workers
+from orchestrator.core.learned.rescues import Rescues, read_rescues
+from orchestrator.engine import hook_health
+from orchestrator.engine.hook_health import Standing
+from orchestrator.store import destinations, estimates, hand_offs, jobs, workers
 from orchestrator.store.database import Transaction
 from orchestrator.store.destinations import Failing
+from orchestrator.store.estimates import EstimateKind
 from orchestrator.store.workers import Pulse
 from orchestrator.telemetry import Event, log
 
 PULSE_IS_LATE = 10.0  # seconds; both pulses come every second
 FIRST_BEAT_WITHIN = 60.0  # seconds after the first worker's start: processes come up one after the other
 BEHIND_AFTER = 60.0  # seconds that due work may wait for somebody to take it
+NEWS_WITHIN = 86_400.0  # seconds: what nothing was awaited from for longer may be as it likes
 CLOCK_MAY_DIFFER = 30.0  # seconds; signatures of webhooks are believed for 300
 
 
@@ -27,6 +32,8 @@ class AlarmName(StrEnum):
     BEHIND = "behind"  # due work waits too long: too few workers, or one of their queues is not served
     DESTINATION_SHUT = "destination_shut"  # a destination fails: what is owed to it waits
     DESTINATION_DISABLED = "destination_disabled"  # it said that it wants nothing any more: a person decides
+    HOOKS_ILL = "hooks_ill"  # looks find more ends than webhooks that come as they did would leave to them
+    HOOKS_SILENT = "hooks_silent"  # no webhook comes any more: jobs are followed by looks alone
     CLOCK_OFF = "clock_off"  # this process's clock is wrong: signatures and countdowns are judged by it
 
 
@@ -47,6 +54,8 @@ def read(tx: Transaction, *, wall_clock: float, beat_expected: bool) -> list[Ala
     left_out = [one for one in destinations.failing(tx).values() if one.shut_until or one.disabled_at]
     found = [*_late_pulse(tx, beat_expected=beat_expected), *_behind(tx, {one.name for one in left_out})]
     found += [_left_out(one) for one in left_out]
+    found += _ill_hooks(tx)
+    found += [_silent(one) for one in hook_health.silent(tx, changed_since=tx.now - NEWS_WITHIN)]
     off = wall_clock - tx.now
     if abs(off) > CLOCK_MAY_DIFFER:
         way = "ahead of" if off > 0 else "behind"
@@ -62,6 +71,25 @@ def _left_out(one: Failing) -> Alarm:
         )
     failed = f"{one.name} failed {one.failures} times in a row: {one.reason}"
     return Alarm(AlarmName.DESTINATION_SHUT, failed, one.name)
+
+
+def _ill_hooks(tx: Transaction) -> Iterator[Alarm]:
+    for channel, data in estimates.of_kind(tx, EstimateKind.RESCUES).items():
+        rescues = read_rescues(data)
+        if rescues.ill:
+            yield Alarm(AlarmName.HOOKS_ILL, _in_words(channel, rescues), channel)
+
+
+def _in_words(channel: str, rescues: Rescues) -> str:
+    shares = (rescues.found, rescues.foreseen, rescues.most)
+    found, foreseen, most = (f"{100 * count / rescues.followed:.0f} %" for count in shares)
+    told = f"looks told {found} of the latest {rescues.followed:.0f} ends of {channel}"
+    return f"{told}, {foreseen} were foreseen, {most} would still be chance: webhooks are late or lost"
+
+
+def _silent(one: Standing) -> Alarm:
+    about = f"{one.account}/{one.provider}" if one.provider else one.account
+    return Alarm(AlarmName.HOOKS_SILENT, f"no webhook of {about} comes: {one.why}", about)
 
 
 def _late_pulse(tx: Transaction, *, beat_expected: bool) -> list[Alarm]:

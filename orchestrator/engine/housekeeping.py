@@ -14,9 +14,11 @@ from orchestrator.errors import DestinationError
 from orchestrator.store import (
     attempts,
     destinations,
+    estimates,
     events,
     idempotency,
     inbox,
+    lessons,
     observations,
     tokens,
     workers,
@@ -29,6 +31,8 @@ EVERY = 60.0  # seconds
 PURGE_EVERY = 3_600.0  # seconds
 ROUNDS = 50  # parts that one round of it removes at most, each in a transaction of its own
 KEYS_KEPT = 7 * DAY  # for so long a repeated request makes nothing twice
+REMEMBERED = 60 * DAY  # for so long it is known what nothing more was learned about
+UNFOLDED = 7 * DAY  # for so long a lesson waits that nobody can fold
 UNTRIED_FOR = 600.0  # seconds beyond its pause after which a destination that is shut may be forgotten
 
 
@@ -47,6 +51,8 @@ def keep_house(context: Context) -> None:
         "rejections": (inbox.prune_rejections, settings.retain_inbox_days * DAY),
         "idempotency": (idempotency.prune, KEYS_KEPT),
         "destinations": (destinations.forget, UNTRIED_FOR),
+        "estimates": (estimates.prune, REMEMBERED),
+        "lessons": (lessons.prune, UNFOLDED),
         "tokens": (tokens.prune, DAY),  # until then whoever comes back is told why
     }
     gone: dict[str, Any] = {"workers": in_parts(context, ROUNDS, workers.bury_dead)}

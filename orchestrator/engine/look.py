@@ -10,7 +10,7 @@ from typing import Any
 from orchestrator.core import cadence, effects
 from orchestrator.core.job import Job, Observation, Source
 from orchestrator.core.lifecycle import SETTLED, Seen, State, Verdict
-from orchestrator.engine import telling, uncertain
+from orchestrator.engine import outage, telling, uncertain
 from orchestrator.engine.alone import BROKEN
 from orchestrator.engine.asking import SNAPSHOTS_WITHIN, Answer, ask_all
 from orchestrator.engine.context import Context
@@ -51,10 +51,11 @@ def look(context: Context) -> list[FollowUp] | None:
         claimed = jobs.claim_due(
             tx, jobs.LOOKS, worker=context.worker, limit=batch, lease=lease, turns=context.turns
         )
+        left = outage.leave_to_gateway(context, tx, claimed)
     if not claimed:
         return None
-    with context.held.working(claimed):
-        return _look(context, claimed, now)
+    with context.held.working(left.to_look_at):
+        return left.follow_ups + _look(context, left.to_look_at, now)
 
 
 def _look(context: Context, claimed: Sequence[Job], now: float) -> list[FollowUp]:
@@ -90,6 +91,7 @@ def _keep(context: Context, tx: Transaction, answered: Sequence[tuple[Job, Answe
             _count(context, tx, job, answer, done)
         else:
             _apply_alone(context, tx, job, answer, done)
+    outage.learn(tx, [seen for _, answer in answered for seen in answer.seen])
     telling.got_further(tx, [job for job, _ in answered], done.unchanged, jobs.note_looks(tx, done.unchanged))
     return done.follow_ups
 
@@ -136,13 +138,17 @@ def _count(context: Context, tx: Transaction, job: Job, answer: Answer, done: _R
             "leased_by": job.leased_by,
             "look_errors": errors,
             "look_error": answer.error.message if answer.error else None,
-            "poll_after": seen.poll_after if seen else job.poll_after,
+            "poll_after": _hint(seen) if seen else job.poll_after,
             "progress": max(job.progress, seen.progress or 0) if seen else job.progress,
             "due_at": due_at,
             "seen_running_at": tx.now if seen else job.seen_running_at,
         }
     )
     done.follow_ups.append(FollowUp(Task.LOOK, due_at - tx.now))
+
+
+def _hint(seen: Observation) -> float | None:
+    return cadence.kept_hint(cadence.Guidance(seen.poll_after, seen.retry_after))
 
 
 def _apply(context: Context, tx: Transaction, job: Job, answer: Answer, done: _Round) -> None:

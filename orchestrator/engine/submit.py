@@ -28,6 +28,7 @@ class Submission:
     """One job as its caller wants it. `request` is passed to the gateway as it is.
 
     A destination that is only named gets what it is configured to get; None: those that are the default.
+    `updates` is None for a job that is followed as the settings say.
     `account` is the name of one of the tenant's, None: its first; a retry has `account_id` instead. `place`
     is where all this was said, for whoever is told what is wrong with it.
     """
@@ -35,7 +36,7 @@ class Submission:
     request: dict[str, Any]
     reference: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
-    updates: Updates = Updates.HYBRID
+    updates: Updates | None = None
     destinations: tuple[Route | str, ...] | None = None
     deadline_seconds: float | None = None
     tenant_id: str = DEFAULT
@@ -164,7 +165,7 @@ def _job(context: Context, one: Submission, routes: tuple[Route, ...], paying: _
         session_id=session_of(made, 0),
         accepted_at=now,
         deadline_at=now + deadline,
-        updates=one.updates,
+        updates=one.updates or Updates(context.settings.updates),
         destinations=routes,
         reference=one.reference,
         end_user=one.end_user,

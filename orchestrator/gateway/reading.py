@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 RAW_LIMIT = 64 * 1024  # characters of a payload that are kept
@@ -21,6 +22,8 @@ PROVIDER = EVENT_TYPE = MIME_TYPE = 100
 REQUEST_ID = SESSION_ID = 128
 WORD = 200
 
+# Moments that are believed, in epoch seconds: from 2001 to 2286. Milliseconds, for one, are beyond.
+_FIRST_MOMENT, _LAST_MOMENT = 1e9, 1e10
 _DEEPEST = 64
 _DIGITS_OF_64_BITS = 18
 _GATEWAY_ID = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
@@ -103,6 +106,18 @@ def number(value: Any) -> float | None:
     except (ValueError, OverflowError):
         return None
     return found if math.isfinite(found) else None
+
+
+def moment(value: Any) -> float | None:
+    """A time in epoch seconds, given as such or in ISO 8601, which without a zone is in UTC."""
+    found = number(value)
+    if found is None and isinstance(value, str):
+        try:
+            read = datetime.fromisoformat(value.strip())
+            found = (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
+            return None
+    return found if found is not None and _FIRST_MOMENT <= found < _LAST_MOMENT else None
 
 
 def index(value: Any) -> int | None:

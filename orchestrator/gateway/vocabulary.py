@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.core.job import Blame, Failure, Observation, OutputSeen, Source
 from orchestrator.core.lifecycle import Seen
-from orchestrator.gateway import reading
+from orchestrator.gateway import deliveries, reading
 
 # 2.1: `status` in the create answer, GET, list, webhooks and WebSocket frames, of all generations.
 OPEN_WORDS = frozenset({"queued", "pending", "processing", "in_progress", "running"})
@@ -98,7 +98,16 @@ def _observation(
         cost_usd=cost_usd(data),
         note=f"unknown status word {status!r}" if status and known is None else None,
         raw=reading.kept(raw),
+        ended_at=None if seen is Seen.OPEN else ended_at(data),
+        # A webhook has the same, but cannot know of itself.
+        hook=deliveries.told_of_end(data) if source in (Source.POLL, Source.LIST) else None,
     )
+
+
+def ended_at(data: Mapping[str, Any]) -> float | None:
+    """When the gateway stored the end: `completed_at` in GET and list (1.3), else `finalized_at` (4.5)."""
+    told = (reading.moment(data.get(key)) for key in ("completed_at", "finalized_at"))
+    return next((at for at in told if at is not None), None)
 
 
 def progress(value: Any) -> int | None:

@@ -17,6 +17,7 @@ from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.errors import OrchestratorError, SettingError
 from orchestrator.processes import timers
 from orchestrator.processes.lock import exclusive, hold
+from orchestrator.processes.pacer import pacer
 from orchestrator.processes.workers import READY_WITHIN, EmbeddedWorkers, joined, threads
 from orchestrator.settings import Settings
 from orchestrator.store import workers
@@ -86,10 +87,12 @@ def working(context: Context) -> Iterator[Running]:
         )
         stack.callback(embedded.stop)
         stack.callback(stopping.set)
+        pacing = pacer(context)
         embedded.start()
         embedded.wait()
         watching = stack.enter_context(closing(_watching(context)))
         recurrent = (
+            pacing,
             timers.sweeper(send),
             timers.glance(context, send, watching),
             timers.alarms(context, beat_expected=False),

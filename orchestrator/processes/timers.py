@@ -13,6 +13,7 @@ from orchestrator import wiring
 from orchestrator.engine import alarms as alarm_rules
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
+from orchestrator.engine.outage import sign_of_life
 from orchestrator.engine.sweep import due
 from orchestrator.processes.lock import Hold
 from orchestrator.processes.workers import EmbeddedWorkers
@@ -25,6 +26,7 @@ BEAT_EVERY = 2.0  # a worker counts as dead after three missed beats
 SWEEP_EVERY = 1.0
 GLANCE_EVERY = 0.04
 ALARMS_EVERY = 5.0
+RECEIVING_EVERY = 3.0
 STOP_WITHIN = 2.0  # seconds; what still hangs then hangs with the database
 
 
@@ -106,6 +108,16 @@ def alarms(context: Context, *, beat_expected: bool) -> Timer:
         bell.ring(found)
 
     return Timer("alarms", ALARMS_EVERY, listen)
+
+
+def receiving(context: Context) -> Timer:
+    """Says that webhooks are taken here, so that it is known for how long nobody took any."""
+
+    def note() -> None:
+        with context.store.write(durable=False) as tx:
+            sign_of_life(tx)
+
+    return Timer("receiving", RECEIVING_EVERY, note)
 
 
 def watchdog(consuming: EmbeddedWorkers, held: Hold | None = None) -> Timer:

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 
 import uvicorn
 
+from orchestrator.processes import timers
 from orchestrator.processes.embedded import Running, opened, working
 from orchestrator.processes.listening import Listening, Urls, listen
 from orchestrator.processes.public import public_server
@@ -25,7 +26,8 @@ def serve(settings: Settings, on_ready: Callable[[Urls], None]) -> None:
         urls = listening.urls
         log(Event.STARTED, url=urls.receiver, api_url=urls.api, worker=orchestrator.context.worker)
         threading.Thread(target=on_ready, args=(urls,), daemon=True).start()
-        with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
+        # uvicorn raises the signal again once it has stopped
+        with timers.running(timers.receiving(context)), suppress(KeyboardInterrupt):
             _server(orchestrator, listening).run(sockets=listening.sockets)
     log(Event.STOPPED)
 
@@ -38,7 +40,8 @@ def receiving(settings: Settings) -> Iterator[Running]:
         thread = threading.Thread(target=server.run, args=(listening.sockets,), name="receiver", daemon=True)
         thread.start()
         try:
-            yield orchestrator
+            with timers.running(timers.receiving(context)):
+                yield orchestrator
         finally:
             server.should_exit = True
             thread.join(timeout=10)

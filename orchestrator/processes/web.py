@@ -39,7 +39,8 @@ def receive(settings: Settings, on_ready: Callable[[Urls], None]) -> None:
         with ExitStack() as stack:
             stack.enter_context(closing(send))
             stack.enter_context(hearing(context.store, hub.wake))
-            stack.enter_context(timers.running(timers.alarms(context, beat_expected=True)))
+            recurrent = timers.alarms(context, beat_expected=True), timers.receiving(context)
+            stack.enter_context(timers.running(*recurrent))
             if not current:
                 stack.enter_context(_going_on_to_look(context, server))
             log(Event.STARTED, url=listening.urls.receiver, api_url=listening.urls.api)

@@ -14,6 +14,7 @@ from orchestrator.engine.destinations import probes
 from orchestrator.engine.follow_up import Task
 from orchestrator.errors import DestinationError
 from orchestrator.processes import timers
+from orchestrator.processes.pacer import pacer
 from orchestrator.processes.scaled import (
     broker_url,
     connected,
@@ -98,8 +99,10 @@ def _work(context: Context, broker: str, stopping: threading.Event) -> None:
         )
         hands = LocalHands(context, send, ours, stopping)
         stack.callback(_drain, consuming, hands, context.settings.drain_seconds)
+        pacing = pacer(context)
         consuming.start()
         recurrent = (
+            pacing,
             standby(context, send, hands),
             timers.alarms(context, beat_expected=True),
             timers.watchdog(consuming),

@@ -106,6 +106,7 @@ class Scenario:
     strangers: float  # other programs' jobs per second
     operator_after: float  # a person decides so long after being asked
     clock_off: float  # the receiver's wall clock against the gateway's
+    misled: bool  # what was learned says anything at all
 
 
 def draw(random: Random) -> Scenario:
@@ -129,4 +130,5 @@ def draw(random: Random) -> Scenario:
         strangers=random.choice((0.0, 0.0, 0.05, 0.3)),
         operator_after=random.choice((5.0, 40.0)),
         clock_off=random.choice((0.0, 0.0, 60.0, -60.0)),
+        misled=random.random() < 0.4,
     )

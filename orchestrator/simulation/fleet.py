@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from math import inf
 
+from orchestrator.core.learned.classes import channel_of, everywhere
 from orchestrator.engine.context import Context
 from orchestrator.engine.create import create
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.hand_off import hand_off
 from orchestrator.engine.housekeeping import keep_house
+from orchestrator.engine.learning import learn
 from orchestrator.engine.look import look
+from orchestrator.engine.recalling import begin, recall
 from orchestrator.engine.sweep import sweep
 from orchestrator.simulation.chance import Fault
 from orchestrator.simulation.checking import Mirror
@@ -23,6 +26,7 @@ from orchestrator.simulation.scheduler import Crash, Scheduler, whoever
 from orchestrator.simulation.tools import Chance
 from orchestrator.store import workers
 from orchestrator.store.database import WORKER_DEAD_AFTER
+from orchestrator.store.schema import DEFAULT
 
 AT_A_TIME = 20  # rounds before a message ends and another one goes on
 USE_CASES: dict[Task, Callable[[Context], list[FollowUp] | None]] = {
@@ -184,6 +188,7 @@ class Fleet:
         try:
             if task is Task.SWEEP:
                 send(sweep(context))
+                self._learn(context)
                 if self.chance.random.random() < 0.05:  # it is done once a minute anyway
                     keep_house(context)
                 return
@@ -198,6 +203,17 @@ class Fleet:
         except Staged as error:
             self._doubt(process)
             self.chance.trace(process.name, f"{task} ends: {error.message}")
+
+    def _learn(self, context: Context) -> None:
+        """What a sweep does besides; now and then webhooks seem to have stopped, for no reason."""
+        random = self.chance.random
+        if random.random() < 0.3:
+            learn(context)
+        if self.chance.scenario.misled and random.random() < 0.1:
+            self.chance.trace("fleet", "jobs are brought forward")
+            with context.store.write(durable=False) as tx:
+                begin(tx, everywhere(channel_of(DEFAULT, None)))
+            recall(context)
 
     def due_now(self, task: Task) -> bool:
         """Whether a claim would find something."""

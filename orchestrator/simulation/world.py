@@ -8,6 +8,7 @@ from random import Random
 from typing import Any, cast
 
 from orchestrator.core.job import HandOffKind
+from orchestrator.core.learned.paces import Paces
 from orchestrator.core.lifecycle import State
 from orchestrator.engine.catalogue import Catalogue
 from orchestrator.engine.context import Context, Quota
@@ -28,6 +29,7 @@ from orchestrator.simulation.hooks import Hooks
 from orchestrator.simulation.invariants import Invariant, Row, Violation
 from orchestrator.simulation.leases import Leases
 from orchestrator.simulation.loop import VirtualHttp
+from orchestrator.simulation.misled import Misled
 from orchestrator.simulation.outside import Outside
 from orchestrator.simulation.owing import GIVEN_UP, Owing
 from orchestrator.simulation.people import People
@@ -156,6 +158,7 @@ class World:
             pause=self.scheduler.wait,
             clock=self.clock,
             rejections=Quota(self.clock),
+            paces=Misled(random=self.chance.random) if self.scenario.misled else Paces(),
         )
         process.send = Sender(cast("Any", self.broker), self.clock)
 

@@ -222,6 +222,20 @@ def note_looks(tx: Transaction, looks: Sequence[Mapping[str, Any]]) -> set[str]:
     return {row.id for row in tx.execute(statement.returning(jobs.c.id), given)}
 
 
+def put_off_looks(tx: Transaction, looks: Sequence[Mapping[str, Any]]) -> None:
+    """Give claimed jobs back, to be looked at later, all in one statement.
+
+    Each mapping has `id`, `fence`, `leased_by` and `due_at`.
+    """
+    if not looks:
+        return
+    ours = (jobs.c.id, jobs.c.fence, jobs.c.leased_by)
+    rows = given_rows(tx, (*ours, jobs.c.due_at), "put_off")
+    these = update(jobs).where(*(one == rows.c[one.name] for one in ours))
+    later = these.values(due_at=rows.c.due_at, leased_by=None, lease_until=None)
+    tx.execute(later, {"put_off": json.dumps(list(looks))})
+
+
 def release_if_ours(tx: Transaction, job: Job, changes: Mapping[str, Any]) -> bool:
     """Give a claimed job back and write what the claim was for, unless the lease is not ours any more."""
     guard = and_(jobs.c.id == job.id, jobs.c.fence == job.fence, jobs.c.leased_by == job.leased_by)

@@ -1,16 +1,19 @@
-"""What the ends of jobs taught, until it is folded into the estimates: each lesson is taken once."""
+"""What the ends of jobs taught, until it is folded into the estimates: each lesson is folded once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, exists, insert, select, update
 
 from orchestrator.core.learned.lessons import Lesson, LessonKind
 from orchestrator.store.database import Transaction
-from orchestrator.store.schema import lessons
+from orchestrator.store.schema import jobs, lessons
+
+# Not those of a newer program: it folds them.
+_OURS = lessons.c.kind.in_(list(LessonKind))
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,14 @@ class Noted:
     data: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is known of a lesson's job some time after its end."""
+
+    looks: int
+    hook_at: float | None
+
+
 def note(tx: Transaction, job_id: str | None, taught: Sequence[Lesson]) -> None:
     """Keep what a job taught, to be folded in when it is due."""
     if taught:
@@ -33,11 +44,53 @@ def note(tx: Transaction, job_id: str | None, taught: Sequence[Lesson]) -> None:
         tx.execute(insert(lessons), rows)
 
 
-def take_due(tx: Transaction, *, limit: int) -> list[Noted]:
-    """Take out up to `limit` lessons that are due, oldest first, but for those that somebody else takes."""
-    due = select(lessons.c.id).where(lessons.c.due_at <= tx.now).order_by(lessons.c.id).limit(limit)
-    chosen = due.with_for_update(skip_locked=True).cte("chosen")
-    taken = delete(lessons).where(lessons.c.id.in_(select(chosen.c.id)))
-    columns = (lessons.c.id, lessons.c.job_id, lessons.c.kind, lessons.c.data)
-    rows = sorted(tx.execute(taken.returning(*columns)), key=lambda row: int(row.id))
+def any_due(tx: Transaction) -> bool:
+    """Whether there is anything to fold."""
+    return bool(tx.execute(select(exists().where(lessons.c.due_at <= tx.now, _OURS))).scalar_one())
+
+
+def hold_due(tx: Transaction, *, limit: int) -> list[Noted]:
+    """Hold up to `limit` lessons that are due, the longest due first, but for those that somebody holds.
+
+    Whoever holds them waits for no job, or a purge that waits for them could wait for ever.
+    """
+    due = select(lessons).where(lessons.c.due_at <= tx.now, _OURS).order_by(lessons.c.due_at, lessons.c.id)
+    rows = tx.execute(due.limit(limit).with_for_update(skip_locked=True))
     return [Noted(row.id, row.job_id, LessonKind(row.kind), row.data) for row in rows]
+
+
+def hold_jobs(tx: Transaction, job_ids: Collection[str]) -> dict[str, Told]:
+    """Hold the jobs that lessons are about, but for those that somebody holds: what is known of them."""
+    these = select(jobs.c.id, jobs.c.looks, jobs.c.hook_at).where(jobs.c.id.in_(job_ids))
+    rows = tx.execute(these.order_by(jobs.c.id).with_for_update(skip_locked=True, key_share=True))
+    return {row.id: Told(row.looks, row.hook_at) for row in rows}
+
+
+def look_at_jobs(tx: Transaction, job_ids: Collection[str]) -> dict[str, Told]:
+    """The same, without holding them."""
+    these = select(jobs.c.id, jobs.c.looks, jobs.c.hook_at).where(jobs.c.id.in_(job_ids))
+    return {row.id: Told(row.looks, row.hook_at) for row in tx.execute(these)}
+
+
+def count_as_missed(tx: Transaction, job_ids: Collection[str]) -> None:
+    """The webhooks of these jobs, which are held, did not come; one that does from now on was late."""
+    if job_ids:
+        these = update(jobs).where(jobs.c.id.in_(job_ids), jobs.c.hook_at.is_(None))
+        tx.execute(these.values(hook_missed=True))
+
+
+def forget(tx: Transaction, ids: Collection[int]) -> None:
+    """These are folded in."""
+    if ids:
+        tx.execute(delete(lessons).where(lessons.c.id.in_(ids)))
+
+
+def put_off(tx: Transaction, waits: Mapping[int, float]) -> None:
+    """These are due again in so many seconds."""
+    for lesson_id, seconds in waits.items():
+        tx.execute(update(lessons).where(lessons.c.id == lesson_id).values(due_at=tx.now + seconds))
+
+
+def prune(tx: Transaction, *, before: float) -> int:
+    """Forget what was due before then and nobody could fold."""
+    return tx.execute(delete(lessons).where(lessons.c.due_at < before)).rowcount

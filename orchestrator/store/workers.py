@@ -70,6 +70,12 @@ class Pulse(StrEnum):
     BEAT = "beat"  # a message of beat's arrived
     PURGE = "purge"  # somebody took out of the archive what is kept no longer
     HOUSEKEEPING = "housekeeping"  # what is kept no longer was removed
+    OPEN_JOBS = "open_jobs"  # somebody counted the open jobs as what they teach
+    PROBE = "probe"  # somebody looked for endpoints that fell silent
+    RECEIVER = "receiver"  # somebody could take webhooks
+    OUTAGE_BEGAN = "outage_began"  # the last time before nobody could …
+    OUTAGE_ENDED = "outage_ended"  # … and the first one after it
+    OUTAGE_GIVEN_UP = "outage_given_up"  # the gateway turned out not to try again what came meanwhile
 
 
 def pulse(tx: Transaction, name: Pulse) -> None:
@@ -77,6 +83,18 @@ def pulse(tx: Transaction, name: Pulse) -> None:
     statement = tx.insert(pulses).values(name=name, at=tx.now)
     latest = _latest(pulses.c.at, tx.now)
     tx.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"at": latest}))
+
+
+def set_pulse(tx: Transaction, name: Pulse, at: float) -> None:
+    """Note that it happened at another moment."""
+    statement = tx.insert(pulses).values(name=name, at=at)
+    tx.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"at": at}))
+
+
+def every_pulse(tx: Transaction) -> dict[Pulse, float]:
+    """When everything last happened that ever did."""
+    known = set(Pulse)
+    return {Pulse(row.name): row.at for row in tx.execute(select(pulses)) if row.name in known}
 
 
 def pulse_if_older(tx: Transaction, name: Pulse, seconds: float) -> bool:

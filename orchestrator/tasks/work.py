@@ -14,7 +14,10 @@ from orchestrator.engine.create import create
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.hand_off import hand_off
 from orchestrator.engine.housekeeping import keep_house
+from orchestrator.engine.learning import learn
 from orchestrator.engine.look import look
+from orchestrator.engine.open_evidence import count_open
+from orchestrator.engine.recalling import recall
 from orchestrator.engine.sweep import sweep
 from orchestrator.errors import Stopping, StoreError
 from orchestrator.tasks.sending import Sender
@@ -61,8 +64,8 @@ def perform(
 ) -> None:
     """Do one kind of work until nothing of it is due, or `stopping` is set."""
     if task is Task.SWEEP:
-        _once(partial(sweep, from_beat=from_beat), context, send)
-        _once(keep_house, context, send)
+        for use_case in (partial(sweep, from_beat=from_beat), learn, recall, count_open, keep_house):
+            _once(use_case, context, send)
         return
     for _ in range(AT_A_TIME):
         if stopping is not None and stopping.is_set():

@@ -67,7 +67,11 @@ class NewJob(Asked):
     deadline_seconds: Number | None = Field(
         None, gt=0, le=LONGEST_SPAN, description="When to give up waiting; if absent, as the settings say."
     )
-    updates: Updates = Field(Updates.HYBRID, description="`hybrid`: webhooks and looks; `poll`: looks only.")
+    updates: Updates | None = Field(
+        None,
+        description="`hybrid`: webhooks and looks; `poll`: looks only; `shadow`: looks only, and webhooks "
+        "are scored; if absent, as the settings say.",
+    )
     account: str | None = Field(
         None,
         min_length=1,

@@ -25,7 +25,11 @@ MOST = 1_000_000
 
 
 def wanted(
-    *, updates: Updates = Updates.HYBRID, model: str = MODEL, count: int = 1, **switches: Any
+    *,
+    updates: Updates | None = Updates.HYBRID,
+    model: str = MODEL,
+    count: int = 1,
+    **switches: Any,
 ) -> Submission:
     """A job as a caller asks for it, with what the sandbox is to do to it."""
     request: dict[str, Any] = {"model": model, "prompt": "waves", "provider_params": {"sandbox": switches}}

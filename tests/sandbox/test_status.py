@@ -1,6 +1,8 @@
 """Rows 6 to 10 and 14: what GET says, and how it differs from what the gateway has stored."""
 
 import re
+import time
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -70,6 +72,14 @@ def test_others_give_iso_times_numeric_seconds_and_the_providers_model(sandbox: 
     assert google["seconds"] == 8
     assert google["model"] == "veo-3.1-lite-generate-preview"
     assert xai["model"] == "x-ai/grok-video"
+
+
+def test_a_job_that_its_own_look_noticed_was_completed_at_that_look(sandbox: Sandbox) -> None:
+    asked = time.time()
+    google = sandbox.get(sandbox.done(notice="tick"))
+    assert asked - 0.001 <= datetime.fromisoformat(google["completed_at"]).timestamp() <= time.time()
+    openai = sandbox.get(sandbox.done(OPENAI, notice="tick"))
+    assert int(asked) <= openai["completed_at"] <= time.time()
 
 
 def test_openai_alone_says_in_progress_and_moves_its_progress(fast: Sandbox) -> None:

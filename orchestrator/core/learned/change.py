@@ -36,6 +36,11 @@ def forget_what_changed(endings: Endings) -> bool:
     return False
 
 
+def surprise(before: Spans, since: Spans) -> float:
+    """How much later evidence surprises by the earlier: beyond `SURPRISING` it is of something else."""
+    return _surprise(_below(before), since)
+
+
 def _speaks(cohort: Cohort, below: Floats) -> bool:
     """Whether nearly all jobs of a cohort have ended, or are known to outlast half of the earlier ones."""
     untold = sum(weight for (first, _), weight in cohort.still_open.weights.items() if below[first] < 0.5)

@@ -47,12 +47,16 @@ class Cohort:
 
 @dataclass(slots=True)
 class Endings:
-    """Evidence about one class. `narrow` and `wide` count ends known closely, and hardly at all."""
+    """Evidence about one class. `narrow` and `wide` count ends known closely, and hardly at all.
+
+    `hint` is the latest that the gateway said of when to ask again, in seconds.
+    """
 
     cohorts: list[Cohort] = field(default_factory=list)
     narrow: float = 0.0
     wide: float = 0.0
     aged_at: float | None = None
+    hint: float | None = None
 
     @property
     def ended(self) -> float:
@@ -124,7 +128,7 @@ class Endings:
         """A plain mapping for the store."""
         cohorts = [cohort.as_json() for cohort in self.cohorts]
         counts = {"narrow": round(self.narrow, 3), "wide": round(self.wide, 3), "aged_at": self.aged_at}
-        return {"cohorts": cohorts} | counts
+        return {"cohorts": cohorts, "hint": self.hint} | counts
 
 
 def read_endings(value: Mapping[str, Any]) -> Endings:
@@ -133,4 +137,5 @@ def read_endings(value: Mapping[str, Any]) -> Endings:
         Cohort(one["since"], one["latest"], read_spans(one["spans"]), read_spans(one["open"]))
         for one in value.get("cohorts", ())
     ]
-    return Endings(cohorts, value.get("narrow", 0.0), value.get("wide", 0.0), value.get("aged_at"))
+    counts = (value.get("narrow", 0.0), value.get("wide", 0.0), value.get("aged_at"))
+    return Endings(cohorts, *counts, value.get("hint"))

@@ -37,7 +37,6 @@ def schedule_of(
     floor: float,
     request_seconds: float,
     longest: float,
-    explored: float,
 ) -> Schedule:
     """What applies to the jobs of a class whose webhooks come over a channel (None: none are awaited)."""
     if endings.ended < ENOUGH_JOBS:
@@ -52,12 +51,11 @@ def schedule_of(
         longest=longest,
         jobs=endings.ended,
     )
-    return Schedule(
-        Pace(Why.LEARNED, made, longest),
-        teach_delays=hooks is not None and hooks.cut_short > CUT_SHORT * (hooks.known + hooks.cut_short),
-        teach_endings=endings.wide > endings.narrow,
-    )
+    delays, ends = teaching(endings, hooks)
+    return Schedule(Pace(Why.LEARNED, made, longest), teach_delays=delays, teach_endings=ends)
 
 
-def _rare(some: float, others: float, explored: float) -> bool:
-    return some < 2 * explored * (some + others)
+def teaching(endings: Endings, hooks: Hooks | None) -> tuple[bool, bool]:
+    """Whether some jobs are to teach how late webhooks come, and whether some when jobs end."""
+    delays = hooks is not None and hooks.cut_short > CUT_SHORT * (hooks.known + hooks.cut_short)
+    return delays, endings.wide > endings.narrow

@@ -36,6 +36,7 @@ class Known:
                     high=data["high"],
                     narrow=data.get("narrow", False),
                 )
+                known.hint = data.get("hint") or known.hint
         if data["channel"] is not None and data.get("came"):
             self._came(data, data["at"])
 

@@ -55,13 +55,13 @@ def taught(job: Job, seen: Observation, step: Step, changes: Mapping[str, Any], 
 def _ended(job: Job, seen: Observation, changes: Mapping[str, Any], now: float) -> list[Lesson]:
     assert job.created_at is not None
     by_hook = seen.source is Source.WEBHOOK
-    low, high = _age(job, seen, now)
+    low, high = ages_of_end(job, seen, now)
     age = now - job.created_at
     # In shadow mode it may have come before the look that is believed.
     heard = age if by_hook else None if job.hook_at is None else job.hook_at - job.created_at
     high = high if heard is None else max(min(high, heard), low)
     # Told while a look was under way: that look caused it, and nobody knows how late it would have been.
-    caused = by_hook and job.leased_by is not None
+    caused = job.leased_by is not None if by_hook else _scored_just_now(job, now)
     data = _whose(job) | {
         "at": now,
         "age": age,
@@ -83,6 +83,11 @@ def _ended(job: Job, seen: Observation, changes: Mapping[str, Any], now: float) 
     return [Lesson(LessonKind.ENDED, 0.0, data), Lesson(LessonKind.CLOSED, after, data)]
 
 
+def _scored_just_now(job: Job, now: float) -> bool:
+    """In shadow mode: a webhook came so shortly before the answer to a look that this look caused it."""
+    return job.hook_at is not None and now - job.hook_at < CAUSED_WITHIN
+
+
 def _told_of_hook(seen: Observation) -> str | None:
     """What the gateway says of a webhook that a look was quicker than, in a word or two, for people."""
     told = seen.hook
@@ -101,7 +106,7 @@ def _still_running(job: Job, now: float) -> dict[str, Any]:
     return {"at": now, "low": (job.seen_running_at or job.created_at) - job.created_at, "high": None}
 
 
-def _age(job: Job, seen: Observation, now: float) -> tuple[float, float]:
+def ages_of_end(job: Job, seen: Observation, now: float) -> tuple[float, float]:
     """The ages between which the job ended: after the last look that saw it running, before it was told.
 
     The gateway's own time of the end is believed where it is one: for an end that our look made it notice,

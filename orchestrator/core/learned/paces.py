@@ -28,6 +28,7 @@ class Why(StrEnum):
     LEFT_ALONE = "left_alone"  # one of the few by which it is learned how late webhooks come
     CLOSELY = "closely"  # one of the few that follow the guidance, to learn when jobs end
     ERRORS = "errors"  # looks failed: it waits longer with each
+    RETRIED = "retried"  # our receiver was away: the gateway is about to tell again what it could not
     SHADOW = "shadow"  # webhooks are only scored: the gateway's guidance
     OFF = "off"  # the settings say that the guidance is followed
     DEADLINE = "deadline"  # the last look, at the job's deadline
@@ -47,6 +48,7 @@ class Pace:
 
 
 BY_GUIDANCE = Pace()
+TURNED_OFF = Pace(Why.OFF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +65,19 @@ class Paces:
     """All that was learned, by class and channel. `wanted` collects what was asked for and is not there yet.
 
     `explored` is the share of jobs that may be left alone, and the share that may be looked at closely, to
-    learn.
+    learn. `off` follows the guidance whatever was learned.
     """
 
     schedules: Mapping[tuple[str, str | None], Schedule] = field(default_factory=dict)
     explored: float = 0.0
     left_alone_for: float = LEFT_ALONE_FOR
+    off: bool = False
     wanted: set[tuple[str, str | None]] = field(default_factory=set)
 
     def of(self, job_id: str, class_name: str | None, channel: str | None) -> Pace:
         """How a job is looked at."""
+        if self.off:
+            return TURNED_OFF
         if class_name is None:
             return BY_GUIDANCE
         schedule = self.schedules.get((class_name, channel))

@@ -236,7 +236,6 @@ class Run:
             floor=HINT,
             request_seconds=self.worth,
             longest=self.longest,
-            explored=self.explored,
         )
         if made.pace.plan is not None:
             self.known.ended_by[CLASS] = made.pace.plan.ended_by

@@ -246,6 +246,19 @@ def test_looks_that_changed_nothing_are_counted_and_give_the_jobs_back(store: St
         assert read(store, job.id) == replace(job, **changes)  # type: ignore[arg-type]
 
 
+def test_looks_that_are_put_off_together_give_the_jobs_back(store: Store) -> None:
+    keep(store, a_job("job_1"), a_job("job_2"))
+    join(store, "w")
+    first, second = claim(store, "w")
+    with store.write() as tx:
+        facts = {"id": first.id, "fence": first.fence, "leased_by": "w", "due_at": START + 315.0}
+        jobs.put_off_looks(tx, [facts, facts | {"id": second.id, "fence": second.fence - 1}])
+        jobs.put_off_looks(tx, [])
+    later = replace(first, due_at=START + 315.0, leased_by=None, lease_until=None)
+    assert read(store, first.id) == later
+    assert read(store, second.id) == second, "by an old lease"
+
+
 def test_a_create_is_abandoned_once_nobody_holds_it(store: Store, clock: Clock) -> None:
     keep(store, a_job(state=State.ACCEPTED), a_job("job_w", State.WAITING))
     join(store, "a")

@@ -6,6 +6,7 @@ from orchestrator.core.job import Failure, Observation, OutputSeen, Source
 from orchestrator.core.lifecycle import Seen, State, Step, Verdict
 from orchestrator.store import jobs, observations, outputs, workers
 from orchestrator.store.database import WORKER_DEAD_AFTER, Store
+from orchestrator.store.schema import pulses
 from orchestrator.store.workers import Pulse
 from tests.integration.store.rows import START, Clock, a_job, join, keep, read, record
 
@@ -118,3 +119,12 @@ def test_the_last_pulse_of_each_name_is_known(store: Store, clock: Clock) -> Non
         workers.pulse(tx, Pulse.SWEEP)
         assert workers.last_pulse(tx, Pulse.SWEEP) == START + 5
         assert workers.last_pulse(tx, Pulse.BEAT) is None
+
+
+def test_a_pulse_may_be_noted_for_an_earlier_moment(store: Store) -> None:
+    with store.write() as tx:
+        workers.pulse(tx, Pulse.RECEIVER)
+        for at in (START - 9, START - 30):
+            workers.set_pulse(tx, Pulse.OUTAGE_BEGAN, at)
+        tx.execute(pulses.insert().values(name="of_a_later_version", at=1))
+        assert workers.every_pulse(tx) == {Pulse.RECEIVER: START, Pulse.OUTAGE_BEGAN: START - 30}

@@ -173,9 +173,7 @@ def channel(outcomes: str) -> Hooks:
 
 
 def scheduled(endings: Endings, hooks: Hooks | None, now: float = 1_000.0) -> Schedule:
-    return schedule_of(
-        endings, hooks, now=now, floor=20.0, request_seconds=20.0, longest=900.0, explored=0.01
-    )
+    return schedule_of(endings, hooks, now=now, floor=20.0, request_seconds=20.0, longest=900.0)
 
 
 def test_before_enough_jobs_have_ended_the_guidance_is_followed() -> None:

@@ -1,0 +1,92 @@
+"""Outages of our receiver: noticing them by its signs of life, and leaving jobs to the gateway after one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.core.job import Job, Observation
+from orchestrator.core.learned import outage as rule
+from orchestrator.core.learned.outage import Outage
+from orchestrator.engine.context import Context
+from orchestrator.engine.follow_up import FollowUp, Task
+from orchestrator.store import jobs, workers
+from orchestrator.store.database import Transaction
+from orchestrator.store.workers import Pulse
+from orchestrator.telemetry import Event, log
+
+SPREAD = 10.0  # seconds over which those that nobody told are looked at after a tick
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Claimed jobs: those to look at now, and what follows for those that were put off."""
+
+    to_look_at: list[Job]
+    follow_ups: list[FollowUp]
+
+
+def sign_of_life(tx: Transaction) -> Outage | None:
+    """Note that webhooks are taken. Returns the outage that is over with that, if there was one.
+
+    With several receivers there is none as long as one of them lives.
+    """
+    last = workers.last_pulse(tx, Pulse.RECEIVER)
+    workers.pulse(tx, Pulse.RECEIVER)
+    if last is None or tx.now - last <= rule.SHORTEST:
+        return None
+    workers.set_pulse(tx, Pulse.OUTAGE_BEGAN, last)
+    workers.set_pulse(tx, Pulse.OUTAGE_ENDED, tx.now)
+    away = tx.now - last
+    tx.after_commit.append(lambda: log(Event.RECEIVER_WAS_AWAY, level=logging.WARNING, seconds=round(away)))
+    return Outage(last, tx.now)
+
+
+def latest(tx: Transaction) -> Outage | None:
+    """The outage after which jobs are left to the gateway; None: there was none, or it does not help."""
+    at = workers.every_pulse(tx)
+    began, ended = at.get(Pulse.OUTAGE_BEGAN), at.get(Pulse.OUTAGE_ENDED)
+    if began is None or ended is None or at.get(Pulse.OUTAGE_GIVEN_UP, 0.0) >= ended:
+        return None
+    outage, seen_at = Outage(began, ended), at.get(Pulse.RECEIVER, 0.0)
+    return outage if outage.matters(tx.now) and tx.now - seen_at <= rule.SHORTEST else None
+
+
+def leave_to_gateway(context: Context, tx: Transaction, claimed: Sequence[Job]) -> Left:
+    """Put off looks at jobs that the gateway is about to tell of, where that is cheaper."""
+    left = Left([], [])
+    outage = latest(tx) if claimed else None
+    if outage is None:
+        return Left(list(claimed), [])
+    put_off = []
+    for job in claimed:
+        until = left_until(context, job, outage, tx.now)
+        if until is None:
+            left.to_look_at.append(job)
+            continue
+        due_at = min(until + SPREAD * context.random(), job.deadline_at)
+        put_off.append({"id": job.id, "fence": job.fence, "leased_by": job.leased_by, "due_at": due_at})
+        left.follow_ups.append(FollowUp(Task.LOOK, due_at - tx.now))
+    jobs.put_off_looks(tx, put_off)
+    return left
+
+
+def left_until(context: Context, job: Job, outage: Outage, now: float) -> float | None:
+    """Until when one job is left to the gateway; None: it is looked at as ever."""
+    plan = context.policy.pace(job).plan
+    if plan is None:
+        return None
+    worth = context.settings.request_worth_seconds
+    return rule.left_until(job, plan, outage, now=now, request_seconds=worth)
+
+
+def learn(tx: Transaction, seen: Sequence[Observation]) -> None:
+    """Leave no more jobs to the gateway once it does not plan to try again what was counted on."""
+    told = [(one.hook, one.ended_at) for one in seen if one.hook is not None and one.ended_at is not None]
+    if not any(hook.tries and hook.next_try_at is None and not hook.delivered for hook, _ in told):
+        return
+    outage = latest(tx)
+    if outage and any(rule.proves_wrong(outage, hook, ended_at, now=tx.now) for hook, ended_at in told):
+        workers.pulse(tx, Pulse.OUTAGE_GIVEN_UP)
+        tx.after_commit.append(lambda: log(Event.NOT_TRIED_AGAIN, level=logging.WARNING))

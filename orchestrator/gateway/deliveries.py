@@ -1,0 +1,69 @@
+"""What a status answer says of the webhooks about the end, as the gateway saw them (contract 1.3 and 4.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.core.job import HookTold
+from orchestrator.gateway import reading
+
+# 4.3: the wire says `video.…`; `job.…` is an alias of subscriptions, and old rows may have it.
+OF_AN_END = frozenset(
+    f"{kind}.{phase}"
+    for kind in ("video", "job")
+    for phase in ("completed", "failed", "cancelled", "canceled", "expired")
+)
+DELIVERED = "delivered"
+_MOST_ATTEMPTS = 64  # the gateway shows 10
+_MOST_TRIES = 1_000
+
+
+def told_of_end(data: Mapping[str, Any]) -> HookTold | None:
+    """What came of telling us the end; None where the gateway was not asked to call.
+
+    Of the last ten attempts, which `video.progress` and the like may fill: what is said of those is not read.
+    """
+    webhook = data.get("webhook")
+    if not isinstance(webhook, dict):
+        return None
+    attempts = _attempts_at_the_end(webhook)
+    last = attempts[-1] if attempts else {}
+    delivered = any(_arrived(one) for one in attempts) or _says_delivered(webhook)
+    return HookTold(
+        tries=min(max([len(attempts), *(_number(one) for one in attempts)]), _MOST_TRIES),
+        delivered=delivered,
+        last_status=_http_status(last.get("response_status")),
+        last_error=reading.word(last.get("error_message")),
+        next_try_at=None if delivered else reading.moment(last.get("next_retry_at")),
+    )
+
+
+def _attempts_at_the_end(webhook: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Oldest first, in whatever order they are told."""
+    listed = webhook.get("attempts")
+    rows = [reading.mapping(one) for one in listed[:_MOST_ATTEMPTS]] if isinstance(listed, list) else []
+    ends = [one for one in rows if _is_of_an_end(one.get("event_type") or one.get("delivery_key"))]
+    return sorted(ends, key=lambda one: (reading.moment(one.get("tried_at")) or 0.0, _number(one)))
+
+
+def _says_delivered(webhook: Mapping[str, Any]) -> bool:
+    listed = reading.mapping(webhook.get("delivery")).get("delivered_event_types")
+    return isinstance(listed, list) and any(_is_of_an_end(one) for one in listed)
+
+
+def _is_of_an_end(value: Any) -> bool:
+    return isinstance(value, str) and value in OF_AN_END
+
+
+def _arrived(attempt: Mapping[str, Any]) -> bool:
+    return attempt.get("status") == DELIVERED or reading.moment(attempt.get("delivered_at")) is not None
+
+
+def _number(attempt: Mapping[str, Any]) -> int:
+    return reading.index(attempt.get("attempt_number")) or 0
+
+
+def _http_status(value: Any) -> int | None:
+    found = reading.index(value)
+    return found if found is not None and 100 <= found <= 599 else None

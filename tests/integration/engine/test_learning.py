@@ -1,0 +1,179 @@
+"""What ends of jobs teach, from the gateway's answers to what is known, by a clock that the test tells."""
+
+import logging
+
+import pytest
+from sqlalchemy import insert, update
+
+from orchestrator.core.job import Updates
+from orchestrator.core.learned.endings import Endings, read_endings
+from orchestrator.core.learned.hooks import Health, Hooks, read_hooks
+from orchestrator.core.learned.lessons import LessonKind
+from orchestrator.core.lifecycle import State
+from orchestrator.engine.housekeeping import keep_house
+from orchestrator.engine.learning import learn
+from orchestrator.engine.open_evidence import EVERY, count_open
+from orchestrator.store import estimates, ledger, lessons, schema
+from orchestrator.store.estimates import EstimateKind
+from orchestrator.store.ledger import Sums
+from tests.integration.engine.harness import Engine
+from tests.sandbox.harness import Receiver
+
+PROVIDER = "google-ai-studio"
+CLASS, CHANNEL = f"{PROVIDER}|google/veo-3.1-lite|usual", f"default|{PROVIDER}"
+
+
+def hooks_known(engine: Engine, channel: str = CHANNEL) -> Hooks:
+    with engine.store.read() as tx:
+        return read_hooks(estimates.get(tx, EstimateKind.HOOKS, channel))
+
+
+def endings_known(engine: Engine, name: str = CLASS) -> Endings:
+    with engine.store.read() as tx:
+        return read_endings(estimates.get(tx, EstimateKind.ENDINGS, name))
+
+
+def account(engine: Engine) -> Sums:
+    with engine.store.read() as tx:
+        return ledger.total(tx)
+
+
+def lost(engine: Engine, hooks: Receiver) -> str:
+    """A job whose webhook does not reach the engine, and whose end a look tells."""
+    seen = len(hooks.of("video.completed"))
+    job_id = engine.created()
+    hooks.wait(seen + 1, "video.completed")
+    assert engine.look_when_due(job_id).state is State.COMPLETED
+    return job_id
+
+
+def test_an_end_told_by_a_webhook_teaches_its_class_and_its_channel(hooked: Engine, hooks: Receiver) -> None:
+    job_id = hooked.created()
+    (hook,) = hooks.wait(1, "video.completed")
+    hooked.later(30.0)
+    hooked.receive(hook)
+    learn(hooked.context)
+    assert endings_known(hooked).ended == 1
+    assert endings_known(hooked, f"{PROVIDER}|google/veo-3.1-lite|").ended == 1
+    for channel in (CHANNEL, "default|*"):
+        assert (hooks_known(hooked, channel).came, hooks_known(hooked, channel).missed) == (1, 0)
+    counted = account(hooked)
+    assert (counted.jobs, counted.looks, counted.awaited, counted.rescued) == (1, 0, 1, 0)
+    assert 0.9 < counted.guidance_looks < 2.1, "it ended within thirty seconds, and the hint is twenty"
+    assert not hooked.job(job_id).hook_missed
+
+
+def test_a_webhook_that_does_not_come_counts_as_missed_until_it_does(hooked: Engine, hooks: Receiver) -> None:
+    job_id = lost(hooked, hooks)
+    learn(hooked.context)
+    assert hooks_known(hooked).judged == 0, "it may still come"
+    hooked.later(10.0)
+    learn(hooked.context)
+    assert hooks_known(hooked).missed == 1
+    assert hooked.job(job_id).hook_missed
+    counted = account(hooked)
+    assert (counted.looks, counted.rescued) == (1, 1)
+    hooked.receive(hooks.of("video.completed")[0])
+    learn(hooked.context)
+    assert (hooks_known(hooked).came, hooks_known(hooked).missed) == (1, 0)
+
+
+def test_a_webhook_that_came_after_our_look_came(hooked: Engine, hooks: Receiver) -> None:
+    lost(hooked, hooks)
+    hooked.later(2.0)
+    hooked.receive(hooks.of("video.completed")[0])
+    hooked.later(10.0)
+    learn(hooked.context)
+    assert (hooks_known(hooked).came, hooks_known(hooked).missed) == (1, 0)
+    assert hooks_known(hooked).delays.ended == 0, "our look may have caused it"
+
+
+def test_eight_missed_in_a_row_are_silence(
+    hooked: Engine, hooks: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(8):
+        lost(hooked, hooks)
+    hooked.later(10.0)
+    with caplog.at_level(logging.WARNING):
+        learn(hooked.context)
+    assert hooks_known(hooked, "default|*").health is Health.SILENT
+    changed = [record.facts for record in caplog.records if record.message == "hooks_changed"]  # type: ignore[attr-defined]
+    assert {one["channel"] for one in changed} == {CHANNEL, "default|*"}
+    with hooked.store.read() as tx:
+        assert estimates.names(tx, EstimateKind.RECALLS) == ["default|*"]
+
+
+def test_jobs_that_no_webhook_tells_of_count_without(engine: Engine) -> None:
+    job_id = engine.created(updates=Updates.POLL)
+    engine.look_when_due(job_id)
+    learn(engine.context)
+    counted = account(engine)
+    assert (counted.jobs, counted.looks, counted.awaited, counted.rescued) == (1, 1, 0, 0)
+    assert counted.guidance_looks == pytest.approx(1.0)
+    assert hooks_known(engine).judged == 0
+
+
+def test_a_lesson_that_nobody_can_read_costs_the_others_nothing(engine: Engine) -> None:
+    job_id = engine.created()
+    with engine.store.write() as tx:
+        for data in (
+            {},
+            {"class": 7},
+            {"class": "a|b|c", "channel": None},
+            {"channel": "default|x", "came": True},
+        ):
+            for kind in LessonKind:
+                tx.execute(insert(schema.lessons).values(kind=kind, due_at=tx.now, data=data))
+    engine.look_when_due(job_id)
+    learn(engine.context)
+    assert endings_known(engine).ended == 1
+    with engine.store.read() as tx:
+        assert not lessons.any_due(tx)
+
+
+def test_jobs_that_end_at_other_ages_make_the_earlier_ones_forgotten(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    def ends(count: int, age: float) -> None:
+        with engine.store.write() as tx:
+            for _ in range(count):
+                engine.now += 1
+                data = {"class": CLASS, "channel": None, "began_at": engine.now, "low": age - 1, "high": age}
+                row = {"kind": LessonKind.ENDED, "due_at": tx.now, "data": data}
+                tx.execute(insert(schema.lessons).values(row))
+        learn(engine.context)
+
+    ends(150, 60.0)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(6):
+            ends(8, 180.0)
+    assert "endings_changed" in [record.message for record in caplog.records]
+    assert endings_known(engine).ended < 100
+
+
+def test_open_jobs_are_counted_while_they_are_open(engine: Engine) -> None:
+    engine.look_when_due(engine.created())
+    learn(engine.context)
+    job_id = engine.created(duration=3_600)
+    engine.look_when_due(job_id)
+    count_open(engine.context)
+    (cohort,) = endings_known(engine).cohorts
+    assert cohort.still_open.total == 1
+    with engine.store.write() as tx:
+        tx.execute(update(schema.jobs).where(schema.jobs.c.id == job_id).values(state=State.COMPLETED))
+    count_open(engine.context)
+    assert endings_known(engine).cohorts[0].still_open.total == 1, "they were counted just now"
+    engine.later(EVERY)
+    count_open(engine.context)
+    assert endings_known(engine).cohorts[0].still_open.total == 0
+
+
+def test_what_nothing_was_learned_about_for_long_is_forgotten(engine: Engine) -> None:
+    engine.look_when_due(engine.created())
+    learn(engine.context)
+    engine.later(59 * 86_400)
+    keep_house(engine.context)
+    assert endings_known(engine).ended == 1
+    engine.later(2 * 86_400)
+    keep_house(engine.context)
+    assert endings_known(engine).ended == 0
