@@ -206,7 +206,6 @@ def _learned(endings: Floats, chance: Random) -> list[tuple[float, Outlook]]:
             continue
         rebuilt_at = number
         found = schedule_of(
-            known, None, now=0.0, floor=FLOOR, request_seconds=WORTH, longest=LONGEST, explored=0.01
         )
         assert found.pace.plan is not None
         next_age = by_plan(found.pace.plan, FLOOR, LONGEST)
