@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from orchestrator.core.job import Job, Observation
 from orchestrator.core.learned import outage as rule
+from orchestrator.core.learned.lessons import TICK
 from orchestrator.core.learned.outage import Outage
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
@@ -79,6 +80,15 @@ def left_until(context: Context, job: Job, outage: Outage, now: float) -> float 
         return None
     worth = context.settings.request_worth_seconds
     return rule.left_until(job, plan, outage, now=now, request_seconds=worth)
+
+
+def put_off(tx: Transaction, job: Job, chosen_at: float) -> bool:
+    """Whether a look that would be due at that moment waits for the gateway's next try instead."""
+    outage = latest(tx)
+    if outage is None or job.due_at is None or job.due_at <= chosen_at:
+        return False
+    after_tick = (job.due_at - rule.AFTER_TICK) % TICK
+    return job.due_at - rule.AFTER_TICK - after_tick > outage.ended and after_tick <= SPREAD
 
 
 def learn(tx: Transaction, seen: Sequence[Observation]) -> None:

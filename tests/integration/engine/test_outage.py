@@ -15,6 +15,7 @@ from orchestrator.core.learned.paces import Pace, Schedule, Why
 from orchestrator.core.learned.spans import Spans
 from orchestrator.core.lifecycle import Seen, State
 from orchestrator.engine import outage
+from orchestrator.engine.explaining import next_of
 from orchestrator.store import schema
 from tests.integration.engine.harness import Engine
 from tests.sandbox.harness import Receiver, Sandbox
@@ -71,6 +72,12 @@ def gets(sandbox: Sandbox) -> int:
     )
 
 
+def explained(engine: Engine, job: Job) -> Why | None:
+    with engine.store.read() as tx:
+        following = next_of(tx, engine.context, job)
+    return following.chosen.why if following else None
+
+
 def test_a_receiver_that_falls_silent_for_longer_than_a_restart_was_away(engine: Engine) -> None:
     assert sign_of_life(engine) is None
     engine.later(20)
@@ -96,6 +103,7 @@ def test_a_job_that_may_be_told_on_the_next_tick_is_not_asked_about_before(
     assert (job.due_at, job.leased_by, job.looks) == (hooked.now + 180.0 + AFTER_TICK, None, 0)
     assert [one.delay for one in follow_ups] == [180.0 + AFTER_TICK]
     assert gets(sandbox) == 0
+    assert explained(hooked, job) is Why.RETRIED
     hooked.later(180.0)
     sign_of_life(hooked)
     hooked.later(AFTER_TICK)
