@@ -205,8 +205,7 @@ def _learned(endings: Floats, chance: Random) -> list[tuple[float, Outlook]]:
         if number < max(1.2 * rebuilt_at, ENOUGH_JOBS):
             continue
         rebuilt_at = number
-        found = schedule_of(
-        )
+        found = schedule_of(known, None, now=0.0, floor=FLOOR, request_seconds=WORTH, longest=LONGEST)
         assert found.pace.plan is not None
         next_age = by_plan(found.pace.plan, FLOOR, LONGEST)
         points.append((float(number), follow(endings, NOTHING_HEARD, next_age)))
