@@ -1,0 +1,113 @@
+"""What the list of recent jobs is worth, by account and provider: whether it is fresh, and what it saves.
+
+The list tells what the gateway has stored. Of some providers it learns of an end at once, of others when it
+next looks by itself, up to five minutes later: until then the list shows the job as running. So "running" is
+believed of a provider only after the list was seen to be right about its ends.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from zlib import crc32
+
+from orchestrator.core.learned.hooks import CAUTIOUS, ENOUGH, share
+
+FRESH_ENOUGH = 0.9  # of ends that the list must have shown, by a cautious bound
+REMEMBERED = 64.0  # ends: five that a list did not show are enough to stop believing it
+GET_EVERY = (
+    10  # of so many looks at a job one is a GET, whatever the list says: it shows whether that is right
+)
+
+AT_LEAST = 4  # jobs for which a list is read at all
+SAVES_AT_LEAST = 1.5  # GETs: it takes one request itself
+HALF_LIFE = 60.0  # seconds after which what a list saved counts half: then it is soon tried again
+
+
+def gets_anyway(job_id: str, claims: int) -> bool:
+    """Whether this look at a job is one of the few that are a GET whatever the list says.
+
+    By how often the job was claimed, so that no more than `GET_EVERY` - 1 looks in a row believe the list.
+    """
+    return (claims + crc32(job_id.encode())) % GET_EVERY == 0
+
+
+@dataclass(slots=True)
+class Freshness:
+    """Of ends that a look found: how many the list had shown in the same moment, and how many not."""
+
+    fresh: float = 0.0
+    stale: float = 0.0
+
+    @property
+    def believed(self) -> bool:
+        """Whether a job that the list shows as running is taken to be running."""
+        seen = self.fresh + self.stale
+        return seen >= ENOUGH and share(self.fresh, seen, -CAUTIOUS) >= FRESH_ENOUGH
+
+    def learn(self, fresh: float, stale: float) -> None:
+        """So many more; what is old counts less with each."""
+        before = self.fresh + self.stale
+        kept = min(max(REMEMBERED - fresh - stale, 0.0) / before, 1.0) if before else 1.0
+        self.fresh, self.stale = self.fresh * kept + fresh, self.stale * kept + stale
+
+    def as_json(self) -> dict[str, Any]:
+        """A plain mapping for the store."""
+        return {"fresh": round(self.fresh, 3), "stale": round(self.stale, 3)}
+
+
+def read_freshness(value: Mapping[str, Any]) -> Freshness:
+    """What `as_json` gave; nothing known where it is empty."""
+    return Freshness(value.get("fresh", 0.0), value.get("stale", 0.0))
+
+
+@dataclass(slots=True)
+class _Saved:
+    jobs: float = 0.0
+    gets: float = 0.0
+    at: float = 0.0
+
+    def until(self, now: float) -> _Saved:
+        factor = 0.5 ** (max(now - self.at, 0.0) / HALF_LIFE)
+        return _Saved(self.jobs * factor, self.gets * factor, now)
+
+
+@dataclass(slots=True)
+class Lists:
+    """What one process knows of the lists, by channel (`classes.channel_of`); read again at `read_again_at`.
+
+    What a list saves falls with how many jobs there are that it does not reach, with how often it is not
+    believed, and with how few ends it tells first. All of that is in one number: GETs saved for each job.
+    """
+
+    freshness: Mapping[str, Freshness] = field(default_factory=dict)
+    read_again_at: float = 0.0
+    _saved: dict[str, _Saved] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def believes(self, channel: str) -> bool:
+        """Whether the list is fresh enough for the jobs of a channel."""
+        known = self.freshness.get(channel)
+        return known is not None and known.believed
+
+    def is_worth(self, channels: Iterable[str], now: float) -> bool:
+        """Whether to read a list for the jobs of these channels, named once for each job."""
+        jobs = Counter(channels)
+        if jobs.total() < AT_LEAST:
+            return False
+        return sum(count * self._saves(channel, now) for channel, count in jobs.items()) >= SAVES_AT_LEAST
+
+    def learn_saved(self, channel: str, *, jobs: int, gets: int, now: float) -> None:
+        """A list was read for so many jobs, and saved so many GETs."""
+        with self._lock:
+            before = self._saved.get(channel, _Saved()).until(now)
+            self._saved[channel] = _Saved(before.jobs + jobs, before.gets + gets, now)
+
+    def _saves(self, channel: str, now: float) -> float:
+        """GETs that a list is expected to save for each job; the less is known, the nearer to one."""
+        with self._lock:
+            known = self._saved.get(channel, _Saved()).until(now)
+        return (known.gets + 1.0) / (known.jobs + 1.0)
