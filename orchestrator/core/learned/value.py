@@ -3,8 +3,8 @@
     value = P(it has ended, and nobody heard) x seconds since it was last known to run
 
 A job that is put off is taken to wait as long again as it has waited: that is the lag which goes on if it
-has ended. By a plan, with E(t) the share of jobs that end by age t and U(t) the share that ended by t unheard,
-of a job seen running at age u
+has ended. By a plan, with E(t) the share of jobs that end by age t and U(t) the share that ended by t and was
+not heard of, of a job seen running at age u
 
     P = X / (X + 1 - E(t)),   X = max( U(t) - U(u), lost x (E(t) - E(u)) )
 
