@@ -212,7 +212,7 @@ def note_looks(tx: Transaction, looks: Sequence[Mapping[str, Any]]) -> set[str]:
         jobs.c.progress,
         jobs.c.seen_running_at,
     )
-    rows = given_rows(tx, (*_OURS, jobs.c.looks, *told), "looks")
+    rows = given_rows(tx, (*_OURS, jobs.c.looks, *told), "noted")
     statement = (
         update(jobs)
         .where(*(one == rows.c[one.name] for one in _OURS))
@@ -220,7 +220,7 @@ def note_looks(tx: Transaction, looks: Sequence[Mapping[str, Any]]) -> set[str]:
         .values(leased_by=None, lease_until=None)
         .values({one.name: rows.c[one.name] for one in told})
     )
-    given = {"looks": json.dumps(list(looks), ensure_ascii=False)}
+    given = {"noted": json.dumps(list(looks), ensure_ascii=False)}
     return {row.id for row in tx.execute(statement.returning(jobs.c.id), given)}
 
 
@@ -230,10 +230,10 @@ def put_off_looks(tx: Transaction, looks: Sequence[Mapping[str, Any]]) -> None:
     Each mapping has `id`, `fence`, `leased_by` and the `due_at` to come.
     """
     if looks:
-        rows = given_rows(tx, (*_OURS, jobs.c.due_at), "looks")
+        rows = given_rows(tx, (*_OURS, jobs.c.due_at), "noted")
         these = update(jobs).where(*(one == rows.c[one.name] for one in _OURS))
         put_off = these.values(due_at=rows.c.due_at, leased_by=None, lease_until=None)
-        tx.execute(put_off, {"looks": json.dumps(list(looks))})
+        tx.execute(put_off, {"noted": json.dumps(list(looks))})
 
 
 def release_if_ours(tx: Transaction, job: Job, changes: Mapping[str, Any]) -> bool:
