@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from itertools import groupby
 
 from orchestrator.core.job import Job, Observation
 from orchestrator.core.learned.classes import channel_of
@@ -45,7 +46,7 @@ async def begin(asking: Asking, jobs: Sequence[Job]) -> dict[str, Answer]:
     """What is decided about jobs of one account before any is asked about; answers by their ids."""
     answers = {job.id: Answer() for job in jobs}
     waiting = [job for job in jobs if job.state is State.WAITING and job.gateway_id is not None]
-    if asking.lists.is_worth(map(_channel, waiting), asking.now):
+    if asking.lists.wanted(jobs[0].account_id, map(_channel, waiting)):
         listed = await _read(asking, waiting)
         if listed is not None:
             _spare(asking, waiting, listed, answers)
@@ -93,12 +94,11 @@ def _spare(
         answer.listed = listed.get(job.gateway_id or "")
         if answer.listed is not None:
             _judge(asking, job, answer, answer.listed)
-    by_channel: dict[str, list[Answer]] = {}
-    for job in jobs:
-        by_channel.setdefault(_channel(job), []).append(answers[job.id])
-    for channel, theirs in by_channel.items():
-        saved = sum(one.decided for one in theirs)
-        asking.lists.learn_saved(channel, jobs=len(theirs), gets=saved, now=asking.now)
+    for channel, theirs in groupby(sorted(jobs, key=_channel), key=_channel):
+        shown = [answers[job.id].listed for job in theirs]
+        ended = sum(one is not None and one.seen is not Seen.OPEN for one in shown)
+        running = sum(one is not None and one.seen is Seen.OPEN for one in shown)
+        asking.lists.learn_reach(channel, jobs=len(shown), ended=ended, running=running)
 
 
 def _judge(asking: Asking, job: Job, answer: Answer, listed: Observation) -> None:

@@ -24,7 +24,7 @@ GET_EVERY = (
 
 AT_LEAST = 4  # jobs for which a list is read at all
 SAVES_AT_LEAST = 1.5  # GETs: it takes one request itself
-HALF_LIFE = 60.0  # seconds after which what a list saved counts half: then it is soon tried again
+TRIED_EVERY = 50  # looks: then a list is read though it promises nothing, which is two in a hundred requests
 
 
 def gets_anyway(job_id: str, claims: int) -> bool:
@@ -65,27 +65,38 @@ def read_freshness(value: Mapping[str, Any]) -> Freshness:
 
 
 @dataclass(slots=True)
-class _Saved:
-    jobs: float = 0.0
-    gets: float = 0.0
-    at: float = 0.0
+class Reach:
+    """Of jobs that a list was read for: how many it showed as ended, and how many as running."""
 
-    def until(self, now: float) -> _Saved:
-        factor = 0.5 ** (max(now - self.at, 0.0) / HALF_LIFE)
-        return _Saved(self.jobs * factor, self.gets * factor, now)
+    jobs: float = 0.0
+    ended: float = 0.0
+    running: float = 0.0
+
+    def learn(self, jobs: int, ended: int, running: int) -> None:
+        """Another list; of the earlier ones counts what is left of `REMEMBERED` jobs."""
+        kept = min(max(REMEMBERED - jobs, 0.0) / self.jobs, 1.0) if self.jobs else 1.0
+        self.jobs = self.jobs * kept + jobs
+        self.ended = self.ended * kept + ended
+        self.running = self.running * kept + running
+
+    def saves(self, *, believed: bool) -> float:
+        """GETs that a list is expected to save for each job; the less is known, the nearer to one."""
+        spared = self.running * (1.0 - 1.0 / GET_EVERY) if believed else 0.0
+        return (self.ended + spared + 1.0) / (self.jobs + 1.0)
 
 
 @dataclass(slots=True)
 class Lists:
     """What one process knows of the lists, by channel (`classes.channel_of`); read again at `read_again_at`.
 
-    What a list saves falls with how many jobs there are that it does not reach, with how often it is not
-    believed, and with how few ends it tells first. All of that is in one number: GETs saved for each job.
+    A list saves the fewer GETs, the more jobs there are that it does not reach, since it shows but the
+    hundred that changed last, and the fewer of those that it shows it may be believed about.
     """
 
     freshness: Mapping[str, Freshness] = field(default_factory=dict)
     read_again_at: float = 0.0
-    _saved: dict[str, _Saved] = field(default_factory=dict)
+    _reach: dict[str, Reach] = field(default_factory=dict)
+    _untried: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def believes(self, channel: str) -> bool:
@@ -93,21 +104,23 @@ class Lists:
         known = self.freshness.get(channel)
         return known is not None and known.believed
 
-    def is_worth(self, channels: Iterable[str], now: float) -> bool:
-        """Whether to read a list for the jobs of these channels, named once for each job."""
+    def wanted(self, account_id: str, channels: Iterable[str]) -> bool:
+        """Whether to read the account's list for jobs of these channels, each named once for each job."""
         jobs = Counter(channels)
         if jobs.total() < AT_LEAST:
             return False
-        return sum(count * self._saves(channel, now) for channel, count in jobs.items()) >= SAVES_AT_LEAST
-
-    def learn_saved(self, channel: str, *, jobs: int, gets: int, now: float) -> None:
-        """A list was read for so many jobs, and saved so many GETs."""
         with self._lock:
-            before = self._saved.get(channel, _Saved()).until(now)
-            self._saved[channel] = _Saved(before.jobs + jobs, before.gets + gets, now)
+            saves = sum(count * self._saves(channel) for channel, count in jobs.items())
+            self._untried[account_id] += jobs.total()
+            if saves < SAVES_AT_LEAST and self._untried[account_id] < TRIED_EVERY:
+                return False
+            self._untried[account_id] = 0
+            return True
 
-    def _saves(self, channel: str, now: float) -> float:
-        """GETs that a list is expected to save for each job; the less is known, the nearer to one."""
+    def learn_reach(self, channel: str, *, jobs: int, ended: int, running: int) -> None:
+        """A list was read for so many jobs of a channel, and showed so many of them."""
         with self._lock:
-            known = self._saved.get(channel, _Saved()).until(now)
-        return (known.gets + 1.0) / (known.jobs + 1.0)
+            self._reach.setdefault(channel, Reach()).learn(jobs, ended, running)
+
+    def _saves(self, channel: str) -> float:
+        return self._reach.get(channel, Reach()).saves(believed=self.believes(channel))

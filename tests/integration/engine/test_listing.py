@@ -1,6 +1,7 @@
 """One list before many looks: whom it settles, whom it spares a request, and who is asked about anyway."""
 
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from orchestrator.gateway.client import Gateway
 from orchestrator.store import estimates, jobs, schema, tenants
 from orchestrator.store.estimates import EstimateKind
 from tests.integration.engine.harness import Engine, NewEngine
+from tests.integration.engine.listing_stage import Stage
 from tests.sandbox.harness import Sandbox
 
 GOOGLE, XAI = "google-ai-studio", "x-ai"
@@ -185,15 +187,13 @@ def test_a_bad_end_that_a_list_shows_is_looked_into_for_its_reason(engine: Engin
     assert (engine.job(ids[0]).failure or {})["message"] == "The prompt violates policy."
 
 
-def test_a_list_that_a_look_at_many_jobs_did_not_need_is_not_read_at_once_again(
+def test_a_list_that_a_look_at_many_jobs_did_not_need_is_read_seldom(
     engine: Engine, sandbox: Sandbox
 ) -> None:
-    many(engine, 30, duration=600)
-    look_at_all(engine)
-    look_at_all(engine)
-    assert requests(sandbox) == (1, 60), "it saved nothing a moment ago"
-    look_at_all(engine, 600.0)
-    assert requests(sandbox)[0] == 2
+    many(engine, 20, duration=600)
+    for _ in range(5):
+        look_at_all(engine)
+    assert requests(sandbox) == (2, 100), "it saved nothing, and is tried again after fifty looks"
 
 
 # a budget
@@ -254,3 +254,16 @@ def test_a_tenant_without_a_rate_is_not_held_up_by_one_that_has(engine: Engine, 
     many(engine, 3, duration=600)
     look_at_all(engine)
     assert requests(sandbox) == (0, 3)
+
+
+# many at once, over HTTP, with the gateway's own timing
+
+
+def test_of_three_hundred_open_jobs_those_of_a_fresh_provider_take_fewer_gets(tmp_path: Path) -> None:
+    notice = {XAI: "instant", GOOGLE: "tick"}
+    told = Stage(tmp_path, notice, lambda random: random.uniform(2.0, 6.0), rate=100.0).run(150)
+    assert told.lists < 100
+    # Both would take alike without a list; the stale one's takes the most of them as before.
+    assert told.per_job(XAI) < 0.8 * told.per_job(GOOGLE)
+    assert all(len(lags) == 150 for lags in told.lags.values())
+    assert max(told.lags[GOOGLE]) < 10.0, "none waited for the tick, which comes every 15 s"

@@ -6,9 +6,15 @@ import pytest
 
 from orchestrator.core.learned import lists
 from orchestrator.core.learned.folding import Known
-from orchestrator.core.learned.lists import GET_EVERY, Freshness, Lists, gets_anyway, read_freshness
-
-NOW = 1_000_000.0
+from orchestrator.core.learned.lists import (
+    GET_EVERY,
+    TRIED_EVERY,
+    Freshness,
+    Lists,
+    Reach,
+    gets_anyway,
+    read_freshness,
+)
 
 
 @pytest.mark.parametrize(
@@ -61,21 +67,43 @@ def test_of_ten_looks_at_a_job_one_is_a_get_and_jobs_take_turns() -> None:
     assert max(first.values()) < 40
 
 
+def wanted(known: Lists, *channels: str) -> bool:
+    return known.wanted("a", channels)
+
+
 def test_no_list_is_read_for_a_few_jobs() -> None:
-    assert not Lists().is_worth(["a|google"] * 3, NOW)
-    assert Lists().is_worth(["a|google"] * 4, NOW)
+    assert not wanted(Lists(), *["a|google"] * 3)
+    assert wanted(Lists(), *["a|google"] * 4)
 
 
-def test_a_list_that_saves_nothing_is_left_alone_for_a_while_and_then_tried_again() -> None:
+def test_a_list_that_shows_none_of_the_jobs_is_read_for_one_look_in_fifty() -> None:
+    known, read = Lists(), 0
+    for _ in range(100):
+        if wanted(known, *["a|google"] * 5):
+            read += 1
+            known.learn_reach("a|google", jobs=5, ended=0, running=0)
+    assert read == pytest.approx(500 / TRIED_EVERY, abs=2)
+    assert wanted(known, *["a|google"] * 4, *["a|x-ai"] * 4), "of the others nothing is known yet"
+
+
+def test_running_jobs_that_a_list_shows_save_a_get_only_where_they_are_believed() -> None:
     known = Lists()
-    known.learn_saved("a|google", jobs=50, gets=0, now=NOW)
-    assert not known.is_worth(["a|google"] * 40, NOW + 1)
-    assert known.is_worth(["a|google"] * 4 + ["a|x-ai"] * 4, NOW + 1), "of the others nothing is known yet"
-    assert known.is_worth(["a|google"] * 40, NOW + 240)
+    known.learn_reach("a|google", jobs=50, ended=0, running=50)
+    assert not wanted(known, *["a|google"] * 20)
+    known.freshness = {"a|google": Freshness(60, 0)}
+    assert wanted(known, *["a|google"] * 4)
 
 
-def test_a_list_that_saves_one_get_in_five_is_read_for_eight_jobs_and_not_for_five() -> None:
+def test_a_list_that_shows_the_end_of_one_job_in_five_is_read_for_eight_and_not_for_five() -> None:
     known = Lists()
-    known.learn_saved("a|google", jobs=500, gets=100, now=NOW)
-    assert known.is_worth(["a|google"] * 8, NOW)
-    assert not known.is_worth(["a|google"] * 5, NOW)
+    known.learn_reach("a|google", jobs=500, ended=100, running=0)
+    assert wanted(known, *["a|google"] * 8)
+    assert not wanted(known, *["a|google"] * 5)
+
+
+def test_what_a_list_reached_long_ago_is_forgotten() -> None:
+    known = Reach()
+    known.learn(500, 400, 100)
+    for _ in range(20):
+        known.learn(10, 0, 0)
+    assert known.saves(believed=True) < 0.05
