@@ -53,15 +53,24 @@ class Answer:
 
 @dataclass(slots=True)
 class Sent:
-    """What one look sent: requests by tenant, and the jobs that each list was asked for."""
+    """What one look sent: requests by tenant, and the jobs that each list was asked for.
+
+    `unasked` are ends, by account, that lists showed of what else there is.
+    """
 
     requests: Counter[str] = field(default_factory=Counter)
     lists: list[Sequence[Job]] = field(default_factory=list)
+    unasked: dict[str, list[Observation]] = field(default_factory=dict)
 
     def list_for(self, jobs: Sequence[Job]) -> None:
         """A list, which is counted as the first one's tenant's."""
         self.requests[jobs[0].tenant_id] += 1
         self.lists.append(jobs)
+
+    def take_unasked(self) -> dict[str, list[Observation]]:
+        """The same, once."""
+        taken, self.unasked = self.unasked, {}
+        return taken
 
     def take_lists(self) -> list[Lesson]:
         """What is to be noted of the lists, once."""

@@ -89,6 +89,9 @@ async def recent(asking: Asking, gateway: Gateway, jobs: Sequence[Job]) -> dict[
 def _spare(
     asking: Asking, jobs: Sequence[Job], listed: dict[str, Observation], answers: dict[str, Answer]
 ) -> None:
+    ours = {job.gateway_id for job in jobs}
+    others = [seen for name, seen in listed.items() if name not in ours and seen.seen is not Seen.OPEN]
+    asking.sent.unasked[jobs[0].account_id] = others
     for job in jobs:
         answer = answers[job.id]
         answer.listed = listed.get(job.gateway_id or "")

@@ -10,7 +10,7 @@ from typing import Any
 from orchestrator.core import cadence, effects
 from orchestrator.core.job import Job, Observation, Source
 from orchestrator.core.lifecycle import SETTLED, Seen, State, Verdict
-from orchestrator.engine import budget, listing, telling, uncertain
+from orchestrator.engine import budget, listing, telling, unasked, uncertain
 from orchestrator.engine.alone import BROKEN
 from orchestrator.engine.answer import Answer, Sent, listings
 from orchestrator.engine.asking import SNAPSHOTS_WITHIN, ask_all
@@ -90,6 +90,8 @@ def _ask_and_keep(
                 # Sent once the last wave is kept; if that takes long, a sweep finds what the first one owes.
                 follow_ups += _keep(context, tx, answered)
                 lessons.note(tx, None, sent.take_lists() + listings(answered))
+            for account, ends in sent.take_unasked().items():
+                follow_ups += unasked.settle(context, account, ends)
     budget.settle(context, allowances, sent.requests)
     return follow_ups
 
@@ -159,7 +161,7 @@ def _count(context: Context, tx: Transaction, job: Job, answer: Answer, done: _R
             "looks": 0 if answer.believed else 1,  # as many as requests were sent
             "look_errors": errors,
             "look_error": answer.error.message if answer.error else None,
-            "poll_after": _hint(job, answer),
+            "poll_after": _wished(job, answer),
             "progress": max(job.progress, seen.progress or 0) if seen else job.progress,
             "due_at": due_at,
             "seen_running_at": tx.now if seen else job.seen_running_at,
@@ -208,7 +210,7 @@ def _try_detail_again(
     return carry_out(tx, job, effect) if write(tx, job, effect) else []
 
 
-def _hint(job: Job, answer: Answer) -> float | None:
+def _wished(job: Job, answer: Answer) -> float | None:
     """The spacing that the gateway wished last. A list counts where it names one, as a GET always does."""
     told = [seen for seen in answer.seen if seen.source is Source.POLL]
     if told:
@@ -222,7 +224,7 @@ def _next_look(context: Context, tx: Transaction, job: Job, answer: Answer, erro
     if not answer.asked:
         errors = 0  # the breaker's wait is long enough: doubled, it would outlast the outage by minutes
     guidance = cadence.Guidance(
-        poll_after=_hint(job, answer),
+        poll_after=_wished(job, answer),
         retry_after=max(retry_after or 0.0, told[-1].retry_after or 0.0 if told else 0.0),
     )
     return cadence.next_look(

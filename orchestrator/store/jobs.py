@@ -161,6 +161,12 @@ def known_gateway_ids(tx: Transaction, account_id: str, gateway_ids: Sequence[st
     return {row.gateway_id for row in tx.execute(query)}
 
 
+def waiting(tx: Transaction, account_id: str, gateway_ids: Sequence[str]) -> list[Job]:
+    """Those of the account's jobs with one of these gateway ids that wait for their end, by our ids."""
+    these = (jobs.c.account_id == account_id, jobs.c.gateway_id.in_(gateway_ids))
+    return _many(tx, select(jobs).where(*these, jobs.c.state == State.WAITING).order_by(jobs.c.id))
+
+
 def existing(tx: Transaction, job_ids: Sequence[str]) -> set[str]:
     """Which of these are ids of jobs of ours."""
     return {row.id for row in tx.execute(select(jobs.c.id).where(jobs.c.id.in_(job_ids)))}

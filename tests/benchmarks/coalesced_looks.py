@@ -50,9 +50,7 @@ def a_plan(low: float, high: float, heard: Hearing, floor: float, worth: float) 
 def learned(engine: Engine) -> None:
     """Let it be known when jobs end."""
     pace = Pace(Why.LEARNED, a_plan(SHORTEST, LONGEST, NOTHING_HEARD, HINT, HINT), 45 * HINT)
-    engine.context.paces.schedules = {
-        (provider, f"default|{provider}"): Schedule(pace) for provider in NOTICE
-    }
+    engine.context.paces.schedules = {(provider, None): Schedule(pace) for provider in NOTICE}
 
 
 def on_the_sandbox(rate: float, seconds: float) -> None:
@@ -60,13 +58,16 @@ def on_the_sandbox(rate: float, seconds: float) -> None:
     for words, prepare in (("guidance", lambda _: None), ("learned", learned)):
         for listing, patched in (("GETs only", without_lists()), ("lists", nullcontext())):
             told = _run(rate, int(rate * seconds / 2), prepare, patched)
-            gets = "  ".join(f"{one} {told.per_job(one):.2f}" for one in NOTICE)
             jobs = sum(map(len, told.lags.values()))
-            every = [lag for lags in told.lags.values() for lag in lags]
             requests = (told.lists + told.gets.total()) / jobs
+            each = [
+                f"{one} {told.per_job(one):.2f} GETs, "
+                f"lag {mean(lags):.2f} p95 {quantiles(lags, n=20)[-1]:.2f} s"
+                for one, lags in told.lags.items()
+            ]
             print(
-                f"{rate:g} ends/s, {words:<9}{listing:<10} requests a job {requests:.2f} ({told.lists} lists; "
-                f"GETs {gets})  lag {mean(every):.2f} p95 {quantiles(every, n=20)[-1]:.2f} s",
+                f"{rate:g} ends/s, {words:<9}{listing:<10} requests a job {requests:.2f}, "
+                f"{told.lists / jobs:.2f} of them lists ({'; '.join(each)})",
                 flush=True,
             )
 
@@ -188,6 +189,7 @@ def under_a_budget(
 def simulated(seeds: int) -> None:
     """Half the looks that are wanted, in both orders, over several seeds."""
     wanted = mean(under_a_budget(None, by_age, seed)[0] for seed in range(seeds))
+    rows: list[tuple[str, float | None, Callable[[Simulated, float], float]]]
     rows = [("all that are wanted", None, by_age)]
     rows += [
         (f"half, {name}", wanted / 2, order) for name, order in (("by age", by_age), ("by value", by_value))

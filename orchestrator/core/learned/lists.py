@@ -24,6 +24,7 @@ GET_EVERY = (
 
 AT_LEAST = 4  # jobs for which a list is read at all
 SAVES_AT_LEAST = 1.5  # GETs: it takes one request itself
+LATEST = 0.3  # what the latest list showed of other jobs counts so much, the earlier ones the rest
 TRIED_EVERY = 50  # looks: then a list is read though it promises nothing, which is two in a hundred requests
 
 
@@ -96,6 +97,8 @@ class Lists:
     freshness: Mapping[str, Freshness] = field(default_factory=dict)
     read_again_at: float = 0.0
     _reach: dict[str, Reach] = field(default_factory=dict)
+    # Ends that a list showed of jobs that it was not read for, of late, by account.
+    _unasked: dict[str, float] = field(default_factory=dict)
     _untried: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -111,6 +114,7 @@ class Lists:
             return False
         with self._lock:
             saves = sum(count * self._saves(channel) for channel, count in jobs.items())
+            saves += self._unasked.get(account_id, 0.0)
             self._untried[account_id] += jobs.total()
             if saves < SAVES_AT_LEAST and self._untried[account_id] < TRIED_EVERY:
                 return False
@@ -121,6 +125,12 @@ class Lists:
         """A list was read for so many jobs of a channel, and showed so many of them."""
         with self._lock:
             self._reach.setdefault(channel, Reach()).learn(jobs, ended, running)
+
+    def learn_unasked(self, account_id: str, ends: int) -> None:
+        """A list showed so many ends of jobs that it was not read for: each spares one look at least."""
+        with self._lock:
+            before = self._unasked.get(account_id, 0.0)
+            self._unasked[account_id] = before + LATEST * (ends - before)
 
     def _saves(self, channel: str) -> float:
         return self._reach.get(channel, Reach()).saves(believed=self.believes(channel))

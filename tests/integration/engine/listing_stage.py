@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Any
 from unittest.mock import patch
 
 from sqlalchemy import delete, select
 
-from orchestrator.core.job import Job
+from orchestrator.core.job import Job, Updates
 from orchestrator.core.learned import lists
 from orchestrator.core.learned.folding import Known
 from orchestrator.core.learned.lessons import LessonKind
@@ -95,7 +96,7 @@ class Stage:
                 made = sandbox.create(model, duration=seconds, notice=notice)
                 self._of[made] = provider
                 now = time.time()
-                known = {
+                known: dict[str, Any] = {
                     "gateway_id": made,
                     "provider": provider,
                     "created_at": now,
@@ -103,7 +104,14 @@ class Stage:
                 }
                 known |= {"ending_class": provider, "deadline_at": now + 3_600}
                 name = f"job_{number}_{provider}"
-                yield a_job(name, accepted_at=now, state_since=now, gateway_status="queued", **known)
+                yield a_job(
+                    name,
+                    accepted_at=now,
+                    state_since=now,
+                    gateway_status="queued",
+                    updates=Updates.POLL,
+                    **known,
+                )
 
     def _open(self, engine: Engine) -> bool:
         with engine.store.read() as tx:

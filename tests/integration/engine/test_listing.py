@@ -11,6 +11,8 @@ from orchestrator.core.job import Source
 from orchestrator.core.learned.lessons import LessonKind
 from orchestrator.core.learned.lists import GET_EVERY, Freshness, gets_anyway
 from orchestrator.core.lifecycle import State
+from orchestrator.engine import unasked
+from orchestrator.engine.observe import observe
 from orchestrator.gateway.client import Gateway
 from orchestrator.store import estimates, jobs, schema, tenants
 from orchestrator.store.estimates import EstimateKind
@@ -54,7 +56,7 @@ def many(engine: Engine, count: int, request: dict[str, Any] | None = None, **sw
             ids.append(job_id)
         else:
             with engine.store.write() as tx:
-                jobs.note(tx, job_id, {"due_at": None})
+                jobs.note(tx, job_id, {"state": "timed_out", "due_at": None})
     return ids
 
 
@@ -194,6 +196,52 @@ def test_a_list_that_a_look_at_many_jobs_did_not_need_is_read_seldom(
     for _ in range(5):
         look_at_all(engine)
     assert requests(sandbox) == (2, 100), "it saved nothing, and is tried again after fifty looks"
+
+
+def ending_in(engine: Engine, sandbox: Sandbox, job_id: str) -> None:
+    """Let the provider end a job now, and the gateway know."""
+    ended = sandbox.control.post(f"/jobs/{engine.job(job_id).gateway_id}/end", json={"status": "completed"})
+    assert ended.is_success, ended.text
+
+
+def test_ends_of_jobs_that_are_not_due_are_settled_by_a_list_that_is_read_anyway(
+    engine: Engine, sandbox: Sandbox
+) -> None:
+    early, awaited = (engine.created(duration=600) for _ in range(2))
+    with engine.store.write() as tx:
+        for job_id in (early, awaited):
+            jobs.note(tx, job_id, {"due_at": engine.now + 900, "hooked": job_id == awaited})
+    many(engine, 4, duration=600)
+    for job_id in (early, awaited):
+        ending_in(engine, sandbox, job_id)
+    look_at_all(engine)
+    job = engine.job(early)
+    assert (job.state, job.won_by, job.looks, job.due_at) == (State.COMPLETED, Source.LIST, 0, None)
+    assert engine.job(awaited).state is State.WAITING, "its webhook may come at this moment"
+    assert requests(sandbox) == (1, 4)
+    assert engine.hand_off_all() == 1
+
+
+def test_an_end_that_a_list_shows_by_the_way_and_that_cannot_be_kept_costs_nobody_else_anything(
+    engine: Engine, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [engine.created(duration=600) for _ in range(2)]
+    with engine.store.write() as tx:
+        for job_id in ids:
+            jobs.note(tx, job_id, {"due_at": engine.now + 900})
+    due = many(engine, 4)
+    for job_id in ids:
+        ending_in(engine, sandbox, job_id)
+
+    def observing(context: Any, tx: Any, job_id: str, seen: Any) -> Any:
+        if job_id == ids[0]:
+            raise KeyError("nobody foresaw this")
+        return observe(context, tx, job_id, seen)
+
+    monkeypatch.setattr(unasked, "observe", observing)
+    look_at_all(engine)
+    assert engine.job(ids[0]).state is State.WAITING
+    assert {engine.job(job_id).state for job_id in [ids[1], *due]} == {State.COMPLETED}
 
 
 # a budget

@@ -107,3 +107,14 @@ def test_what_a_list_reached_long_ago_is_forgotten() -> None:
     for _ in range(20):
         known.learn(10, 0, 0)
     assert known.saves(believed=True) < 0.05
+
+
+def test_a_list_is_read_for_the_ends_that_it_shows_of_jobs_not_due_too() -> None:
+    known = Lists()
+    known.learn_reach("a|google", jobs=500, ended=0, running=0)
+    for _ in range(5):
+        known.learn_unasked("a", 4)
+    assert wanted(known, *["a|google"] * 4)
+    for _ in range(5):
+        known.learn_unasked("a", 0)
+    assert not wanted(known, *["a|google"] * 4)

@@ -19,7 +19,7 @@ def spread(low: float, high: float) -> NDArray[np.float64]:
     """Ages alike between two."""
     density = np.zeros(BINS + 1)
     density[bin_of(low) : bin_of(high) + 1] = 1.0
-    return density / density.sum()
+    return np.asarray(density / density.sum())
 
 
 def a_plan(low: float, high: float, heard: Hearing = NOTHING_HEARD) -> Plan:
