@@ -1,11 +1,11 @@
 """What one list before many looks saves, and what a budget costs by value and by age.
 
-python -m tests.benchmarks.coalesced_looks --rates 5 20 --seconds 30
+python -m tests.benchmarks.coalesced_looks --rates 5 20 --jobs 1000 [--sandbox]
 
-Against a sandbox: jobs of two providers come at a rate, of one the gateway learns of ends at once, of the
-other on its tick. Requests and lag for each job with and without lists, by the guidance and by a plan that
-knows when jobs end. Then, simulated, under half the looks that are wanted: lag where the looks worth most
-come first, and where the longest due do.
+Jobs of two providers come at a rate, of one the gateway learns of ends at once, of the other on its tick.
+Requests and lag for each job with and without lists, by the guidance and by a plan that knows when jobs end:
+in virtual time, or against a sandbox. Then, simulated, under half the looks that are wanted: lag where the
+looks worth most come first, and where the longest due do.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import heapq
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -28,11 +28,12 @@ from orchestrator.core.learned.induction import NOTHING_HEARD, Hearing, hearing,
 from orchestrator.core.learned.paces import BY_GUIDANCE, Pace, Schedule, Why
 from orchestrator.core.learned.plan import Plan
 from orchestrator.core.learned.value import value_of
+from tests.benchmarks.pretend_lists import run
 from tests.integration.engine.harness import Engine
 from tests.integration.engine.listing_stage import Cost, Stage, without_lists
 
 NOTICE = {"x-ai": "instant", "google-ai-studio": "tick"}
-HINT, SPEED, SHORTEST, LONGEST = 2.0, 10.0, 4.0, 8.0  # the sandbox runs ten times as fast
+SPEED = 10.0  # the sandbox runs so many times as fast
 
 
 def alike(low: float, high: float) -> NDArray[np.float64]:
@@ -47,17 +48,17 @@ def a_plan(low: float, high: float, heard: Hearing, floor: float, worth: float) 
     return plan(alike(low, high), heard, floor=floor, request_seconds=worth, longest=45 * floor)
 
 
-def learned(engine: Engine) -> None:
-    """Let it be known when jobs end."""
-    pace = Pace(Why.LEARNED, a_plan(SHORTEST, LONGEST, NOTHING_HEARD, HINT, HINT), 45 * HINT)
-    engine.context.paces.schedules = {(provider, None): Schedule(pace) for provider in NOTICE}
-
-
-def on_the_sandbox(rate: float, seconds: float) -> None:
+def at_a_rate(rate: float, count: int, *, sandbox: bool) -> None:
     """With and without lists, by the guidance and by a plan; jobs of each provider come at half the rate."""
-    for words, prepare in (("guidance", lambda _: None), ("learned", learned)):
+    times = FAST if sandbox else Times()
+    for words, prepare in (("guidance", lambda _: None), ("learned", times.learned)):
         for listing, patched in (("GETs only", without_lists()), ("lists", nullcontext())):
-            told = _run(rate, int(rate * seconds / 2), prepare, patched)
+            with patched:
+                told = (
+                    times.on_the_sandbox(rate, count, prepare)
+                    if sandbox
+                    else run(NOTICE, times.seconds, count=count, rate=rate, prepare=prepare)
+                )
             jobs = sum(map(len, told.lags.values()))
             requests = (told.lists + told.gets.total()) / jobs
             each = [
@@ -72,20 +73,32 @@ def on_the_sandbox(rate: float, seconds: float) -> None:
             )
 
 
-def _run(
-    rate: float, count: int, prepare: Callable[[Engine], None], patched: AbstractContextManager[None]
-) -> Cost:
-    with tempfile.TemporaryDirectory() as folder, patched:
-        stage = Stage(
-            Path(folder),
-            NOTICE,
-            lambda random: random.uniform(SHORTEST, LONGEST),
-            hint=HINT,
-            speed=SPEED,
-            rate=rate,
-            prepare=prepare,
-        )
-        return stage.run(count)
+@dataclass(frozen=True)
+class Times:
+    """The hint, and the ages between which jobs end, in seconds."""
+
+    hint: float = 20.0
+    shortest: float = 60.0
+    longest: float = 120.0
+
+    def seconds(self, random: Random) -> float:
+        """When one ends."""
+        return random.uniform(self.shortest, self.longest)
+
+    def learned(self, engine: Engine) -> None:
+        """Let it be known when jobs end."""
+        made = a_plan(self.shortest, self.longest, NOTHING_HEARD, self.hint, self.hint)
+        pace = Pace(Why.LEARNED, made, 45 * self.hint)
+        engine.context.paces.schedules = {(provider, None): Schedule(pace) for provider in NOTICE}
+
+    def on_the_sandbox(self, rate: float, count: int, prepare: Callable[[Engine], None]) -> Cost:
+        """Real requests, in real time."""
+        with tempfile.TemporaryDirectory() as folder:
+            stage = Stage(Path(folder), NOTICE, self.seconds, self.hint, SPEED, rate=rate, prepare=prepare)
+            return stage.run(count)
+
+
+FAST = Times(2.0, 6.0, 12.0)
 
 
 @dataclass
@@ -210,11 +223,12 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--rates", type=float, nargs="*", default=[5.0, 20.0])
-    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--jobs", type=int, default=1_000, help="of each provider")
+    parser.add_argument("--sandbox", action="store_true", help="real requests, in real time")
     parser.add_argument("--seeds", type=int, default=20)
     options = parser.parse_args()
     for rate in options.rates:
-        on_the_sandbox(rate, options.seconds)
+        at_a_rate(rate, options.jobs, sandbox=options.sandbox)
     if options.seeds:
         simulated(options.seeds)
     return 0
