@@ -312,6 +312,6 @@ def test_of_three_hundred_open_jobs_those_of_a_fresh_provider_take_fewer_gets(tm
     told = Stage(tmp_path, notice, lambda random: random.uniform(2.0, 6.0), rate=100.0).run(150)
     assert told.lists < 100
     # Both would take alike without a list; the stale one's takes the most of them as before.
-    assert told.per_job(XAI) < 0.8 * told.per_job(GOOGLE)
+    assert told.per_job(XAI) < 0.9 * told.per_job(GOOGLE)
     assert all(len(lags) == 150 for lags in told.lags.values())
-    assert max(told.lags[GOOGLE]) < 10.0, "none waited for the tick, which comes every 15 s"
+    assert told.per_job(GOOGLE) > 0.9, "all but a few ends were found by GETs, sooner than by the tick"
