@@ -173,7 +173,7 @@ class Settings(BaseModel):
         "to learn when jobs end, where nothing else tells.",
     )
     looks_per_second: float = Field(
-        0.0, ge=0, description="Looks a second of one tenant; those that promise least wait. 0: any."
+        0.0, ge=0, description="Requests a second about one tenant's jobs; those worth least wait. 0: any."
     )
     deadline_seconds: float = Field(
         21_600.0, gt=0, description="Seconds after which a job that nobody ended is timed out."

@@ -33,6 +33,15 @@ Requests = Annotated[
     str | None,
     typer.Option("--requests-per-minute", metavar="N", help="API requests a minute.", show_default=False),
 ]
+Looks = Annotated[
+    str | None,
+    typer.Option(
+        "--looks-per-second",
+        metavar="N",
+        help="Requests a second to the gateway about its open jobs.",
+        show_default=False,
+    ),
+]
 Allow = Annotated[
     list[str] | None,
     typer.Option(
@@ -56,6 +65,7 @@ def add(
     max_open_jobs: OpenJobs = None,
     spend_cap_usd: SpendCap = None,
     requests_per_minute: Requests = None,
+    looks_per_second: Looks = None,
     allow: Allow = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -63,7 +73,7 @@ def add(
     """Add a tenant."""
     from orchestrator.engine import tenants
 
-    wanted = _changes(max_open_jobs, spend_cap_usd, requests_per_minute, allow)
+    wanted = _changes(max_open_jobs, spend_cap_usd, requests_per_minute, looks_per_second, allow)
     _do(lambda store: [tenants.add(store, name, wanted)], data_dir, as_json, create=True)
 
 
@@ -73,6 +83,7 @@ def change(
     max_open_jobs: OpenJobs = None,
     spend_cap_usd: SpendCap = None,
     requests_per_minute: Requests = None,
+    looks_per_second: Looks = None,
     allow: Allow = None,
     forbid: Forbid = None,
     data_dir: DataDir = None,
@@ -81,7 +92,7 @@ def change(
     """Set some limits of a tenant; every process takes them up within seconds."""
     from orchestrator.engine import tenants
 
-    wanted = _changes(max_open_jobs, spend_cap_usd, requests_per_minute, allow, forbid)
+    wanted = _changes(max_open_jobs, spend_cap_usd, requests_per_minute, looks_per_second, allow, forbid)
     _do(lambda store: [tenants.change(store, name, wanted)], data_dir, as_json)
 
 
@@ -119,6 +130,7 @@ def _changes(
     max_open_jobs: str | None,
     spend_cap_usd: str | None,
     requests_per_minute: str | None,
+    looks_per_second: str | None,
     allow: list[str] | None,
     forbid: list[str] | None = None,
 ) -> Changes:
@@ -128,6 +140,7 @@ def _changes(
         "max_open_jobs": (max_open_jobs, int),
         "spend_cap_usd": (spend_cap_usd, float),
         "requests_per_minute": (requests_per_minute, int),
+        "looks_per_second": (looks_per_second, float),
     }
     limits = {name: _limit(name, text, kind) for name, (text, kind) in given.items() if text is not None}
     return Changes(limits, tuple(allow or ()), tuple(forbid or ()))
@@ -149,6 +162,7 @@ def _shown(one: Tenant) -> dict[str, object]:
         "max_open_jobs": one.max_open_jobs,
         "spend_cap_usd": one.spend_cap_usd,
         "requests_per_minute": one.requests_per_minute,
+        "looks_per_second": one.looks_per_second,
         "allowed_origins": list(one.allowed_origins),
         "held_reason": one.held_reason,
     }
@@ -163,11 +177,12 @@ def _print(found: list[Tenant]) -> None:
             _words(one.max_open_jobs),
             _words(one.spend_cap_usd),
             _words(one.requests_per_minute),
+            _words(one.looks_per_second),
             " ".join(one.allowed_origins),
         )
         for one in found
     ]
-    numbers = ("open jobs", "US$", "requests/min")
+    numbers = ("open jobs", "US$", "requests/min", "looks/s")
     print_table(("tenant", *numbers, "origins"), rows, right=numbers)
 
 

@@ -1,4 +1,4 @@
-"""The questions of one look: a GET for each job, and stored evidence where a GET is not enough."""
+"""The questions of one look: one list for many jobs, a GET for each other, stored evidence in doubt."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import logging
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 from orchestrator.core.breaker import Breakers
 from orchestrator.core.job import Job, Observation
 from orchestrator.core.lifecycle import LIVE_NEGATIVE, SETTLED
+from orchestrator.engine import listing
 from orchestrator.engine.accounts import reached
+from orchestrator.engine.answer import Answer, Asking, Sent
+from orchestrator.engine.budget import Allowance
 from orchestrator.engine.context import Context
 from orchestrator.errors import AccountUnusable, BadAnswer, GatewayError, Retry
 from orchestrator.gateway.client import Gateway
@@ -22,48 +24,50 @@ AT_ONCE = 100  # GETs under way at the same time, per look
 QUICK = 2.0  # seconds after which what was answered is kept, and the others are waited for
 SNAPSHOTS_AT_ONCE = 10
 SNAPSHOTS_WITHIN = 30.0  # seconds for all of them: what was not read by then is read by the next look
+_ANY: Mapping[str, Allowance] = {}  # no tenant has a limit
 ERRORS_BEFORE_LIST = 3  # whole providers can answer 502 on GET for long while the list is right
 
 
-@dataclass(slots=True)
-class Answer:
-    """What was learned about one job: observations in order, or why there are none.
-
-    `asked` says whether a GET was really sent.
-    """
-
-    seen: list[Observation] = field(default_factory=list)
-    error: GatewayError | None = None
-    asked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Asking:
-    """What all questions of one look have in common: the clients by account, or why there is none."""
-
-    breakers: Breakers
-    gateways: Mapping[str, Gateway | AccountUnusable]
-    now: float
-
-
 def ask_all(
-    context: Context, jobs: Sequence[Job], now: float
+    context: Context,
+    jobs: Sequence[Job],
+    now: float,
+    allowances: Mapping[str, Allowance] = _ANY,
+    sent: Sent | None = None,
 ) -> AsyncGenerator[list[tuple[Job, Answer]], None]:
     """Ask about every job, and give the answers in two waves: slow ones hold up none but themselves.
 
-    Never raises for what the gateway does. Called by a thread that may read the database.
+    `allowances` are those of tenants with a limit; what was sent is counted in `sent`. Never raises for what
+    the gateway does. Called by a thread that may read the database.
     """
-    gateways = reached(context.gateways, dict.fromkeys(job.account_id for job in jobs))
-    return _ask_all(_Asking(context.breakers, gateways, now), jobs)
+    policy = context.policy
+    asking = Asking(
+        breakers=context.breakers,
+        gateways=reached(context.gateways, dict.fromkeys(job.account_id for job in jobs)),
+        now=now,
+        lists=context.lists,
+        when_absent=context.settings.poll_after_seconds,
+        sent=Sent() if sent is None else sent,
+        allowances=allowances,
+        paces={job.id: policy.pace(job) for job in jobs if job.tenant_id in allowances},
+    )
+    return _ask_all(asking, jobs)
 
 
-async def _ask_all(common: _Asking, jobs: Sequence[Job]) -> AsyncGenerator[list[tuple[Job, Answer]], None]:
+async def _ask_all(common: Asking, jobs: Sequence[Job]) -> AsyncGenerator[list[tuple[Job, Answer]], None]:
     slots = asyncio.Semaphore(AT_ONCE)
+    of_account: dict[str, list[Job]] = defaultdict(list)
+    for job in jobs:
+        of_account[job.account_id].append(job)
+    begun = {
+        account: asyncio.create_task(listing.begin(common, theirs)) for account, theirs in of_account.items()
+    }
 
     async def one(job: Job) -> tuple[Job, Answer]:
-        answer = Answer()
-        async with slots:
-            await _get(common, job, answer)
+        answer = (await begun[job.account_id])[job.id]
+        if not answer.decided:
+            async with slots:
+                await _get(common, job, answer)
         return job, answer
 
     asking = [asyncio.create_task(one(job)) for job in jobs]
@@ -78,14 +82,18 @@ async def _ask_all(common: _Asking, jobs: Sequence[Job]) -> AsyncGenerator[list[
             if answered:
                 yield answered
     finally:
-        for task in asking:
+        for task in (*asking, *begun.values()):
             task.cancel()
 
 
-async def _ask_for_stored(common: _Asking, answered: Sequence[tuple[Job, Answer]]) -> None:
+async def _ask_for_stored(common: Asking, answered: Sequence[tuple[Job, Answer]]) -> None:
     doubtful: dict[str, list[Job]] = defaultdict(list)
     for job, answer in answered:
-        if _wants_stored(job, answer, common.now):
+        if not _wants_stored(job, answer, common.now):
+            continue
+        if answer.listed is not None and not answer.asked:
+            answer.seen.append(answer.listed)  # nothing was asked since that could have changed it
+        else:
             doubtful[job.account_id].append(job)
     answers = {job.id: answer for job, answer in answered}
     for account, unsure in doubtful.items():
@@ -96,7 +104,7 @@ async def _ask_for_stored(common: _Asking, answered: Sequence[tuple[Job, Answer]
             await _read_stored(common, gateway, unsure, answers)
 
 
-async def _get(common: _Asking, job: Job, answer: Answer) -> None:
+async def _get(common: Asking, job: Job, answer: Answer) -> None:
     gateway = common.gateways[job.account_id]
     if isinstance(gateway, AccountUnusable):
         answer.error = gateway
@@ -110,6 +118,7 @@ async def _get(common: _Asking, job: Job, answer: Answer) -> None:
         return
     assert job.gateway_id is not None  # only jobs that the gateway has are looked at
     answer.asked = True
+    common.sent.requests[job.tenant_id] += 1
     try:
         answer.seen.append(await gateway.look(job.gateway_id))
     except GatewayError as error:
@@ -140,7 +149,7 @@ def _count_failure(
 
 
 def _wants_stored(job: Job, answer: Answer, now: float) -> bool:
-    if job.state in SETTLED:
+    if job.state in SETTLED or answer.put_off is not None:
         return False  # the list tells neither reasons nor outputs
     if any(seen.seen in LIVE_NEGATIVE for seen in answer.seen):
         return True
@@ -152,23 +161,20 @@ def _wants_stored(job: Job, answer: Answer, now: float) -> bool:
 
 
 async def _read_stored(
-    common: _Asking, gateway: Gateway, jobs: Sequence[Job], answers: dict[str, Answer]
+    common: Asking, gateway: Gateway, jobs: Sequence[Job], answers: dict[str, Answer]
 ) -> None:
     """Stored evidence about jobs of one account: one list for all, snapshots of what that does not reach."""
-    whole = (jobs[0].account_id, None)
     try:
-        listed = {seen.gateway_id: seen for seen in await gateway.list_recent()}
-        common.breakers.worked(whole)
-    except GatewayError as error:
+        listed = await listing.recent(common, gateway, jobs)
+    except GatewayError:
         listed = {}
-        if error.whole_gateway:
-            common.breakers.failed(whole, common.now)
     slots = asyncio.Semaphore(SNAPSHOTS_AT_ONCE)
 
     async def one(job: Job) -> None:
-        seen = listed.get(job.gateway_id)
+        seen = listed.get(job.gateway_id or "")
         if seen is None and job.gateway_id is not None:
             async with slots:
+                common.sent.requests[job.tenant_id] += 1
                 seen = await _snapshot(gateway, job.gateway_id)
         if seen is not None:
             answers[job.id].seen.append(seen)

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from orchestrator.archive import Archive
 from orchestrator.core.breaker import Breakers
 from orchestrator.core.effects import Policy
+from orchestrator.core.learned.lists import Lists
 from orchestrator.core.learned.paces import Paces
 from orchestrator.engine.accounts import Gateways
 from orchestrator.engine.catalogue import Catalogue
@@ -110,6 +111,8 @@ class Context:
     foreign: dict[str, str | None] = field(default_factory=dict)
     # What was learned of when to look; read again by whoever looks.
     paces: Paces = field(default_factory=Paces)
+    # What is known of the list of recent jobs, likewise.
+    lists: Lists = field(default_factory=Lists)
 
     def most_at_once(self, destination: str) -> int:
         """Hand-offs under way there at once: one that hangs leaves some threads to the others."""

@@ -9,11 +9,12 @@ from functools import partial
 from typing import Any
 
 from orchestrator.core.learned.change import forget_what_changed
-from orchestrator.core.learned.classes import everywhere, wider
+from orchestrator.core.learned.classes import channel_of, everywhere, wider
 from orchestrator.core.learned.endings import read_endings
 from orchestrator.core.learned.folding import Known
 from orchestrator.core.learned.hooks import Health, read_hooks
 from orchestrator.core.learned.lessons import LessonKind
+from orchestrator.core.learned.lists import read_freshness
 from orchestrator.engine import accounting, recalling
 from orchestrator.engine.accounting import Closed
 from orchestrator.engine.context import Context
@@ -91,6 +92,8 @@ class _Batch:
             self.known.came_late(one.data)
         elif one.kind is LessonKind.LISTED:
             self.listed.append(one.data)
+        elif one.kind is LessonKind.LISTING:
+            self.known.listing(one.data)
 
     def _close(self, one: Noted) -> None:
         data = one.data
@@ -126,6 +129,8 @@ def _concerned(one: Noted) -> set[Thing]:
     things: set[Thing] = set()
     if isinstance(name := one.data.get("class"), str) and name.count("|") == 2:
         things |= {(EstimateKind.ENDINGS, name), (EstimateKind.ENDINGS, wider(name))}
+    if one.kind is LessonKind.LISTING:
+        things.add((EstimateKind.LISTS, channel_of(one.data["account"], one.data["provider"])))
     if isinstance(channel := one.data.get("channel"), str):
         things |= {(EstimateKind.HOOKS, channel), (EstimateKind.HOOKS, everywhere(channel))}
     return things
@@ -143,6 +148,8 @@ def _read(known: Known, rows: dict[Thing, dict[str, Any]]) -> None:
             known.endings[name] = read_endings(data)
         elif kind is EstimateKind.HOOKS:
             known.hooks[name] = read_hooks(data)
+        elif kind is EstimateKind.LISTS:
+            known.lists[name] = read_freshness(data)
 
 
 def _write(tx: Transaction, known: Known, rows: dict[Thing, dict[str, Any]]) -> None:
@@ -153,6 +160,8 @@ def _write(tx: Transaction, known: Known, rows: dict[Thing, dict[str, Any]]) -> 
     for name in sorted(known.hooks):
         _judge(tx, known, name)
         estimates.write(tx, EstimateKind.HOOKS, name, known.hooks[name].as_json())
+    for name, freshness in known.lists.items():
+        estimates.write(tx, EstimateKind.LISTS, name, freshness.as_json())
 
 
 def _look_for_change(tx: Transaction, known: Known, name: str, before: dict[str, Any]) -> None:

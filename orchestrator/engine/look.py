@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.core import cadence, effects
 from orchestrator.core.job import Job, Observation, Source
 from orchestrator.core.lifecycle import SETTLED, Seen, State, Verdict
-from orchestrator.engine import outage, telling, uncertain
+from orchestrator.engine import budget, listing, outage, telling, unasked, uncertain
 from orchestrator.engine.alone import BROKEN
-from orchestrator.engine.asking import SNAPSHOTS_WITHIN, Answer, ask_all
+from orchestrator.engine.answer import Answer, Sent, listings
+from orchestrator.engine.asking import SNAPSHOTS_WITHIN, ask_all
+from orchestrator.engine.budget import Allowance
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.observe import carry_out, observe, write
 from orchestrator.errors import AccountUnusable, BadAnswer
 from orchestrator.fault_points import FaultPoint, reach
-from orchestrator.store import jobs
+from orchestrator.store import jobs, lessons
 from orchestrator.store.database import Transaction
 from orchestrator.telemetry import Event, log
 
@@ -44,39 +46,54 @@ class _Round:
 def look(context: Context) -> list[FollowUp] | None:
     """Claim due jobs, ask about them, keep what was learned; None when none is due."""
     batch = context.settings.look_batch
-    # Two waves of GETs, a list and snapshots for the doubtful, the same again for the uncertain.
-    lease = 4 * context.settings.look_timeout_seconds + 2 * SNAPSHOTS_WITHIN + 30.0
+    # A list, two waves of GETs, a list and snapshots for the doubtful, the same again for the uncertain.
+    lease = 5 * context.settings.look_timeout_seconds + 2 * SNAPSHOTS_WITHIN + 30.0
     with context.store.write(durable=False) as tx:
         now = tx.now
         claimed = jobs.claim_due(
             tx, jobs.LOOKS, worker=context.worker, limit=batch, lease=lease, turns=context.turns
         )
+        if not claimed:
+            return None
         left = outage.leave_to_gateway(context, tx, claimed)
-    if not claimed:
-        return None
+        unsure = [job for job in left.to_look_at if job.state is State.UNCERTAIN]
+        known = [job for job in left.to_look_at if job.state is not State.UNCERTAIN]
+        allowances = budget.take(context, tx, known)
+        listing.know(context, tx)
     with context.held.working(left.to_look_at):
-        return left.follow_ups + _look(context, left.to_look_at, now)
+        return left.follow_ups + _look(context, known, unsure, allowances, now)
 
 
-def _look(context: Context, claimed: Sequence[Job], now: float) -> list[FollowUp]:
+def _look(
+    context: Context,
+    known: Sequence[Job],
+    unsure: Sequence[Job],
+    allowances: Mapping[str, Allowance],
+    now: float,
+) -> list[FollowUp]:
     reach(FaultPoint.LOOK_CLAIMED)
-    unsure = [job for job in claimed if job.state is State.UNCERTAIN]
-    known = [job for job in claimed if job.state is not State.UNCERTAIN]
-    follow_ups = _ask_and_keep(context, known, now) if known else []
+    follow_ups = _ask_and_keep(context, known, allowances, now) if known else []
     if unsure:  # after the others are kept: this search can take long
         follow_ups += uncertain.resolve(context, unsure)
     reach(FaultPoint.LOOK_COMMITTED)
     return follow_ups
 
 
-def _ask_and_keep(context: Context, known: Sequence[Job], now: float) -> list[FollowUp]:
+def _ask_and_keep(
+    context: Context, known: Sequence[Job], allowances: Mapping[str, Allowance], now: float
+) -> list[FollowUp]:
     follow_ups: list[FollowUp] = []
-    with context.http.closing(ask_all(context, known, now)) as waves:
+    sent = Sent()
+    with context.http.closing(ask_all(context, known, now, allowances, sent)) as waves:
         for answered in waves:
             reach(FaultPoint.LOOK_ANSWERED)
             with context.store.write() as tx:
                 # Sent once the last wave is kept; if that takes long, a sweep finds what the first one owes.
                 follow_ups += _keep(context, tx, answered)
+                lessons.note(tx, None, sent.take_lists() + listings(answered))
+            for account, ends in sent.take_unasked().items():
+                follow_ups += unasked.settle(context, account, ends)
+    budget.settle(context, allowances, sent.requests)
     return follow_ups
 
 
@@ -84,7 +101,10 @@ def _keep(context: Context, tx: Transaction, answered: Sequence[tuple[Job, Answe
     done = _Round([], [])
     # Those that changed nothing are written last: all are held first, in the order in which rows are held.
     jobs.hold(tx, [job.id for job, _ in answered])
-    for job, answer in sorted(answered, key=lambda pair: pair[0].id):
+    waits = {job.id: answer.put_off for job, answer in answered if answer.put_off is not None}
+    done.follow_ups += budget.put_off(tx, [(job, waits[job.id]) for job, _ in answered if job.id in waits])
+    asked = [pair for pair in answered if pair[0].id not in waits]
+    for job, answer in sorted(asked, key=lambda pair: pair[0].id):
         if answer.error is not None and answer.asked:
             log(Event.LOOK_FAILED, job=job.id, level=logging.WARNING, error=answer.error.message)
         if _changed_nothing(context, tx, job, answer):
@@ -112,7 +132,11 @@ def _apply_alone(context: Context, tx: Transaction, job: Job, answer: Answer, do
 
 def _changed_nothing(context: Context, tx: Transaction, job: Job, answer: Answer) -> bool:
     """Whether counters are all that moves: the usual case, written for all such jobs in one statement."""
-    if job.state is not State.WAITING or tx.now >= job.deadline_at or not answer.asked:
+    if job.state is not State.WAITING or tx.now >= job.deadline_at:
+        return False
+    if answer.believed:
+        return answer.seen[0].status in (job.gateway_status, None)
+    if not answer.asked:
         return False
     if not answer.seen:
         return answer.error is not None
@@ -136,9 +160,10 @@ def _count(context: Context, tx: Transaction, job: Job, answer: Answer, done: _R
             "id": job.id,
             "fence": job.fence,
             "leased_by": job.leased_by,
+            "looks": 0 if answer.believed else 1,  # as many as requests were sent
             "look_errors": errors,
             "look_error": answer.error.message if answer.error else None,
-            "poll_after": _hint(seen) if seen else job.poll_after,
+            "poll_after": _wished(job, answer),
             "progress": max(job.progress, seen.progress or 0) if seen else job.progress,
             "due_at": due_at,
             "seen_running_at": tx.now if seen else job.seen_running_at,
@@ -158,6 +183,8 @@ def _apply(context: Context, tx: Transaction, job: Job, answer: Answer, done: _R
         jobs.note(tx, job.id, counted | failed)
     elif isinstance(answer.error, AccountUnusable):  # nobody was asked, and somebody must mend it
         jobs.note(tx, job.id, {"look_errors": job.look_errors + 1, "look_error": answer.error.message})
+    elif answer.believed:
+        jobs.note(tx, job.id, {"last_look_at": tx.now, "seen_running_at": tx.now})
     for seen in answer.seen:
         done.follow_ups += observe(context, tx, job.id, seen)
     after = jobs.require(tx, job.id)
@@ -189,13 +216,21 @@ def _try_detail_again(
     return carry_out(tx, job, effect) if write(tx, job, effect) else []
 
 
+def _wished(job: Job, answer: Answer) -> float | None:
+    """The spacing that the gateway wished last. A list counts where it names one, as a GET always does."""
+    told = [seen for seen in answer.seen if seen.source is Source.POLL]
+    if told:
+        return _hint(told[-1])
+    return (answer.seen[-1].poll_after if answer.believed else None) or job.poll_after
+
+
 def _next_look(context: Context, tx: Transaction, job: Job, answer: Answer, errors: int) -> float:
     told = [seen for seen in answer.seen if seen.source is Source.POLL]
     retry_after = answer.error.retry.after if answer.error else None
     if not answer.asked:
         errors = 0  # the breaker's wait is long enough: doubled, it would outlast the outage by minutes
     guidance = cadence.Guidance(
-        poll_after=told[-1].poll_after if told else job.poll_after,
+        poll_after=_wished(job, answer),
         retry_after=max(retry_after or 0.0, told[-1].retry_after or 0.0 if told else 0.0),
     )
     return cadence.next_look(

@@ -16,7 +16,12 @@ from orchestrator.store.tenants import Tenant
 MOST = 2_147_483_647  # of what is counted
 DEAREST = 1e12  # US dollars
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
-_MOST = {"max_open_jobs": MOST, "spend_cap_usd": DEAREST, "requests_per_minute": MOST}
+_MOST = {
+    "max_open_jobs": MOST,
+    "spend_cap_usd": DEAREST,
+    "requests_per_minute": MOST,
+    "looks_per_second": MOST,
+}
 
 
 @dataclass(frozen=True, slots=True)

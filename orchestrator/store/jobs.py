@@ -43,6 +43,8 @@ _FREE = select(jobs).where(unleased(jobs.c)).limit(bindparam("most", type_=Integ
 _ABANDONED = _FREE.where(jobs.c.state == literal_column("'creating'")).order_by(jobs.c.id)
 _OVERDUE = _FREE.where(DEADLINES, jobs.c.deadline_at <= bindparam("now")).order_by(jobs.c.deadline_at)
 
+_OURS = (jobs.c.id, jobs.c.fence, jobs.c.leased_by)  # a lease, as whoever has it knows it
+
 PUT_OFF_AT_ONCE = 1_000  # jobs that one statement puts off at most
 PUT_OFF_EARLY = 0.1  # seconds before the moment told that the longest waiting is due again, at most
 # Not by when they are due: put off again and again, all would come to be due at once, in no order.
@@ -159,6 +161,12 @@ def known_gateway_ids(tx: Transaction, account_id: str, gateway_ids: Sequence[st
     return {row.gateway_id for row in tx.execute(query)}
 
 
+def waiting(tx: Transaction, account_id: str, gateway_ids: Sequence[str]) -> list[Job]:
+    """Those of the account's jobs with one of these gateway ids that wait for their end, by our ids."""
+    these = (jobs.c.account_id == account_id, jobs.c.gateway_id.in_(gateway_ids))
+    return _many(tx, select(jobs).where(*these, jobs.c.state == State.WAITING).order_by(jobs.c.id))
+
+
 def existing(tx: Transaction, job_ids: Sequence[str]) -> set[str]:
     """Which of these are ids of jobs of ours."""
     return {row.id for row in tx.execute(select(jobs.c.id).where(jobs.c.id.in_(job_ids)))}
@@ -198,7 +206,7 @@ def note_looks(tx: Transaction, looks: Sequence[Mapping[str, Any]]) -> set[str]:
     Returns the jobs of which it was counted; they are held from then on.
 
     Each mapping has `id`, `fence`, `leased_by`, `look_errors`, `look_error`, `poll_after`, `due_at`,
-    `progress` and `seen_running_at`.
+    `progress` and `seen_running_at`; `looks` is how many requests it took, one unless it is said.
     """
     if not looks:
         return set()
@@ -210,30 +218,28 @@ def note_looks(tx: Transaction, looks: Sequence[Mapping[str, Any]]) -> set[str]:
         jobs.c.progress,
         jobs.c.seen_running_at,
     )
-    ours = (jobs.c.id, jobs.c.fence, jobs.c.leased_by)
-    rows = given_rows(tx, (*ours, *told), "looks")
+    rows = given_rows(tx, (*_OURS, jobs.c.looks, *told), "noted")
     statement = (
         update(jobs)
-        .where(*(one == rows.c[one.name] for one in ours))
-        .values(looks=jobs.c.looks + 1, last_look_at=tx.now, leased_by=None, lease_until=None)
+        .where(*(one == rows.c[one.name] for one in _OURS))
+        .values(looks=jobs.c.looks + func.coalesce(rows.c.looks, 1), last_look_at=tx.now)
+        .values(leased_by=None, lease_until=None)
         .values({one.name: rows.c[one.name] for one in told})
     )
-    given = {"looks": json.dumps(list(looks), ensure_ascii=False)}
+    given = {"noted": json.dumps(list(looks), ensure_ascii=False)}
     return {row.id for row in tx.execute(statement.returning(jobs.c.id), given)}
 
 
 def put_off_looks(tx: Transaction, looks: Sequence[Mapping[str, Any]]) -> None:
-    """Give claimed jobs back, to be looked at later, all in one statement.
+    """Give claimed jobs back without having asked, all in one statement; an old lease's is refused.
 
-    Each mapping has `id`, `fence`, `leased_by` and `due_at`.
+    Each mapping has `id`, `fence`, `leased_by` and the `due_at` to come.
     """
-    if not looks:
-        return
-    ours = (jobs.c.id, jobs.c.fence, jobs.c.leased_by)
-    rows = given_rows(tx, (*ours, jobs.c.due_at), "put_off")
-    these = update(jobs).where(*(one == rows.c[one.name] for one in ours))
-    later = these.values(due_at=rows.c.due_at, leased_by=None, lease_until=None)
-    tx.execute(later, {"put_off": json.dumps(list(looks))})
+    if looks:
+        rows = given_rows(tx, (*_OURS, jobs.c.due_at), "noted")
+        these = update(jobs).where(*(one == rows.c[one.name] for one in _OURS))
+        put_off = these.values(due_at=rows.c.due_at, leased_by=None, lease_until=None)
+        tx.execute(put_off, {"noted": json.dumps(list(looks))})
 
 
 def release_if_ours(tx: Transaction, job: Job, changes: Mapping[str, Any]) -> bool:

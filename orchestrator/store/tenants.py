@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ class Tenant:
     counted_until: float | None = None
     allowed_origins: tuple[str, ...] = ()
     requests_per_minute: int | None = None
+    looks_per_second: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,9 @@ _READ = (
     tenants.c.counted_until,
     tenants.c.allowed_origins,
     tenants.c.requests_per_minute,
+    tenants.c.looks_per_second,
 )
+LOOKS_SAVED_UP = 5.0  # seconds of looks that a tenant may send at once after a quiet time
 
 
 def add_once(tx: Transaction, tenant_id: str) -> bool:
@@ -136,6 +139,37 @@ def leave_places(tx: Transaction, tenant_id: str, places: int, *, until: float) 
     """So many further creates may begin without counting again, until then; for whoever holds the tenant."""
     values = {"free_places": places, "counted_until": until}
     tx.execute(update(tenants).where(tenants.c.id == tenant_id).values(**values))
+
+
+def look_rates(tx: Transaction, tenant_ids: Collection[str], *, otherwise: float) -> dict[str, float]:
+    """Looks a second of those of these tenants that have a limit; `otherwise` is what the settings say."""
+    rate = func.coalesce(tenants.c.looks_per_second, otherwise).label("rate")
+    query = select(tenants.c.id, rate).where(tenants.c.id.in_(tenant_ids), rate > 0)
+    return {row.id: float(row.rate) for row in tx.execute(query.order_by(tenants.c.id))}
+
+
+def take_looks(tx: Transaction, tenant_id: str, wanted: int, *, rate: float) -> tuple[int, float]:
+    """Take up to so many looks out of what the tenant may send, which grows by `rate` a second.
+
+    Returns how many, and in how many seconds there is one more. The tenant is held until the transaction
+    ends; whoever holds several holds them in the order of their ids, and jobs before them.
+    """
+    bucket = select(tenants.c.looks_left, tenants.c.looks_left_at).where(tenants.c.id == tenant_id)
+    row = tx.execute(bucket.with_for_update(key_share=True)).one()
+    left = most = max(rate * LOOKS_SAVED_UP, 1.0)
+    if row.looks_left is not None:
+        left = min(most, row.looks_left + rate * max(tx.now - row.looks_left_at, 0.0))
+    taken = max(min(wanted, int(left + 1e-6)), 0)
+    left -= taken
+    values = {"looks_left": left, "looks_left_at": tx.now}
+    tx.execute(update(tenants).where(tenants.c.id == tenant_id).values(**values))
+    return taken, max(1.0 - left, 0.0) / rate
+
+
+def give_looks_back(tx: Transaction, tenant_id: str, many: int) -> None:
+    """So many of those taken were not sent; below 0: so many more were."""
+    left = tenants.c.looks_left + many
+    tx.execute(update(tenants).where(tenants.c.id == tenant_id).values(looks_left=left))
 
 
 def others_wait(tx: Transaction, tenant_id: str, job_id: str) -> bool:

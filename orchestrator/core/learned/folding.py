@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.core.learned.classes import everywhere, wider
+from orchestrator.core.learned.classes import channel_of, everywhere, wider
 from orchestrator.core.learned.endings import Endings
 from orchestrator.core.learned.grid import BEYOND, BINS, EDGES, bin_of
 from orchestrator.core.learned.hooks import Hooks
+from orchestrator.core.learned.lists import Freshness
 from orchestrator.core.learned.spans import Spans
 
 CLOSE = 10.0  # seconds; an end known so closely tells how late its webhook was
@@ -18,10 +19,11 @@ CLOSE = 10.0  # seconds; an end known so closely tells how late its webhook was
 
 @dataclass(slots=True)
 class Known:
-    """What is known of classes and of channels, by their names."""
+    """What is known of classes and of channels, and of the list for each channel, by their names."""
 
     endings: dict[str, Endings] = field(default_factory=lambda: defaultdict(Endings))
     hooks: dict[str, Hooks] = field(default_factory=lambda: defaultdict(Hooks))
+    lists: dict[str, Freshness] = field(default_factory=lambda: defaultdict(Freshness))
     # Where it is known: the share of jobs of a class that end by an age.
     ended_by: dict[str, Callable[[float], float]] = field(default_factory=dict)
 
@@ -63,6 +65,10 @@ class Known:
         if data["channel"] is not None:
             for hooks in self._channels(data["channel"]):
                 hooks.learn_late()
+
+    def listing(self, data: Mapping[str, Any]) -> None:
+        """Looks found ends, of which a list read just before had shown some."""
+        self.lists[channel_of(data["account"], data["provider"])].learn(data["fresh"], data["stale"])
 
     def _came(self, data: Mapping[str, Any], at: float) -> None:
         delay = self._delay(data)

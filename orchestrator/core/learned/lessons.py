@@ -28,7 +28,8 @@ class LessonKind(StrEnum):
     ENDED = "ended"  # a job ended: when, who told, and how late
     CLOSED = "closed"  # some time after that: whether its webhook came, and what it took
     CAME_LATE = "came_late"  # a webhook that counted as missed came after all
-    LISTED = "listed"  # one list request stood for several looks
+    LISTED = "listed"  # a list was asked for, which stood for several looks
+    LISTING = "listing"  # of ends that looks found: how many a list had shown as ended, how many as running
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,13 +73,18 @@ def test_a_tenant_is_added_changed_and_listed(run: Run) -> None:
     added = run("tenants", "add", "shop", "--max-open-jobs", 12, "--allow-origin", "https://shop.example/")
     assert added.code == Exit.OK
     changed = json.loads(
-        run("tenants", "change", "shop", "--max-open-jobs", "default", "--spend-cap-usd", "40", "--json").out
+        run(
+            "tenants",
+            *("change", "shop", "--max-open-jobs", "default", "--spend-cap-usd", "40"),
+            *("--looks-per-second", "0.5", "--json"),
+        ).out
     )
     assert changed == {
         "name": "shop",
         "max_open_jobs": None,
         "spend_cap_usd": 40.0,
         "requests_per_minute": None,
+        "looks_per_second": 0.5,
         "allowed_origins": ["https://shop.example"],
         "held_reason": None,
     }
@@ -99,6 +104,8 @@ def test_a_tenant_is_added_changed_and_listed(run: Run) -> None:
         (("change", "default", "--max-open-jobs", "many"), Exit.USAGE),
         (("change", "default", "--spend-cap-usd", "nan"), Exit.USAGE),
         (("change", "default", "--requests-per-minute", "-1"), Exit.USAGE),
+        (("change", "default", "--looks-per-second", "often"), Exit.USAGE),
+        (("change", "default", "--looks-per-second", "inf"), Exit.USAGE),
         (("change", "default", "--allow-origin", "*"), Exit.USAGE),
     ],
 )

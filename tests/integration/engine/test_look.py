@@ -255,7 +255,7 @@ def test_a_gateway_that_is_down_is_not_hammered_and_found_again(engine: Engine, 
     engine.later(20)
     engine.look()
     assert all(engine.job(job_id).state is State.WAITING for job_id in ids)
-    asked = gets(sandbox)
+    asked = gets(sandbox, "/v1/videos")
     engine.later(FIRST_PAUSE - 1)
     engine.look()
     assert gets(sandbox, "/v1/videos") == asked, "neither jobs nor the list"
@@ -353,8 +353,8 @@ def test_one_look_asks_about_jobs_of_every_kind_and_each_gets_its_own_answer(eng
         engine.created(outcome="failed"): State.FAILED,
         engine.created(outcome="expired"): State.EXPIRED,
         engine.created({"model": OPENAI}, outcome="cancelled"): State.CANCELLED,
-        engine.created(get_502=1): State.WAITING,
-        engine.created(get_500=1): State.WAITING,
+        engine.created(get_502=1, duration=600): State.WAITING,
+        engine.created(get_500=1, duration=600): State.WAITING,
         engine.created(live_negative="failed", duration=600): State.WAITING,
         engine.created(create_error="cut_after", duration=600): State.WAITING,
         engine.created(create_error="cut"): State.UNCERTAIN,
