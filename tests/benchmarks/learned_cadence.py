@@ -7,7 +7,7 @@ Each row is one world: when jobs end, how their webhooks come, what share of the
 the same jobs, on a deployment of its own, at a steady rate over the API. The first ones are for learning
 and told apart. Seconds in the tables are the gateway's; they pass `--factor` times as fast. Requests are
 those in the sandbox's log; lag is from the provider's end to the job being settled. A row of a shape alone
-has no webhooks; `stopped` and `thrice` are worlds that change (tests/benchmarks/changing_worlds.py).
+has no webhooks; `stopped` and `thrice` are worlds that change (tests/benchmarks/cadence/changes.py).
 """
 
 import argparse
@@ -20,9 +20,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import changing_worlds
-from tests.benchmarks.cadence_jobs import HOOKS, SHAPES, Cell, Cost, optimum
-from tests.benchmarks.cadence_runs import POLICIES, Told, cost_of, running
+from tests.benchmarks.cadence import changes
+from tests.benchmarks.cadence.drawn import HOOKS, NAMED, Cell, Cost, optimum
+from tests.benchmarks.cadence.processes import POLICIES, Told, cost_of, running
 from tests.benchmarks.hook_to_file import percentile
 
 MAIN = (
@@ -103,16 +103,16 @@ def table(rows: Sequence[Row]) -> str:
 def cells(asked: Sequence[str]) -> list[Cell]:
     """The worlds of that name; `main` and `all` are several. Raises ValueError for a name that is none."""
     every = [
-        *SHAPES,
-        *(f"{shape}/{hooks}/{loss}" for shape in SHAPES for hooks in HOOKS[1:] for loss in LOSSES),
+        *NAMED,
+        *(f"{shape}/{hooks}/{loss}" for shape in NAMED for hooks in HOOKS[1:] for loss in LOSSES),
     ]
     names = [name for one in asked for name in {"main": MAIN, "all": every}.get(one, (one,))]
-    return [_cell(name) for name in names if name not in changing_worlds.NAMES]
+    return [_cell(name) for name in names if name not in changes.NAMES]
 
 
 def _cell(name: str) -> Cell:
     shape, *hooks = name.split("/")
-    if shape not in SHAPES or len(hooks) not in (0, 2) or (hooks and hooks[0] not in HOOKS):
+    if shape not in NAMED or len(hooks) not in (0, 2) or (hooks and hooks[0] not in HOOKS):
         raise ValueError(f"no row {name!r}; give SHAPE or SHAPE/HOOKS/LOSS, as {MAIN[0]} or {MAIN[-1]}")
     return Cell(shape, hooks[0], float(hooks[1])) if hooks else Cell(shape)
 
@@ -149,10 +149,10 @@ def main() -> int:
     if rows:
         print(table(rows))
     below = sum(row["below_floor"] for row in rows)
-    for name in [name for name in changing_worlds.NAMES if name in given.rows]:
-        changed = changing_worlds.measure(name, given)
+    for name in [name for name in changes.NAMES if name in given.rows]:
+        changed = changes.measure(name, given)
         _keep(given.json, [changed])
-        print(changing_worlds.told(changed))
+        print(changes.told(changed))
         below += changed["below_floor"]
     print(f"looks below the floor: {below}; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     return int(below > 0)

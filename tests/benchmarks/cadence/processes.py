@@ -22,7 +22,8 @@ from tests.acceptance.orchestrator import Orchestrator
 from tests.acceptance.sandbox import Sandbox
 from tests.acceptance.truth import Installation
 from tests.acceptance.waiting import until
-from tests.benchmarks.cadence_jobs import HINT, LONGEST, WORTH, Cost, Drawn
+from tests.benchmarks.cadence.drawn import LONGEST, WORTH, Cost, Drawn
+from tests.benchmarks.cadence.worlds import HINT
 from tests.benchmarks.deployment import deployed
 
 # What is a property of the gateway, in its seconds, is compressed like its jobs.

@@ -10,8 +10,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from tests.benchmarks.cadence_jobs import Cell, optimum
-from tests.benchmarks.cadence_runs import Run, Told, cost_of, running
+from tests.benchmarks.cadence.drawn import Cell, optimum
+from tests.benchmarks.cadence.processes import Run, Told, cost_of, running
 from tests.benchmarks.hook_to_file import percentile
 
 NAMES = ("stopped", "thrice")
