@@ -26,29 +26,34 @@ from tests.benchmarks.cadence.drawn import LONGEST, WORTH, Cost, Drawn
 from tests.benchmarks.cadence.worlds import HINT
 from tests.benchmarks.deployment import deployed
 
-# What is a property of the gateway, in its seconds, is compressed like its jobs.
+# What is in the gateway's seconds is compressed like its jobs. What our own processes do every so often is
+# not: they are as slow to learn as in life, while ten times as much happens.
 RUNNER = """
 import sys
 from importlib import import_module
 for name in {names}:
     module, _, constant = name.rpartition(".")
-    module = import_module("orchestrator.core.learned." + module)
+    module = import_module("orchestrator." + module)
     setattr(module, constant, getattr(module, constant) / {factor})
 from orchestrator.cli import main
 del sys.argv[1]
 main()
 """
 CONSTANTS = (
-    "hooks.SHORTEST_PATIENCE",
-    "hooks.LONGEST_PATIENCE",
-    "lessons.SHORTEST_PATIENCE",
-    "lessons.TICK",
-    "lessons.TICK_TAKES",
-    "lessons.CAUSED_WITHIN",
-    "lessons.CLOSE_NARROW",
-    "paces.LEFT_ALONE_FOR",
+    "core.learned.hooks.SHORTEST_PATIENCE",
+    "core.learned.hooks.LONGEST_PATIENCE",
+    "core.learned.lessons.SHORTEST_PATIENCE",
+    "core.learned.lessons.TICK",
+    "core.learned.lessons.TICK_TAKES",
+    "core.learned.lessons.CAUSED_WITHIN",
+    "core.learned.lessons.CLOSE_NARROW",
 )
-WITH_NUMPY = ("estimate.SILENT_FOR",)
+# What only workers load, as it needs numpy.
+OF_WORKERS = (
+    "core.learned.estimate.SILENT_FOR",
+    "core.learned.folding.CLOSE",
+    "engine.open_evidence.EVERY",
+)
 NET = 300.0  # seconds, of a fixed safety net
 DEADLINE = 21_600.0
 POLICIES = ("guidance", "net", "learned")
@@ -163,7 +168,7 @@ def running(folder: Path, policy: str, factor: float, *, fleet: bool = False) ->
 
 
 def _compressed(factor: float, *, learns: bool = True) -> tuple[str, ...]:
-    names = CONSTANTS + WITH_NUMPY if learns else CONSTANTS
+    names = CONSTANTS + OF_WORKERS if learns else CONSTANTS
     return (sys.executable, "-c", RUNNER.format(names=names, factor=factor))
 
 
