@@ -61,7 +61,7 @@ def measure(cell: Cell, policy: str, given: argparse.Namespace) -> list[Row]:
         warm = run.submit(later, given.rate, polled=polled)
         run.settle(cold + warm)
         lists = run.lists() / max(len(warm), 1)
-        facts = {"row": cell.name, "policy": policy, "statuses": dict(run.statuses())}
+        facts = {"row": cell.name, "policy": policy, "statuses": run.statuses(), "warnings": run.warnings()}
         return [
             facts | {"phase": phase} | numbers(run.told(ids), shared) | _best(cell, jobs)
             for phase, ids, shared, jobs in (

@@ -18,9 +18,9 @@ from orchestrator.core.job import Source, Updates
 from orchestrator.core.lifecycle import SETTLED
 from tests.acceptance.callers import calling, new_key
 from tests.acceptance.database import MODEL
+from tests.acceptance.fleet import Fleet
 from tests.acceptance.orchestrator import Orchestrator
 from tests.acceptance.sandbox import Sandbox
-from tests.acceptance.truth import Installation
 from tests.acceptance.waiting import until
 from tests.benchmarks.cadence.drawn import LONGEST, WORTH, Cost, Drawn
 from tests.benchmarks.cadence.worlds import HINT
@@ -80,7 +80,12 @@ class Run:
     """One orchestrator at work, and its sandbox. Its times are the gateway's seconds divided by a factor."""
 
     def __init__(
-        self, installation: Installation, sandbox: Sandbox, client: httpx.Client, factor: float, hint: float
+        self,
+        installation: Orchestrator | Fleet,
+        sandbox: Sandbox,
+        client: httpx.Client,
+        factor: float,
+        hint: float,
     ) -> None:
         self.installation, self.sandbox = installation, sandbox
         self._client, self._factor, self._hint = client, factor, hint
@@ -137,6 +142,11 @@ class Run:
         """How the sandbox answered status reads."""
         return Counter(one["status"] for one in self.sandbox.requests("GET") if _is_look(one))
 
+    def warnings(self) -> Counter[str]:
+        """What the orchestrator's processes warned of, and how often."""
+        lines = [line for run in self.installation.runs for line in run.events()]
+        return Counter(line["event"] for line in lines if line["level"] in ("warning", "error"))
+
 
 def _asked(one: Drawn, polled: bool) -> dict[str, Any]:
     told = {"model": MODEL, "prompt": "waves", "provider_params": {"sandbox": one.switches()}}
@@ -160,7 +170,7 @@ def running(folder: Path, policy: str, factor: float, *, fleet: bool = False) ->
         "requests_per_minute": 0,
     }
     options = ("--time-scale", str(factor), "--poll-after-seconds", str(hint), "--log-size", "1000000")
-    started = _fleet if fleet else _one_process
+    started: Any = _fleet if fleet else _one_process
     with started(folder, factor, options, settings) as (installation, sandbox):
         key = new_key(installation.database)
         with calling(f"http://127.0.0.1:{installation.port}", key) as client:
@@ -192,7 +202,7 @@ def _one_process(
 @contextmanager
 def _fleet(
     folder: Path, factor: float, options: tuple[str, ...], settings: dict[str, Any]
-) -> Iterator[tuple[Any, Sandbox]]:
+) -> Iterator[tuple[Fleet, Sandbox]]:
     with deployed(folder, *options, **settings) as deployment:
         fleet = deployment.fleet
         with _MIGRATING:
