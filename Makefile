@@ -6,9 +6,9 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 export PYTHON
 
-# Two more workers than cores: many tests wait for processes. loadgroup keeps tests of one xdist_group together.
+# Two more workers than cores: many tests wait for processes.
 WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 2 )))
-PYTEST := $(BIN)/python -m pytest -p tests.counts_by_layer -n $(WORKERS) --dist loadgroup
+PYTEST := $(BIN)/python -m pytest -p tests.counts_by_layer -n $(WORKERS)
 MINUTES ?= 30
 FIRST ?= $(shell date +%s)
 

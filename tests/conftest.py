@@ -8,8 +8,9 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from xdist.remote import Producer
 
-from tests.order import spread
+from tests.order import Together, spread
 
 ACCEPTANCE = Path(__file__).with_name("acceptance")
 pytest_plugins = ("tests.servers.fixtures", "tests.servers.object_stores")
@@ -37,6 +38,11 @@ def pytest_configure(config: pytest.Config) -> None:
     # A shell lets what it starts in the background ignore SIGINT, and so would all that we start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together | None:
+    """Where tests are spread over processes as usual."""
+    return Together(config, log) if config.getoption("dist") == "load" else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,10 +1,18 @@
-"""The order of a run: tests that mostly wait stand between those that compute, so that no core is idle."""
+"""The order of a run: tests that mostly wait stand between those that compute, so that no core is idle.
+
+What is dear to make for several tests is made in one process: xdist's own mark for that does nothing with
+pytest 9.2, which keeps a test's name where xdist 3.8 does not write it.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import TypeVar
 
+from xdist.scheduler import LoadScopeScheduling
+
 Test = TypeVar("Test")
+# Modules whose fixture for all their tests takes seconds of processor time.
+IN_ONE_PROCESS = ("tests/simulation/test_worlds.py", "tests/integration/cli/test_nothing_leaks.py")
 UNTIL = 0.75  # of the others: whatever waits for long must not be what a run waits for in the end
 
 
@@ -17,6 +25,19 @@ def spread(slow: Sequence[Test], others: Sequence[Test], module_of: Callable[[Te
         ordered += [*waiting[:taken], *module]
         del waiting[:taken]
     return ordered + waiting
+
+
+class Together(LoadScopeScheduling):  # type: ignore[misc]
+    """Each test goes to whichever process is free, but those of a module that is to stay in one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return together(nodeid)
+
+
+def together(test: str) -> str:
+    """What a test shares with those that run in one process with it."""
+    module, _, _ = test.partition("::")
+    return module if module in IN_ONE_PROCESS else test
 
 
 def _modules(tests: Iterable[Test], module_of: Callable[[Test], object]) -> list[list[Test]]:

@@ -30,7 +30,7 @@ def stories() -> list[Path]:
 
 def run(files: list[Path], figures: Path, *, side_by_side: int, more: list[str]) -> bool:
     """Run the stories once, their figures added to the file; whether all of them held."""
-    command = [sys.executable, "-m", "pytest", "-q", "-n", str(side_by_side), "--dist", "loadgroup", *more]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", str(side_by_side), *more]
     done = subprocess.run(
         [*command, "-p", "tests.counts_by_layer", *map(str, files)],
         cwd=ROOT,

@@ -5,7 +5,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.order import spread
+from tests.acceptance.processes import ROOT
+from tests.order import IN_ONE_PROCESS, spread, together
 
 SIZES = st.lists(st.integers(1, 30), max_size=40)
 
@@ -34,3 +35,10 @@ def test_what_waits_for_long_begins_early_and_is_over_before_the_end() -> None:
     assert places[0] == 0
     assert 0.6 * len(ordered) < places[-1] < 0.85 * len(ordered)
     assert max(after - before for before, after in pairwise(places)) < 60
+
+
+def test_what_is_dear_to_make_is_made_in_one_process() -> None:
+    for module in IN_ONE_PROCESS:
+        assert (ROOT / module).exists()
+        assert together(f"{module}::test_one") == together(f"{module}::TestClass::test_other[1]")
+    assert together("tests/unit/test_mp4.py::test_one") != together("tests/unit/test_mp4.py::test_other")

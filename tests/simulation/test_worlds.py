@@ -14,11 +14,11 @@ from orchestrator.simulation.run import simulate, simulate_many
 from orchestrator.simulation.world import Outcome
 
 SEEDS = range(1, 101)
-together = pytest.mark.xdist_group("worlds")  # the outcomes are made once, and take ten seconds
 
 
 @pytest.fixture(scope="module")
 def outcomes() -> list[Outcome]:
+    """They take ten seconds to make: tests/order.py keeps these tests in one process."""
     return [simulate(seed, traced=True) for seed in SEEDS]
 
 
@@ -26,18 +26,15 @@ def traces(outcomes: list[Outcome]) -> str:
     return "\n".join(line for outcome in outcomes for line in outcome.trace or ())
 
 
-@together
 def test_nothing_breaks(outcomes: list[Outcome]) -> None:
     assert not [f"seed {one.seed}: {one.violation}" for one in outcomes if one.violation]
 
 
-@together
 def test_every_fault_happens_somewhere(outcomes: list[Outcome]) -> None:
     happened = {line.split()[2] for line in traces(outcomes).splitlines() if line.split()[1] == "fault"}
     assert set(Fault) == happened
 
 
-@together
 def test_jobs_end_in_every_way(outcomes: list[Outcome]) -> None:
     told = traces(outcomes)
     for state in ("completed", "failed", "cancelled", "expired", "rejected", "timed_out", "uncertain"):

@@ -16,7 +16,6 @@ from tests.kinds import OURS, package_of
 from tests.patience import LONG
 
 CANARY = "canary-5eCr3t-that-nobody-may-see"
-pytestmark = pytest.mark.xdist_group("nothing leaks")  # one machine for all of them
 
 KEY, NEW, WRONG = new_key(), new_key(), new_key()
 WAYS_TO_FAIL = ("error", "bug", "cause", "build", "build broke", "options", "options broke")

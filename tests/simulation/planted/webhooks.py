@@ -11,6 +11,7 @@ from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp
 from orchestrator.engine.receive import Fate, Receipt
 from orchestrator.gateway.webhooks import Delivery
+from orchestrator.simulation import world
 from orchestrator.simulation.invariants import Invariant
 from orchestrator.simulation.process import Process
 from orchestrator.simulation.scheduler import running
@@ -55,6 +56,8 @@ def early_ones_never_matched() -> Iterator[None]:
     with (
         patch.object(observe, "_early_webhooks", lambda *_: []),
         patch.object(sweep, "_unmatched", lambda tx, *, limit: []),
+        # Without the bug it is over long before that, and five hours of sweeps take ten seconds to pretend.
+        patch.object(world, "ENDS_WITHIN", 1_200.0),
     ):
         yield
 
