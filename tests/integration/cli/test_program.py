@@ -16,14 +16,21 @@ from tests.integration.cli.conftest import KEY, Rows, Run
 
 HEAVY = {"sqlalchemy", "pydantic", "celery", "httpx", "uvicorn", "rich", "aiohttp", "alembic"}
 _DAILY = ["demo", "run", "up", "web", "worker", "beat", "submit", "watch", "events", "jobs", "show"]
-_DAILY += ["fetch", "inbox", "replay", "dead-letters", "purge"]
+_DAILY += ["explain", "fetch", "inbox", "replay", "dead-letters", "purge"]
 _SETTING_UP = ["check", "migrate", "simulate", "destinations", "tenants", "keys", "tokens", "accounts"]
-_SETTING_UP += ["secrets", "sandbox"]
-COMMANDS = [*_DAILY, "resolve", "cancel", "retry", *_SETTING_UP]  # as the help has them
+_SETTING_UP += ["secrets", "hooks", "sandbox"]
+COMMANDS = [*_DAILY, "resolve", "cancel", "retry", "plan", "ledger", *_SETTING_UP]  # as the help has them
 BELOW = [f"destinations {name}" for name in ("list", "show", "add", "remove", "check", "enable")]
 BELOW += [f"tenants {name}" for name in ("add", "change", "list")]
 BELOW += ["keys make", "keys list", "keys revoke", "tokens make"]
-BELOW += ["secrets new-key", "secrets seal", "secrets rotate", "sandbox trigger"]
+BELOW += [
+    "secrets new-key",
+    "secrets seal",
+    "secrets rotate",
+    "sandbox trigger",
+    "hooks report",
+    "hooks health",
+]
 
 
 def test_the_help_lists_every_command_in_the_order_of_their_use(run: Run) -> None:
