@@ -112,7 +112,10 @@ def _keep(context: Context, tx: Transaction, answered: Sequence[tuple[Job, Answe
         else:
             _apply_alone(context, tx, job, answer, done)
     outage.learn(tx, [seen for _, answer in answered for seen in answer.seen])
-    telling.got_further(tx, [job for job, _ in answered], done.unchanged, jobs.note_looks(tx, done.unchanged))
+    counted = jobs.note_looks(tx, done.unchanged)
+    # Told by a webhook meanwhile, or taken by somebody else: what was asked was asked all the same.
+    jobs.count_looks(tx, {one["id"] for one in done.unchanged if one["looks"]} - counted)
+    telling.got_further(tx, [job for job, _ in answered], done.unchanged, counted)
     return done.follow_ups
 
 

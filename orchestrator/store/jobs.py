@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -240,6 +240,12 @@ def put_off_looks(tx: Transaction, looks: Sequence[Mapping[str, Any]]) -> None:
         these = update(jobs).where(*(one == rows.c[one.name] for one in _OURS))
         put_off = these.values(due_at=rows.c.due_at, leased_by=None, lease_until=None)
         tx.execute(put_off, {"noted": json.dumps(list(looks))})
+
+
+def count_looks(tx: Transaction, job_ids: Collection[str]) -> None:
+    """Count a look at each of these, whoever holds them now and whatever became of them."""
+    if job_ids:
+        tx.execute(update(jobs).where(jobs.c.id.in_(job_ids)).values(looks=jobs.c.looks + 1))
 
 
 def release_if_ours(tx: Transaction, job: Job, changes: Mapping[str, Any]) -> bool:

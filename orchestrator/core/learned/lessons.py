@@ -20,6 +20,7 @@ CLOSE_SHARE = 0.1  # of the age, likewise
 DETAILS_TAKE = (
     150.0  # seconds after which the looks for an outcome's reason are over (effects.DETAIL_PATIENCE)
 )
+LOOK_TAKES = 15.0  # seconds within which one that is under way is answered, nearly always
 
 
 class LessonKind(StrEnum):
@@ -77,7 +78,10 @@ def _ended(job: Job, seen: Observation, changes: Mapping[str, Any], now: float) 
         "looks": changes.get("looks", job.looks),
         "hint": job.poll_after,
     }
+    # A look that is under way is counted with the job as well.
+    looking = LOOK_TAKES if job.leased_by is not None and by_hook else 0.0
     after = max(
+        looking,
         DETAILS_TAKE if changes.get("detail_tries", job.detail_tries) else 0.0,
         SHORTEST_PATIENCE if job.channel and heard is None else 0.0,
     )
