@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from orchestrator.core.learned.change import forget_what_changed
 from orchestrator.core.learned.classes import channel_of, everywhere, wider
-from orchestrator.core.learned.endings import read_endings
+from orchestrator.core.learned.endings import Endings, read_endings
 from orchestrator.core.learned.folding import Known
 from orchestrator.core.learned.hooks import Health, read_hooks
 from orchestrator.core.learned.lessons import LessonKind
@@ -28,7 +27,6 @@ AT_A_TIME = 200  # lessons of one transaction
 ROUNDS = 20  # transactions of one call: then others have the thread
 HELD_FOR = 1.0  # seconds after which a lesson is tried again whose job somebody held
 AGED_EVERY = 3_600.0  # seconds: what decays by less is lost where weights are rounded
-TESTED_EVERY = 8  # ended jobs between two tests of whether jobs end at other ages now
 
 Thing = tuple[EstimateKind, str]
 
@@ -155,7 +153,7 @@ def _read(known: Known, rows: dict[Thing, dict[str, Any]]) -> None:
 def _write(tx: Transaction, known: Known, rows: dict[Thing, dict[str, Any]]) -> None:
     """In the end only: a change shows in all that a batch has taught."""
     for name in sorted(known.endings):
-        _look_for_change(tx, known, name, rows.get((EstimateKind.ENDINGS, name), {}))
+        _age(tx, known.endings[name])
         estimates.write(tx, EstimateKind.ENDINGS, name, known.endings[name].as_json())
     for name in sorted(known.hooks):
         _judge(tx, known, name)
@@ -164,14 +162,9 @@ def _write(tx: Transaction, known: Known, rows: dict[Thing, dict[str, Any]]) -> 
         estimates.write(tx, EstimateKind.LISTS, name, freshness.as_json())
 
 
-def _look_for_change(tx: Transaction, known: Known, name: str, before: dict[str, Any]) -> None:
-    endings = known.endings[name]
+def _age(tx: Transaction, endings: Endings) -> None:
     if endings.aged_at is None or tx.now > endings.aged_at + AGED_EVERY:
         endings.age(tx.now)
-    tested = read_endings(before).ended // TESTED_EVERY
-    if endings.ended // TESTED_EVERY != tested and forget_what_changed(endings):
-        facts: dict[str, Any] = {"class": name, "known": round(endings.ended)}
-        tx.after_commit.append(partial(log, Event.ENDINGS_CHANGED, level=logging.WARNING, **facts))
 
 
 def _judge(tx: Transaction, known: Known, name: str) -> None:

@@ -1,14 +1,24 @@
-"""Jobs that are still open are evidence too: leaving them out makes jobs look shorter than they are."""
+"""Jobs that are still open are evidence too: leaving them out makes jobs look shorter than they are.
+
+Hence whether jobs end at other ages than they used to is asked just after those are counted. Of jobs that
+began since, only the quick ones are known: they would be taken for a change.
+"""
 
 from __future__ import annotations
 
+import logging
+from functools import partial
+from typing import Any
+
+from orchestrator.core.learned.change import forget_what_changed
 from orchestrator.core.learned.classes import wider
-from orchestrator.core.learned.endings import read_endings
+from orchestrator.core.learned.endings import Endings, read_endings
 from orchestrator.engine.context import Context
 from orchestrator.store import estimates, open_jobs, workers
 from orchestrator.store.database import Transaction
 from orchestrator.store.estimates import EstimateKind
 from orchestrator.store.workers import Pulse
+from orchestrator.telemetry import Event, log
 
 EVERY = 30.0  # seconds
 _COUNTED = ""  # the name of the one row of its kind
@@ -23,7 +33,7 @@ def count_open(context: Context) -> None:
         found = open_jobs.ages_of_newest(tx)
     with context.store.write(durable=False) as tx:
         if workers.pulse_if_older(tx, Pulse.OPEN_JOBS, EVERY):
-            _count(tx, _with_wider(found))
+            _count(tx, _with_wider(found), since=counted_at or 0.0)
 
 
 def _with_wider(found: dict[str, dict[float, float]]) -> dict[str, dict[float, float]]:
@@ -34,17 +44,26 @@ def _with_wider(found: dict[str, dict[float, float]]) -> dict[str, dict[float, f
     return together
 
 
-def _count(tx: Transaction, found: dict[str, dict[float, float]]) -> None:
-    """Also of classes of which jobs were open the last time and none is now."""
+def _count(tx: Transaction, found: dict[str, dict[float, float]], *, since: float) -> None:
+    """Also of classes of which jobs were open the last time and none is now, or of which some ended since."""
     before = estimates.get(tx, EstimateKind.OPEN, _COUNTED).get("classes", [])
-    for name in sorted({*found, *before}):
+    changes = estimates.changes_since(tx, since)
+    learned = [name for kind, name in changes if kind is EstimateKind.ENDINGS]
+    for name in sorted({*found, *before, *learned}):
         if not estimates.get(tx, EstimateKind.ENDINGS, name):
             continue  # nothing ended yet: open jobs alone teach nothing
         data = estimates.lock(tx, EstimateKind.ENDINGS, name)
         endings = read_endings(data)
         endings.count_open(found.get(name, {}))
+        _look_for_change(tx, name, endings)
         if (counted := endings.as_json()) != data:
             estimates.write(tx, EstimateKind.ENDINGS, name, counted)
     if before or found:
         estimates.lock(tx, EstimateKind.OPEN, _COUNTED)
         estimates.write(tx, EstimateKind.OPEN, _COUNTED, {"classes": sorted(found)})
+
+
+def _look_for_change(tx: Transaction, name: str, endings: Endings) -> None:
+    if forget_what_changed(endings):
+        facts: dict[str, Any] = {"class": name, "known": round(endings.ended)}
+        tx.after_commit.append(partial(log, Event.ENDINGS_CHANGED, level=logging.WARNING, **facts))

@@ -131,24 +131,34 @@ def test_a_lesson_that_nobody_can_read_costs_the_others_nothing(engine: Engine) 
         assert not lessons.any_due(tx)
 
 
+def ends(engine: Engine, count: int, age: float) -> None:
+    """So many jobs begin one after the other, and end at an age."""
+    with engine.store.write() as tx:
+        for _ in range(count):
+            engine.now += 1
+            data = {"class": CLASS, "channel": None, "began_at": engine.now, "low": age - 1, "high": age}
+            row = {"kind": LessonKind.ENDED, "due_at": tx.now, "data": data}
+            tx.execute(insert(schema.lessons).values(row))
+    learn(engine.context)
+
+
 def test_jobs_that_end_at_other_ages_make_the_earlier_ones_forgotten(
     engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def ends(count: int, age: float) -> None:
-        with engine.store.write() as tx:
-            for _ in range(count):
-                engine.now += 1
-                data = {"class": CLASS, "channel": None, "began_at": engine.now, "low": age - 1, "high": age}
-                row = {"kind": LessonKind.ENDED, "due_at": tx.now, "data": data}
-                tx.execute(insert(schema.lessons).values(row))
-        learn(engine.context)
-
-    ends(150, 60.0)
+    ends(engine, 150, 60.0)
     with caplog.at_level(logging.WARNING):
         for _ in range(6):
-            ends(8, 180.0)
+            ends(engine, 8, 180.0)
+            engine.now += EVERY
+            count_open(engine.context)
     assert "endings_changed" in [record.message for record in caplog.records]
     assert endings_known(engine).ended < 100
+
+
+def test_quick_ones_are_no_change_while_slow_ones_that_began_with_them_may_run(engine: Engine) -> None:
+    ends(engine, 150, 60.0)
+    ends(engine, 48, 20.0)
+    assert endings_known(engine).ended == 198
 
 
 def test_open_jobs_are_counted_while_they_are_open(engine: Engine) -> None:
