@@ -127,8 +127,8 @@ def _concerned(one: Noted) -> set[Thing]:
     things: set[Thing] = set()
     if isinstance(name := one.data.get("class"), str) and name.count("|") == 2:
         things |= {(EstimateKind.ENDINGS, name), (EstimateKind.ENDINGS, wider(name))}
-    if one.kind is LessonKind.LISTING:
-        things.add((EstimateKind.LISTS, channel_of(one.data["account"], one.data["provider"])))
+    if one.kind is LessonKind.LISTING and isinstance(account := one.data.get("account"), str):
+        things.add((EstimateKind.LISTS, channel_of(account, one.data.get("provider"))))
     if isinstance(channel := one.data.get("channel"), str):
         things |= {(EstimateKind.HOOKS, channel), (EstimateKind.HOOKS, everywhere(channel))}
     return things

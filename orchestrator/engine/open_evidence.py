@@ -20,7 +20,7 @@ from orchestrator.store.estimates import EstimateKind
 from orchestrator.store.workers import Pulse
 from orchestrator.telemetry import Event, log
 
-EVERY = 30.0  # seconds
+EVERY = 10.0  # seconds
 _COUNTED = ""  # the name of the one row of its kind
 
 

@@ -23,6 +23,7 @@ from orchestrator.core.learned.recall import (
 )
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
+from orchestrator.engine.overdue import fell_silent
 from orchestrator.store import estimates, open_jobs, workers
 from orchestrator.store.database import Transaction
 from orchestrator.store.estimates import EstimateKind
@@ -134,8 +135,12 @@ def _probe(context: Context) -> int:
             return 0
     probed = 0
     for endpoint in endpoints:
+        silent = fell_silent(context, endpoint, parts(endpoint)[0])
         with context.store.write(durable=False) as tx:
-            probed += _probe_one(context, tx, endpoint)
+            if silent:
+                begin(tx, endpoint)
+            else:
+                probed += _probe_one(context, tx, endpoint)
     return probed
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, or_, select, update
 
 from orchestrator.core.job import Updates
 from orchestrator.core.learned.classes import channel_of
@@ -38,26 +38,33 @@ class Running:
 
 
 def ages_of_newest(tx: Transaction) -> dict[str, dict[float, float]]:
-    """By class and by when they began: to what age the newest open jobs were seen running by a look."""
+    """By class and by when they began: to what age the newest open jobs were seen running by a look.
+
+    0 where no look saw it yet: such a job says nothing, but that there is one more than the quick ones.
+    """
     columns = (jobs.c.state, jobs.c.ending_class, jobs.c.created_at, jobs.c.seen_running_at)
     newest = select(*columns).order_by(jobs.c.id.desc()).limit(NEWEST).subquery()
-    seen = newest.c.seen_running_at.is_not(None) & newest.c.ending_class.is_not(None)
+    known = newest.c.created_at.is_not(None) & newest.c.ending_class.is_not(None)
     found: dict[str, dict[float, float]] = {}
-    for row in tx.execute(select(newest).where(newest.c.state == "waiting", seen)):
+    for row in tx.execute(select(newest).where(newest.c.state == "waiting", known)):
         ages = found.setdefault(row.ending_class, {})
-        ages[row.created_at] = max(row.seen_running_at - row.created_at, 0.0)
+        ages[row.created_at] = max((row.seen_running_at or row.created_at) - row.created_at, 0.0)
     return found
 
 
-_HOOKED = and_(
-    jobs.c.state == "waiting",
-    jobs.c.updates == Updates.HYBRID,
-    jobs.c.without_webhook.is_(False),
-    or_(jobs.c.hooked.is_(None), jobs.c.hooked.is_(True)),
-    jobs.c.created_at.is_not(None),
-    # Their looks failed, and nobody knows any more for how long the gateway wants to be left alone.
-    jobs.c.look_errors == 0,
-)
+def _hooked_in(columns: Any) -> list[ColumnElement[bool]]:
+    return [
+        columns.state == "waiting",
+        columns.updates == Updates.HYBRID,
+        columns.without_webhook.is_(False),
+        or_(columns.hooked.is_(None), columns.hooked.is_(True)),
+        columns.created_at.is_not(None),
+    ]
+
+
+# Of others looks failed, and nobody knows any more for how long the gateway wants to be left alone.
+_HOOKED = and_(*_hooked_in(jobs.c), jobs.c.look_errors == 0)
+_TOLD = (jobs.c.state, jobs.c.updates, jobs.c.without_webhook, jobs.c.hooked)
 _READ = (
     jobs.c.id,
     jobs.c.due_at,
@@ -69,6 +76,15 @@ _READ = (
     jobs.c.account_id,
     jobs.c.provider,
 )
+
+
+def awaited(tx: Transaction, account_id: str) -> list[Running]:
+    """The newest jobs of which a webhook of the account's endpoint is to tell."""
+    newest = select(*_READ, *_TOLD).order_by(jobs.c.id.desc()).limit(NEWEST).subquery()
+    rows = select(*(newest.c[one.name] for one in _READ)).where(
+        newest.c.account_id == account_id, *_hooked_in(newest.c)
+    )
+    return [_read(row) for row in tx.execute(rows)]
 
 
 def next_tenant(tx: Transaction, *, after: str, due_after: float) -> str | None:

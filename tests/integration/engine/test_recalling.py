@@ -131,7 +131,10 @@ def test_some_jobs_that_should_have_ended_are_tried_where_webhooks_seem_to_have_
     assert due_in(engine, fresh[0]) >= 15
 
 
-def test_it_is_tried_less_and_less_until_a_webhook_comes(engine: Engine) -> None:
+def test_it_is_tried_less_and_less_until_a_webhook_comes(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recalling, "fell_silent", lambda *_: False)  # it never becomes certain
     overdue(engine)
     tried = []
     for second in range(40):
@@ -142,6 +145,25 @@ def test_it_is_tried_less_and_less_until_a_webhook_comes(engine: Engine) -> None
             tried.append(second)
         engine.later(1.0)
     assert tried == [0, 2, 6, 14, 30]
+
+
+def test_so_many_that_are_overdue_are_a_silence_without_a_look_and_all_come_back(engine: Engine) -> None:
+    overdue(engine, seconds=30.0)
+    ids = wait(engine, 40, created_at=engine.now - 125)
+    recall(engine.context)
+    with engine.store.read() as tx:
+        assert estimates.get(tx, EstimateKind.HOOKS, ENDPOINT)["health"] == Health.SILENT
+    recall(engine.context)
+    assert all(due_in(engine, job_id) <= GUIDANCE for job_id in ids)
+
+
+def test_jobs_that_are_too_young_to_have_ended_make_no_silence(engine: Engine) -> None:
+    overdue(engine, seconds=30.0)
+    ids = wait(engine, 40, created_at=engine.now - 45)
+    recall(engine.context)
+    with engine.store.read() as tx:
+        assert estimates.get(tx, EstimateKind.HOOKS, ENDPOINT)["health"] == Health.HEALTHY
+    assert all(due_in(engine, job_id) == pytest.approx(900) for job_id in ids)
 
 
 def all_jobs(engine: Engine) -> list[Job]:
