@@ -203,9 +203,16 @@ ROWS["0006"] = ROWS["0005"] | {
 
 
 def after_an_upgrade(revision: str) -> Rows:
-    """The rows of then as they are now: before there was an archive, an output that is owed waits for it."""
+    """The rows of then as they are now: before there was an archive, an output that is owed waits for it.
+
+    Positions are those of a server's transactions: on another one events get new ones.
+    """
     if revision >= "0005":
-        return ROWS[revision]
+        told = [
+            {name: one[name] for name in one if name != "position"}
+            for one in ROWS[revision].get("events", [])
+        ]
+        return ROWS[revision] | {"events": told}
     waits = {"due_at": None, "fence": 2}
     hand_offs = [one | (waits if one["state"] == "owed" else {}) for one in ROWS[revision]["hand_offs"]]
     return ROWS[revision] | {"hand_offs": hand_offs}
