@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from orchestrator.core.job import Job, Observation
 from orchestrator.core.learned import outage as rule
-from orchestrator.core.learned.lessons import TICK
 from orchestrator.core.learned.outage import Outage
+from orchestrator.core.learned.ticks import TICK
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.store import jobs, workers

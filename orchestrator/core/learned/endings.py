@@ -12,10 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.core.learned.spans import Spans, read_spans, together
+from orchestrator.core.learned.ticks import on_tick
 
 COHORT = 32  # jobs after which the next ones that begin are a cohort of their own
 COHORTS = 12  # kept apart; earlier ones are one
 REMEMBERED = 1_500.0  # jobs: beyond that the earlier ones count less
+ON_TICKS = 0.3  # of the ends: more than fall on ticks by chance
+COUNTS = ("narrow", "wide", "ticked", "between")
 HALF_LIFE = 14 * 86_400.0  # seconds after which a job counts half
 
 
@@ -55,6 +58,9 @@ class Endings:
     cohorts: list[Cohort] = field(default_factory=list)
     narrow: float = 0.0
     wide: float = 0.0
+    # Of the latest ends of which the gateway told the time: those on one of its ticks, and the others.
+    ticked: float = 0.0
+    between: float = 0.0
     aged_at: float | None = None
     hint: float | None = None
 
@@ -70,6 +76,19 @@ class Endings:
         cohort.latest = max(cohort.latest, began_at)
         self.narrow, self.wide = self.narrow * 0.99 + narrow, self.wide * 0.99 + (not narrow)
         self._keep_few()
+
+    @property
+    def on_ticks(self) -> bool:
+        """Whether the gateway notices such ends on its ticks, so that its time is not that of the end.
+
+        Of ends that it notices at once, one in thirty falls on a tick by chance.
+        """
+        return self.ticked > ON_TICKS * (self.ticked + self.between)
+
+    def learn_notice(self, at: float) -> None:
+        """The gateway says that a job ended then."""
+        ticked = on_tick(at)
+        self.ticked, self.between = self.ticked * 0.98 + ticked, self.between * 0.98 + (not ticked)
 
     def count_open(self, jobs: Mapping[float, float]) -> None:
         """Of jobs still open, by when they began: the age to which each is known to have been running."""
@@ -127,7 +146,8 @@ class Endings:
     def as_json(self) -> dict[str, Any]:
         """A plain mapping for the store."""
         cohorts = [cohort.as_json() for cohort in self.cohorts]
-        counts = {"narrow": round(self.narrow, 3), "wide": round(self.wide, 3), "aged_at": self.aged_at}
+        counts: dict[str, Any] = {name: round(getattr(self, name), 3) for name in COUNTS}
+        counts["aged_at"] = self.aged_at
         return {"cohorts": cohorts, "hint": self.hint} | counts
 
 
@@ -137,5 +157,5 @@ def read_endings(value: Mapping[str, Any]) -> Endings:
         Cohort(one["since"], one["latest"], read_spans(one["spans"]), read_spans(one["open"]))
         for one in value.get("cohorts", ())
     ]
-    counts = (value.get("narrow", 0.0), value.get("wide", 0.0), value.get("aged_at"))
-    return Endings(cohorts, *counts, value.get("hint"))
+    counts = {name: value.get(name, 0.0) for name in COUNTS}
+    return Endings(cohorts, **counts, aged_at=value.get("aged_at"), hint=value.get("hint"))

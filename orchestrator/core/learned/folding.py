@@ -30,6 +30,9 @@ class Known:
     def learn_end(self, data: Mapping[str, Any]) -> None:
         """A job ended, or did not before its deadline."""
         if data["class"] is not None and data["began_at"] is not None:
+            if data.get("told") is not None:
+                self.endings[data["class"]].learn_notice(data["began_at"] + data["told"])
+            data = self._as_noticed(data)
             for name in {data["class"], wider(data["class"])}:
                 known = self.endings[name]
                 known.learn(
@@ -49,6 +52,7 @@ class Known:
         """
         if data["channel"] is None or data["came"]:
             return None
+        data = self._as_noticed(data)
         if hook_at is not None:
             self._came(data, hook_at)
             return None
@@ -69,6 +73,13 @@ class Known:
     def listing(self, data: Mapping[str, Any]) -> None:
         """Looks found ends, of which a list read just before had shown some."""
         self.lists[channel_of(data["account"], data["provider"])].learn(data["fresh"], data["stale"])
+
+    def _as_noticed(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """With the gateway's own time of the end, unless it notices the ends of such jobs on its ticks."""
+        told = data.get("told")
+        if told is None or data["class"] is None or self.endings[data["class"]].on_ticks:
+            return data
+        return {**data, "low": told, "high": told, "narrow": True}
 
     def _came(self, data: Mapping[str, Any], at: float) -> None:
         delay = self._delay(data)

@@ -26,7 +26,7 @@ SILENT_AFTER = 5  # missed in a row at least, and so many …
 SUPPOSED = 0.15  # lost of a channel of which too little is known
 NO_CHANCE = 1e-6  # … that it would hardly happen by what was lost before
 FADES = 0.99  # what each further delay leaves of the counts of earlier ones
-CONCLUSIVE = 10.0  # expected, and none came
+CONCLUSIVE = 12.0  # expected, and none came
 WELL_OF_THEM = 8  # come …
 WELL_AFTER = 12  # … of so many, after which a channel that was silent is believed again
 ILL_SHARE = 0.1  # of all, missed: degraded from here on …
@@ -119,9 +119,13 @@ class Hooks:
     def judge(self, now: float, expected: float = 0.0) -> Health:
         """Say how the channel does. What it was decides what it takes to change.
 
-        `expected` is how many webhooks should have come since the last one did (`silence.expected`).
+        `expected` is how many webhooks should have come since the last one did (`silence.expected`). As many
+        must be missing by the rate at which they came: neither number is sure.
         """
-        if expected >= CONCLUSIVE and self.health in (Health.HEALTHY, Health.DEGRADED):
+        if min(expected, self._by_rate(now)) >= CONCLUSIVE and self.health in (
+            Health.HEALTHY,
+            Health.DEGRADED,
+        ):
             # What came before speaks of another world.
             self.usual = self.lost()
             self.came, self.missed, self.recent = 0.0, 0.0, "0" * SILENT_AFTER
@@ -146,6 +150,10 @@ class Hooks:
             return Health.DEGRADED
         well = missed < WELL_SHARE or self.health in (Health.UNKNOWN, Health.SILENT)
         return Health.HEALTHY if well else self.health
+
+    def _by_rate(self, now: float) -> float:
+        """How many would have come since the last one, had they gone on coming as they did."""
+        return 0.0 if self.last_came_at is None else self.per_second * max(now - self.last_came_at, 0.0)
 
     def _silent_after(self) -> int:
         """So many missed in a row are no chance, by what was lost before."""

@@ -9,11 +9,10 @@ from typing import Any
 
 from orchestrator.core.job import Job, Observation, Source
 from orchestrator.core.learned.hooks import SHORTEST_PATIENCE
+from orchestrator.core.learned.ticks import on_tick
 from orchestrator.core.lifecycle import SETTLED, State, Step, Verdict
 
 ENDS = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED, State.EXPIRED})
-TICK = 300.0  # seconds; contract 2.3: jobs of some providers are noticed when minute % 5 == 0 …
-TICK_TAKES = 10.0  # … and a moment after that
 CAUSED_WITHIN = 3.0  # seconds before a look was answered: the gateway stored the end because of it
 CLOSE_NARROW = 30.0  # seconds; an end known so closely shows when jobs end
 CLOSE_SHARE = 0.1  # of the age, likewise
@@ -75,6 +74,7 @@ def _ended(job: Job, seen: Observation, changes: Mapping[str, Any], now: float) 
         "caused": caused,
         "hook": _told_of_hook(seen),
         "heard": heard,
+        "told": _told_age(job, seen, now),
         "looks": changes.get("looks", job.looks),
         "hint": job.poll_after,
     }
@@ -121,11 +121,19 @@ def ages_of_end(job: Job, seen: Observation, now: float) -> tuple[float, float]:
     low, high = job.seen_running_at or job.created_at, now
     told = seen.ended_at
     if told is not None and low <= told <= now:
-        noticed = told % TICK < TICK_TAKES or (
-            seen.source is not Source.WEBHOOK and now - told < CAUSED_WITHIN
-        )
+        noticed = on_tick(told) or (seen.source is not Source.WEBHOOK and now - told < CAUSED_WITHIN)
         low, high = (low if noticed else told), told
     return low - job.created_at, max(high, low) - job.created_at
+
+
+def _told_age(job: Job, seen: Observation, now: float) -> float | None:
+    """The age at which the gateway says that the job ended, unless our look made it notice."""
+    assert job.created_at is not None
+    told = seen.ended_at
+    if told is None or not (job.seen_running_at or job.created_at) <= told <= now:
+        return None
+    by_look = seen.source is not Source.WEBHOOK and now - told < CAUSED_WITHIN
+    return None if by_look else told - job.created_at
 
 
 def _whose(job: Job) -> dict[str, Any]:

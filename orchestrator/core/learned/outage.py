@@ -13,8 +13,8 @@ from math import ceil
 
 from orchestrator.core.job import HookTold, Job, Updates
 from orchestrator.core.learned.hooks import LONGEST_PATIENCE
-from orchestrator.core.learned.lessons import TICK
 from orchestrator.core.learned.plan import Plan
+from orchestrator.core.learned.ticks import TICK
 from orchestrator.core.lifecycle import State
 
 PAUSES = (60.0, 300.0, 900.0)  # seconds after a failed attempt before which there is no other

@@ -11,9 +11,9 @@ import pytest
 from orchestrator.cli.exits import Exit
 from orchestrator.cli.why import SHORT, WHY
 from orchestrator.core.job import Observation, Source, Updates
-from orchestrator.core.learned.lessons import TICK
 from orchestrator.core.learned.outage import AFTER_TICK, Outage
 from orchestrator.core.learned.paces import Why
+from orchestrator.core.learned.ticks import TICK
 from orchestrator.core.lifecycle import Seen
 from orchestrator.store import jobs, workers
 from orchestrator.store.workers import Pulse

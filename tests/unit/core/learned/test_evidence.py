@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from orchestrator.core.learned.change import forget_what_changed
 from orchestrator.core.learned.density import density
 from orchestrator.core.learned.endings import COHORTS, REMEMBERED, Endings, read_endings
+from orchestrator.core.learned.folding import Known
 from orchestrator.core.learned.grid import BEYOND, BINS, EDGES, bin_of, bins_between
 from orchestrator.core.learned.spans import Spans, read_spans, together
+from orchestrator.core.learned.ticks import on_tick
 
 AGES = st.floats(0, 200_000, allow_nan=False)
 
@@ -139,3 +141,20 @@ def test_old_evidence_fades() -> None:
     steady(known, 0.0, 100, 90.0, random)
     known.age(14 * 86_400.0)
     assert known.ended == pytest.approx(50.0, rel=0.01)
+
+
+@pytest.mark.parametrize(("every", "told"), [(7.3, True), (300.0, False)])
+def test_the_gateways_time_of_an_end_is_believed_unless_it_notices_such_ends_on_its_ticks(
+    every: float, told: bool
+) -> None:
+    known = Known()
+    for number in range(60):
+        end = every * (number + 10)
+        data = {"class": "p|m|8s", "channel": None, "began_at": end - 100.0, "told": 100.0}
+        known.learn_end(data | {"low": 20.0 if on_tick(end) else 100.0, "high": 100.0})
+    exact = sum(weight for (first, last), weight in weights(known).items() if first == last)
+    assert (exact == 60) is told
+
+
+def weights(known: Known) -> dict[tuple[int, int], float]:
+    return together(one.evidence for one in known.endings["p|m|8s"].cohorts).weights

@@ -81,7 +81,8 @@ def test_degraded_and_healthy_do_not_flicker() -> None:
 def test_what_should_have_come_and_did_not_is_silence_without_a_single_look() -> None:
     hooks = after("1" * 100)
     assert hooks.judge(200.0, expected=9.0) is Health.HEALTHY
-    assert hooks.judge(201.0, expected=10.5) is Health.SILENT
+    assert hooks.judge(103.0, expected=12.5) is Health.HEALTHY, "a pause of four seconds happens"
+    assert hooks.judge(201.0, expected=12.5) is Health.SILENT
     assert hooks.lost() == 1.0
     assert hooks.judge(202.0, expected=0.0) is Health.SILENT
 
