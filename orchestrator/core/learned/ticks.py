@@ -1,4 +1,4 @@
-"""The gateway's ticks: on them ends of some providers' jobs are noticed and webhooks sent again (2.3, 4.4)."""
+"""The gateway's ticks: on them ends of some jobs are noticed, and webhooks are sent again (2.3, 4.4)."""
 
 from __future__ import annotations
 
