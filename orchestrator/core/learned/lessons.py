@@ -141,7 +141,8 @@ def _whose(job: Job) -> dict[str, Any]:
         "class": job.ending_class,
         "channel": job.channel,
         "tenant": job.tenant_id,
-        "model": job.model or job.request.get("model"),
+        # As it was asked for: answers name it in several ways.
+        "model": job.request.get("model") or job.model,
         "began_at": job.created_at,
         "updates": job.updates,
     }
