@@ -59,7 +59,7 @@ def fold(context: Context, tx: Transaction) -> int:
     lessons.count_as_missed(tx, batch.missed)
     lessons.put_off(tx, batch.waits)
     lessons.forget(tx, [one.id for one in held if one.id not in batch.waits])
-    _write(tx, batch.known, before)
+    _write(tx, batch.known)
     accounting.account(context, tx, batch.known, batch.closed, batch.listed)
     return len(held)
 
@@ -150,7 +150,7 @@ def _read(known: Known, rows: dict[Thing, dict[str, Any]]) -> None:
             known.lists[name] = read_freshness(data)
 
 
-def _write(tx: Transaction, known: Known, rows: dict[Thing, dict[str, Any]]) -> None:
+def _write(tx: Transaction, known: Known) -> None:
     """In the end only: a change shows in all that a batch has taught."""
     for name in sorted(known.endings):
         _age(tx, known.endings[name])
