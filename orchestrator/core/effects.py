@@ -79,7 +79,8 @@ def effect_of(job: Job, seen: Observation, *, now: float, jitter: float, policy:
     elif job.detail_tries and seen.source in (Source.POLL, Source.LIST):
         effect = _detailed(_after(job, changes), seen, taken, now)
     else:
-        effect = Effect(taken, {}, keep=_is_news(job, seen, taken, changes))
+        placed = _placed_anew(_after(job, changes), seen, taken, now, jitter, policy)
+        effect = Effect(taken, placed, keep=bool(placed) or _is_news(job, seen, taken, changes))
     return replace(effect, changes=changes | effect.changes)
 
 
@@ -225,14 +226,7 @@ def _waits(
 ) -> dict[str, Any]:
     """The gateway has it: a first look is due, and nothing of an earlier attempt or end is left."""
     ending_class = class_of(job.request, job.provider)
-    first = cadence.next_look(
-        now=now,
-        guidance=cadence.Guidance(seen.poll_after, seen.retry_after),
-        deadline=job.deadline_at,
-        jitter=jitter,
-        when_absent=policy.poll_after,
-        pace=policy.pace(replace(job, ending_class=ending_class)),
-    ).at
+    first = _first_look(replace(job, ending_class=ending_class, created_at=now), seen, now, jitter, policy)
     adopted = seen.seen is Seen.ADOPT
     changes: dict[str, Any] = {"created_at": now, "blame": None, "settled_at": None, "won_by": None}
     changes |= {"ending_class": ending_class, "hook_at": None, "hook_missed": False, "seen_running_at": None}
@@ -242,6 +236,32 @@ def _waits(
     if not (taken.confirm and seen.failure):
         changes["failure"] = None
     return changes
+
+
+def _placed_anew(
+    job: Job, seen: Observation, taken: Step, now: float, jitter: float, policy: Policy
+) -> dict[str, Any]:
+    """A webhook may tell of the create before its answer comes, to a process that has learned nothing.
+
+    Whoever has the answer places the first look again: later than the guidance, by what it has learned.
+    """
+    answered = seen.source is Source.CREATE and taken.verdict is Verdict.KNOWN
+    placed = job.state is State.WAITING and job.due_at is not None and job.due_at > now and not job.looks
+    if not (answered and placed) or policy.pace(job).plan is None:
+        return {}
+    return {"due_at": _first_look(job, seen, now, jitter, policy)}
+
+
+def _first_look(job: Job, seen: Observation, now: float, jitter: float, policy: Policy) -> float:
+    return cadence.next_look(
+        now=now,
+        guidance=cadence.Guidance(seen.poll_after, seen.retry_after),
+        deadline=job.deadline_at,
+        jitter=jitter,
+        when_absent=policy.poll_after,
+        age=now - (job.created_at or now),
+        pace=policy.pace(job),
+    ).at
 
 
 def _settled(job: Job, seen: Observation, effect: Effect, now: float) -> Effect:

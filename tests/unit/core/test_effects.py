@@ -1,11 +1,15 @@
 """What observations change about a job, one story each."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from orchestrator.core import effects
+from orchestrator.core.effects import Policy
 from orchestrator.core.job import Blame, Failure, HandOffKind, Job, Observation, OutputSeen, Source
+from orchestrator.core.learned.paces import Pace, Paces, Schedule, Why
+from orchestrator.core.learned.plan import Plan
 from orchestrator.core.lifecycle import LIVE_NEGATIVE, SETTLED, Seen, State, Verdict
 from orchestrator.core.routes import Outcome, Route
 from tests.unit.core.jobs import NOW, REASON, Driven, a_job, driven, effect, outputs, saw
@@ -415,3 +419,25 @@ def test_a_job_a_person_adopted_is_open_again_in_every_respect() -> None:
 def test_an_output_that_is_announced_keeps_its_index_and_size() -> None:
     done = effect(a_job(), saw(Seen.COMPLETED, outputs=(OutputSeen(0, "video/mp4", 9),)))
     assert done.outputs == (OutputSeen(0, "video/mp4", 9),)
+
+
+# the first look
+
+
+def test_who_has_learned_places_the_first_look_again_where_a_webhook_was_quicker_than_the_answer() -> None:
+    job = a_job(State.CREATING)
+    told = driven(job, hooked(Seen.OPEN)).job
+    answer = saw(Seen.OPEN, Source.CREATE, gateway_id="G-1", attempt_id=job.session_id)
+    assert told.due_at == NOW + 20
+    assert told.ending_class is not None
+    plan = Plan((0.0, 900.0), (90.0, 900.0), (0.0, 1.0), (0.0, 0.0), 20.0, 100.0, None, 1.0, 1.0, 1.0)
+    learned = Paces({(told.ending_class, told.channel): Schedule(Pace(Why.LEARNED, plan))})
+
+    def due_at(job: Job, paces: Paces) -> Any:
+        made = effects.effect_of(job, answer, now=NOW + 1, jitter=0.5, policy=Policy(paces=paces))
+        return made.changes.get("due_at")
+
+    assert due_at(told, learned) == NOW + 90
+    assert due_at(told, Paces()) is None
+    assert due_at(replace(told, looks=1), learned) is None, "a look has placed the next one since"
+    assert due_at(replace(told, due_at=NOW), learned) is None, "it is due: somebody has a reason"
