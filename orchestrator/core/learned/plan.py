@@ -37,5 +37,11 @@ class Plan:
         return max(self.after[at], seen_running_at)
 
     def ended_by(self, age: float) -> float:
-        """The share of jobs that end before an age."""
-        return self.ended[min(bisect_left(self.ages, age), len(self.ages) - 1)]
+        """The share of jobs that end before an age: in a straight line between two of the table."""
+        at = bisect_left(self.ages, age)
+        if at == 0:
+            return self.ended[0]
+        if at == len(self.ages):
+            return self.ended[-1]
+        low, high = self.ages[at - 1], self.ages[at]
+        return self.ended[at - 1] + (self.ended[at] - self.ended[at - 1]) * (age - low) / (high - low)

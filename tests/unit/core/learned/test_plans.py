@@ -58,6 +58,14 @@ def test_late_webhooks_do_not_make_looks_rare() -> None:
     assert planned(normal(90.0, 8.0), hearing(0.0, late)).requests > 0.9
 
 
+def test_of_jobs_whose_ages_hardly_grew_hardly_any_more_have_ended() -> None:
+    """A bin at 90 s is four seconds wide: counted as a whole, hundreds would end in the moment it begins."""
+    made = planned(normal(90.0, 8.0))
+    shares = [made.ended_by(80.0 + step * 0.05) for step in range(400)]
+    assert all(0.0 <= later - earlier < 0.004 for earlier, later in pairwise(shares))
+    assert (made.ended_by(0.0), made.ended_by(FAR)) == (made.ended[0], made.ended[-1])
+
+
 def test_two_humps_are_looked_at_after_each() -> None:
     random = Random(1)
     ages = [random.gauss(*((40.0, 4.0) if random.random() < 0.5 else (240.0, 24.0))) for _ in range(3_000)]
