@@ -50,6 +50,7 @@ def _missing(context: Context, tx: Transaction, waiting: Iterable[Running], last
             last_came_at=last_came_at,
             patience=read_hooks(estimates.get(tx, EstimateKind.HOOKS, channel)).patience,
             now=tx.now,
+            lost=schedule.pace.plan.lost or 0.0,
         )
     return missing
 

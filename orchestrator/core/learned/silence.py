@@ -14,20 +14,34 @@ def expected(
     last_came_at: float,
     patience: float,
     now: float,
+    lost: float = 0.0,
 ) -> float:
     """The number of open jobs of a class whose webhook should have come since then, as far as is known.
 
     `open_jobs` are when each began and was last seen running. A webhook is awaited for `patience` seconds;
-    whatever had ended that long before the last one came was told of then.
+    whatever had ended that long before the last one came was told of then, but for the share that is `lost`.
     """
     return sum(
-        _ended_since(ended_by, max(last_came_at - patience, seen or began) - began, now - patience - began)
+        _told_since(
+            ended_by,
+            seen=(seen or began) - began,
+            then=max(last_came_at - patience, seen or began) - began,
+            now=now - patience - began,
+            lost=lost,
+        )
         for began, seen in open_jobs
     )
 
 
-def _ended_since(ended_by: Callable[[float], float], then: float, now: float) -> float:
+def _told_since(
+    ended_by: Callable[[float], float], *, seen: float, then: float, now: float, lost: float
+) -> float:
+    """The probability that one of them ended between two ages and its webhook was not one of those lost.
+
+    Most that are open long after the others ended are those of which nobody told: they owe no webhook.
+    """
     if now <= then:
         return 0.0
-    running = 1.0 - ended_by(max(then, 0.0))
-    return (ended_by(now) - ended_by(max(then, 0.0))) / running if running > ENDED else 0.0
+    at = ended_by(max(then, 0.0))
+    open_then = 1.0 - at + lost * (at - ended_by(max(seen, 0.0)))
+    return (1.0 - lost) * (ended_by(now) - at) / open_then if open_then > ENDED else 0.0

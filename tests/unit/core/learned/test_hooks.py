@@ -136,3 +136,13 @@ def test_nothing_is_expected_of_jobs_that_are_young_or_were_just_seen_running() 
     young, seen = [(60.0, None)] * 12, [(0.0, 109.0)] * 12
     assert expected(young, by_90, last_came_at=100.0, patience=10.0, now=112.0) == 0.0
     assert expected(seen, by_90, last_came_at=100.0, patience=10.0, now=112.0) == 0.0
+
+
+def test_jobs_that_are_open_since_their_webhooks_were_lost_owe_none() -> None:
+    """A thousand began together and a fifth of the webhooks are lost: those are open after all the others."""
+    overdue = [(0.0, None)] * 230  # at 100 s; of the 230, 200 ended long ago
+    asked = {"last_came_at": 98.0, "patience": 1.0, "now": 100.0}
+    assert expected(overdue, by_90, **asked) == pytest.approx(230 * 2 / 3)
+    assert expected(overdue, by_90, **asked, lost=0.2) == pytest.approx(230 * 0.08 / 0.32)
+    young = [(15.0, None)] * 200  # at 85 s: hardly any was lost yet
+    assert expected(young, by_90, **asked, lost=0.2) == pytest.approx(200 * 0.08 / 0.92)
