@@ -70,6 +70,7 @@ class Event(StrEnum):
     ENDINGS_CHANGED = (
         "endings_changed"  # jobs of a class end at other ages now: the earlier ones are forgotten
     )
+    ESTIMATE_BROKE = "estimate_broke"  # what was learned about something cannot be read, and is learned anew
     LESSON_BROKE = "lesson_broke"  # what the end of a job taught met a bug of ours, and is not counted
     PROBED = "probed"  # no webhook came for long: some jobs that should have ended are looked at
     RECALLED = "recalled"  # webhooks of an endpoint stopped: its open jobs follow the guidance again

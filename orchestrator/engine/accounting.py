@@ -19,6 +19,7 @@ from orchestrator.core.learned.lessons import LessonKind
 from orchestrator.core.learned.paces import Why
 from orchestrator.core.learned.rescues import read_rescues
 from orchestrator.engine.context import Context
+from orchestrator.engine.legible import legible
 from orchestrator.store import estimates, ledger
 from orchestrator.store.database import Transaction
 from orchestrator.store.estimates import EstimateKind
@@ -103,7 +104,7 @@ def _tally(context: Context, tx: Transaction, closed: Sequence[Closed]) -> None:
             if pace is not None and pace.why is Why.LEARNED and pace.plan is not None:
                 found[data["channel"]].append((data["told_by"] in _BY_LOOK, pace.plan.rescues))
     for channel in sorted(found):
-        rescues = read_rescues(estimates.lock(tx, EstimateKind.RESCUES, channel))
+        rescues = legible(read_rescues, estimates.lock(tx, EstimateKind.RESCUES, channel))
         for by_look, chance in found[channel]:
             rescues.learn(by_look=by_look, chance=min(max(chance, 0.0), 1.0))
         estimates.write(tx, EstimateKind.RESCUES, channel, rescues.as_json())

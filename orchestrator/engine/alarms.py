@@ -10,6 +10,7 @@ from enum import StrEnum
 from orchestrator.core.learned.rescues import Rescues, read_rescues
 from orchestrator.engine import hook_health
 from orchestrator.engine.hook_health import Standing
+from orchestrator.engine.legible import legible
 from orchestrator.store import destinations, estimates, hand_offs, jobs, workers
 from orchestrator.store.database import Transaction
 from orchestrator.store.destinations import Failing
@@ -75,7 +76,7 @@ def _left_out(one: Failing) -> Alarm:
 
 def _ill_hooks(tx: Transaction) -> Iterator[Alarm]:
     for channel, data in estimates.of_kind(tx, EstimateKind.RESCUES).items():
-        rescues = read_rescues(data)
+        rescues = legible(read_rescues, data)
         if rescues.ill:
             yield Alarm(AlarmName.HOOKS_ILL, _in_words(channel, rescues), channel)
 

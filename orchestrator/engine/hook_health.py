@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from orchestrator.core.learned.classes import everywhere, parts
 from orchestrator.core.learned.hooks import Health, Hooks, read_hooks
+from orchestrator.engine.legible import legible
 from orchestrator.store import estimates
 from orchestrator.store.database import Transaction
 from orchestrator.store.estimates import EstimateKind
@@ -35,7 +36,7 @@ def every(tx: Transaction, *, changed_since: float = 0.0) -> Iterator[tuple[str,
     """What is known of each channel, by account and provider."""
     for name, data in estimates.of_kind(tx, EstimateKind.HOOKS, changed_since=changed_since).items():
         if data:
-            yield name, read_hooks(data)
+            yield name, legible(read_hooks, data)
 
 
 def silent(tx: Transaction, *, changed_since: float) -> list[Standing]:

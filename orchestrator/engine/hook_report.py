@@ -20,6 +20,7 @@ from orchestrator.core.learned.spans import together
 from orchestrator.engine import hook_health
 from orchestrator.engine.context import Context
 from orchestrator.engine.hook_health import Standing
+from orchestrator.engine.legible import legible
 from orchestrator.settings import Settings
 from orchestrator.store import estimates
 from orchestrator.store.estimates import EstimateKind
@@ -79,7 +80,9 @@ def report(context: Context) -> list[Report]:
     with context.store.read() as tx:
         channels = list(hook_health.every(tx))
         rows = estimates.of_kind(tx, EstimateKind.ENDINGS)
-    endings = {name: read_endings(data) for name, data in rows.items() if parts(name)[-1] != ANY_SIZE}
+    endings = {
+        name: legible(read_endings, data) for name, data in rows.items() if parts(name)[-1] != ANY_SIZE
+    }
     return [_about(name, hooks, endings, context.settings) for name, hooks in channels]
 
 

@@ -17,6 +17,7 @@ from orchestrator.core.learned.lists import read_freshness
 from orchestrator.engine import accounting, recalling
 from orchestrator.engine.accounting import Closed
 from orchestrator.engine.context import Context
+from orchestrator.engine.legible import legible
 from orchestrator.store import estimates, lessons
 from orchestrator.store.database import Transaction
 from orchestrator.store.estimates import EstimateKind
@@ -143,11 +144,11 @@ def _ended_by(context: Context) -> dict[str, Callable[[float], float]]:
 def _read(known: Known, rows: dict[Thing, dict[str, Any]]) -> None:
     for (kind, name), data in rows.items():
         if kind is EstimateKind.ENDINGS:
-            known.endings[name] = read_endings(data)
+            known.endings[name] = legible(read_endings, data)
         elif kind is EstimateKind.HOOKS:
-            known.hooks[name] = read_hooks(data)
+            known.hooks[name] = legible(read_hooks, data)
         elif kind is EstimateKind.LISTS:
-            known.lists[name] = read_freshness(data)
+            known.lists[name] = legible(read_freshness, data)
 
 
 def _write(tx: Transaction, known: Known) -> None:

@@ -22,6 +22,7 @@ from orchestrator.core.lifecycle import Seen, State
 from orchestrator.engine.answer import Answer, Asking
 from orchestrator.engine.budget import by_value
 from orchestrator.engine.context import Context
+from orchestrator.engine.legible import legible
 from orchestrator.errors import AccountUnusable, GatewayError
 from orchestrator.gateway.client import Gateway
 from orchestrator.store import estimates
@@ -38,7 +39,7 @@ def know(context: Context, tx: Transaction) -> None:
     """Have what was learned of the lists at hand, as of a moment ago."""
     if tx.now >= context.lists.read_again_at:
         known = estimates.of_kind(tx, EstimateKind.LISTS)
-        context.lists.freshness = {name: read_freshness(value) for name, value in known.items()}
+        context.lists.freshness = {name: legible(read_freshness, value) for name, value in known.items()}
         context.lists.read_again_at = tx.now + KNOWN_FOR
 
 

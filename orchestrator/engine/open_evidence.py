@@ -14,6 +14,7 @@ from orchestrator.core.learned.change import forget_what_changed
 from orchestrator.core.learned.classes import wider
 from orchestrator.core.learned.endings import Endings, read_endings
 from orchestrator.engine.context import Context
+from orchestrator.engine.legible import legible
 from orchestrator.store import estimates, open_jobs, workers
 from orchestrator.store.database import Transaction
 from orchestrator.store.estimates import EstimateKind
@@ -53,7 +54,7 @@ def _count(tx: Transaction, found: dict[str, dict[float, float]], *, since: floa
         if not estimates.get(tx, EstimateKind.ENDINGS, name):
             continue  # nothing ended yet: open jobs alone teach nothing
         data = estimates.lock(tx, EstimateKind.ENDINGS, name)
-        endings = read_endings(data)
+        endings = legible(read_endings, data)
         endings.count_open(found.get(name, {}))
         _look_for_change(tx, name, endings)
         if (counted := endings.as_json()) != data:

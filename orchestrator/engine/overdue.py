@@ -15,6 +15,7 @@ from typing import Any
 from orchestrator.core.learned.hooks import CONCLUSIVE, Health, Hooks, read_hooks
 from orchestrator.core.learned.silence import expected
 from orchestrator.engine.context import Context
+from orchestrator.engine.legible import legible
 from orchestrator.store import estimates, open_jobs
 from orchestrator.store.database import Transaction
 from orchestrator.store.estimates import EstimateKind
@@ -25,7 +26,7 @@ from orchestrator.telemetry import Event, log
 def fell_silent(context: Context, endpoint: str, account_id: str) -> bool:
     """Whether so many webhooks are overdue that the endpoint is silent now; then that is kept."""
     with context.store.read() as tx:
-        known = read_hooks(estimates.get(tx, EstimateKind.HOOKS, endpoint))
+        known = legible(read_hooks, estimates.get(tx, EstimateKind.HOOKS, endpoint))
         if known.last_came_at is None:
             return False
         missing = _missing(context, tx, open_jobs.awaited(tx, account_id), known.last_came_at)
@@ -48,7 +49,7 @@ def _missing(context: Context, tx: Transaction, waiting: Iterable[Running], last
             [(job.created_at, job.seen_running_at) for job in jobs],
             schedule.pace.plan.ended_by,
             last_came_at=last_came_at,
-            patience=read_hooks(estimates.get(tx, EstimateKind.HOOKS, channel)).patience,
+            patience=legible(read_hooks, estimates.get(tx, EstimateKind.HOOKS, channel)).patience,
             now=tx.now,
             lost=schedule.pace.plan.lost or 0.0,
         )
@@ -56,7 +57,7 @@ def _missing(context: Context, tx: Transaction, waiting: Iterable[Running], last
 
 
 def _keep(tx: Transaction, endpoint: str, known: Hooks, missing: float) -> bool:
-    hooks = read_hooks(estimates.lock(tx, EstimateKind.HOOKS, endpoint))
+    hooks = legible(read_hooks, estimates.lock(tx, EstimateKind.HOOKS, endpoint))
     if hooks.last_came_at != known.last_came_at:
         return False  # one has just come
     was = hooks.health

@@ -15,6 +15,7 @@ from orchestrator.core.learned.hooks import Health, Hooks, read_hooks
 from orchestrator.core.learned.paces import Schedule
 from orchestrator.core.learned.spans import together
 from orchestrator.engine.context import Context
+from orchestrator.engine.legible import legible
 from orchestrator.settings import Settings
 from orchestrator.store import estimates
 from orchestrator.store.database import Transaction
@@ -60,8 +61,8 @@ class Evidence:
 def evidence(known: Mapping[Thing, Mapping[str, Any]], pair: Pair) -> Evidence:
     """What is known that bears on a pair."""
     name, channel = pair
-    alone = read_endings(known.get((EstimateKind.ENDINGS, name), {}))
-    all_sizes = read_endings(known.get((EstimateKind.ENDINGS, wider(name)), {}))
+    alone = legible(read_endings, known.get((EstimateKind.ENDINGS, name), {}))
+    all_sizes = legible(read_endings, known.get((EstimateKind.ENDINGS, wider(name)), {}))
     own = alone.ended >= ENOUGH_JOBS or not _speaks_for(all_sizes, alone)
     about = name if own else wider(name)
     return Evidence(about, alone if own else all_sizes, _hooks(known, channel))
@@ -106,8 +107,8 @@ def _hooks(known: Mapping[Thing, Mapping[str, Any]], channel: str | None) -> Hoo
     """Of the channel; of the whole endpoint where that is silent, since so is then each channel over it."""
     if channel is None:
         return None
-    endpoint = read_hooks(known.get((EstimateKind.HOOKS, everywhere(channel)), {}))
-    own = read_hooks(known.get((EstimateKind.HOOKS, channel), {}))
+    endpoint = legible(read_hooks, known.get((EstimateKind.HOOKS, everywhere(channel)), {}))
+    own = legible(read_hooks, known.get((EstimateKind.HOOKS, channel), {}))
     return endpoint if endpoint.health is Health.SILENT else own
 
 

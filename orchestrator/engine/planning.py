@@ -23,6 +23,7 @@ from orchestrator.core.learned.outlook import (
 from orchestrator.core.learned.plan import Plan
 from orchestrator.core.learned.shapes import mean_of, shape_of
 from orchestrator.core.learned.spans import together
+from orchestrator.engine.legible import legible
 from orchestrator.errors import NotFound
 from orchestrator.store import estimates
 from orchestrator.store.database import Transaction
@@ -139,7 +140,10 @@ def _way(name: str, world: World, next_age: NextAge, made: Plan) -> Way:
 
 def _class_of(tx: Transaction, model: str | None, provider: str | None) -> tuple[str, Endings]:
     """The class of all sizes that most is known of, of this model and provider."""
-    found = {name: read_endings(data) for name, data in estimates.of_kind(tx, EstimateKind.ENDINGS).items()}
+    found = {
+        name: legible(read_endings, data)
+        for name, data in estimates.of_kind(tx, EstimateKind.ENDINGS).items()
+    }
     wide = {name: one for name, one in found.items() if name == classes.wider(name)}
     fits = {name: one for name, one in wide.items() if _fits(name, model, provider)}
     if not fits:
@@ -160,7 +164,7 @@ def _fits(name: str, model: str | None, provider: str | None) -> bool:
 def _hooks_of(tx: Transaction, provider: str) -> Hooks | None:
     """Of the channels that webhooks about a provider's jobs came over, the one that most is known of."""
     found = [
-        read_hooks(data)
+        legible(read_hooks, data)
         for name, data in estimates.of_kind(tx, EstimateKind.HOOKS).items()
         if classes.parts(name)[1] == provider
     ]

@@ -24,6 +24,10 @@ class EstimateKind(StrEnum):
     RESCUES = "rescues"  # how many ends looks told that followed a plan, and how many it foresaw
 
 
+# Not what a newer program learns about.
+_OURS = estimates.c.kind.in_(list(EstimateKind))
+
+
 def lock(tx: Transaction, kind: EstimateKind, name: str) -> dict[str, Any]:
     """What was learned about it, held until the transaction ends; empty where nothing was.
 
@@ -45,7 +49,7 @@ def write(tx: Transaction, kind: EstimateKind, name: str, data: Mapping[str, Any
 def changes_since(tx: Transaction, since: float) -> dict[tuple[EstimateKind, str], float]:
     """What changed at this moment or after it, and when it did last."""
     query = select(estimates.c.kind, estimates.c.name, estimates.c.changed_at)
-    rows = tx.execute(query.where(estimates.c.changed_at >= since))
+    rows = tx.execute(query.where(estimates.c.changed_at >= since, _OURS))
     return {(EstimateKind(row.kind), row.name): row.changed_at for row in rows}
 
 

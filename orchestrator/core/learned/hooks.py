@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from math import ceil, comb, log, sqrt
 from typing import Any
@@ -205,10 +205,10 @@ class Hooks:
 
 
 def read_hooks(value: Mapping[str, Any]) -> Hooks:
-    """What `as_json` gave; nothing known where it is empty."""
+    """What `as_json` gave; nothing known where it is empty. What a newer program added is left out."""
     if not value:
         return Hooks()
-    known = dict(value)
+    known = {field.name: value[field.name] for field in fields(Hooks) if field.name in value}
     known["delays"] = read_spans(known["delays"])
     known["evidence"] = Counter(known["evidence"])
     known["health"] = Health(known["health"])

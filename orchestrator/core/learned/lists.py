@@ -62,7 +62,7 @@ class Freshness:
 
 def read_freshness(value: Mapping[str, Any]) -> Freshness:
     """What `as_json` gave; nothing known where it is empty."""
-    return Freshness(value.get("fresh", 0.0), value.get("stale", 0.0))
+    return Freshness(float(value.get("fresh", 0.0)), float(value.get("stale", 0.0)))
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from math import sqrt
 from typing import Any
 
@@ -46,4 +46,4 @@ class Rescues:
 
 def read_rescues(value: Mapping[str, Any]) -> Rescues:
     """What `as_json` gave; none where it is empty."""
-    return Rescues(**value)
+    return Rescues(**{field.name: float(value.get(field.name, 0.0)) for field in fields(Rescues)})

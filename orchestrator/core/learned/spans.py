@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from orchestrator.core.learned.grid import BEYOND, bin_of, bins_between
@@ -48,8 +49,14 @@ class Spans:
 
 
 def read_spans(value: Iterable[Any]) -> Spans:
-    """What `as_json` gave."""
-    return Spans({(int(first), int(last)): float(weight) for first, last, weight in value})
+    """What `as_json` gave. Raises ValueError for what is no evidence."""
+    spans = Spans({(int(first), int(last)): float(weight) for first, last, weight in value})
+    for (first, last), weight in spans.weights.items():
+        if not (0 <= first <= last <= BEYOND and 0.0 <= weight < inf):
+            raise ValueError(
+                f"no evidence lies between the bins {first} and {last} with a weight of {weight}"
+            )
+    return spans
 
 
 def together(parts: Iterable[Spans]) -> Spans:

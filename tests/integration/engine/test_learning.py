@@ -8,11 +8,13 @@ from sqlalchemy import insert, update
 from orchestrator.core.job import Updates
 from orchestrator.core.learned.endings import Endings, read_endings
 from orchestrator.core.learned.hooks import Health, Hooks, read_hooks
-from orchestrator.core.learned.lessons import LessonKind
+from orchestrator.core.learned.lessons import Lesson, LessonKind
 from orchestrator.core.lifecycle import State
 from orchestrator.engine.housekeeping import keep_house
 from orchestrator.engine.learning import learn
 from orchestrator.engine.open_evidence import EVERY, count_open
+from orchestrator.engine.pacing import Pacer
+from orchestrator.engine.recalling import recall
 from orchestrator.store import estimates, ledger, lessons, schema
 from orchestrator.store.estimates import EstimateKind
 from orchestrator.store.ledger import Sums
@@ -129,6 +131,36 @@ def test_a_lesson_that_nobody_can_read_costs_the_others_nothing(engine: Engine) 
     assert endings_known(engine).ended == 1
     with engine.store.read() as tx:
         assert not lessons.any_due(tx)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "data"),
+    [
+        ("endings", CLASS, {"cohorts": [{"since": 1.0}]}),
+        ("endings", CLASS, ["rubbish"]),
+        ("hooks", "default|*", {"delays": [], "evidence": {}, "health": "splendid"}),
+        ("hooks", CHANNEL, {"delays": [], "evidence": {}, "health": "healthy", "newer": 1}),
+        ("lists", CHANNEL, {"fresh": "much"}),
+        ("newer", CHANNEL, {}),
+    ],
+)
+def test_a_row_that_cannot_be_read_stops_nobody_from_learning(
+    hooked: Engine, hooks: Receiver, kind: str, name: str, data: object
+) -> None:
+    with hooked.store.write() as tx:
+        row = {"kind": kind, "name": name, "data": data, "changed_at": tx.now}
+        tx.execute(insert(schema.estimates).values(row))
+        listed = {"account": "default", "provider": PROVIDER, "fresh": 1, "stale": 0}
+        lessons.note(tx, None, [Lesson(LessonKind.LISTING, 0.0, listed)])
+    hooked.created()
+    (hook,) = hooks.wait(1, "video.completed")
+    hooked.later(30.0)
+    hooked.receive(hook)
+    learn(hooked.context)
+    assert (endings_known(hooked).ended, hooks_known(hooked).came) == (1.0, 1.0)
+    count_open(hooked.context)
+    recall(hooked.context)
+    Pacer(hooked.context).refresh()
 
 
 def ends(engine: Engine, count: int, age: float) -> None:
