@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.core.job import Source, Updates
 from orchestrator.core.learned.account import End, by_guidance, lag_of
-from orchestrator.core.learned.classes import DEFAULT_MODEL
+from orchestrator.core.learned.classes import DEFAULT_MODEL, without_nul
 from orchestrator.core.learned.density import Floats
 from orchestrator.core.learned.estimate import endings_of
 from orchestrator.core.learned.folding import Known
@@ -71,7 +71,7 @@ def account(
 
 def _page(data: Mapping[str, Any], at: float) -> Page:
     model = data.get("model") or DEFAULT_MODEL
-    return data["tenant"], str(model)[:LONGEST_NAME], day_of(at)
+    return data["tenant"], without_nul(str(model))[:LONGEST_NAME], day_of(at)
 
 
 def _sums(data: Mapping[str, Any], told: Told, density: Floats | None, *, first: float, hint: float) -> Sums:

@@ -61,5 +61,10 @@ def _length(request: Mapping[str, Any]) -> str:
     return f"{SECONDS[at]}s" if at < len(SECONDS) else f">{SECONDS[-1]}s"
 
 
+def without_nul(text: str) -> str:
+    """What PostgreSQL keeps as text: callers name what they like, and JSON carries NUL characters."""
+    return text.replace("\x00", "\ufffd")
+
+
 def _word(text: str) -> str:
-    return text.replace(_APART, "/").strip().lower()[:_LONGEST_WORD]
+    return without_nul(text).replace(_APART, "/").strip().lower()[:_LONGEST_WORD]

@@ -5,16 +5,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from orchestrator.core.job import Observation, Source
 from orchestrator.core.learned.hooks import read_hooks
 from orchestrator.core.learned.lessons import Lesson, LessonKind
-from orchestrator.core.lifecycle import State
+from orchestrator.core.lifecycle import Seen, State
 from orchestrator.engine.learning import learn
 from orchestrator.store import estimates, ledger, lessons, schema
 from orchestrator.store.database import Store
 from orchestrator.store.estimates import EstimateKind
 from tests.integration.store.rows import START, Clock, a_job, keep, read
 from tests.integration.store.together import Elsewhere, ended
-from tests.integration.store.use_cases import a_process
+from tests.integration.store.use_cases import a_process, created
+from tests.integration.store.use_cases import learn as observed
 
 
 def an_end(number: int, *, came: bool = True) -> list[Lesson]:
@@ -62,6 +64,22 @@ def test_each_lesson_is_folded_once(store: Store, elsewhere: Elsewhere, tmp_path
         counted = ledger.total(tx)
         assert (counted.jobs, counted.looks, counted.awaited, counted.rescued) == (150, 300.0, 150, 0)
         assert tx.execute(select(schema.lessons)).all() == []
+
+
+def test_a_job_is_created_and_learned_from_whatever_its_model_and_size_are_called(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    """JSON carries NUL characters, and the text of PostgreSQL does not: the answer to a create was lost."""
+    request = {"model": "a\x00b", "prompt": "p", "size": "720\x00"}
+    keep(store, a_job(state=State.CREATING, request=request))
+    context = a_process(store, tmp_path)
+    observed(context, created())
+    clock.now += 60
+    observed(context, Observation(Source.WEBHOOK, Seen.COMPLETED, gateway_id="G-1"))
+    learn(context)
+    assert "\x00" not in (read(store).ending_class or "\x00")
+    with store.read() as tx:
+        assert ledger.total(tx).jobs == 1
 
 
 @pytest.mark.parametrize("kind", ["postgresql"])  # SQLite has one writer
