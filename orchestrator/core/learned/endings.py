@@ -24,13 +24,18 @@ HALF_LIFE = 14 * 86_400.0  # seconds after which a job counts half
 
 @dataclass(slots=True)
 class Cohort:
-    """Jobs that began from `since` on, up to the next cohort's; `latest` is the newest that ended."""
+    """Jobs that began from `since` on, up to the next cohort's; `latest` is the newest of them.
+
+    `kept` is how much one of them counts by now, whether it ended long ago, ends now or is open: else the
+    slow ones of a cohort would outweigh the quick ones.
+    """
 
     since: float
     latest: float
     spans: Spans = field(default_factory=Spans)
     # Those still open when they were last counted: only known to be longer.
     still_open: Spans = field(default_factory=Spans)
+    kept: float = 1.0
 
     @property
     def evidence(self) -> Spans:
@@ -42,10 +47,16 @@ class Cohort:
         """How many jobs it speaks of."""
         return self.spans.total + self.still_open.total
 
+    def decay(self, factor: float) -> None:
+        """Let its jobs count less."""
+        self.spans.decay(factor)
+        self.still_open.decay(factor)
+        self.kept *= factor
+
     def as_json(self) -> dict[str, Any]:
         """A plain mapping for the store."""
-        told: dict[str, Any] = {"since": self.since, "latest": self.latest, "spans": self.spans.as_json()}
-        return told | {"open": self.still_open.as_json()}
+        told: dict[str, Any] = {"since": self.since, "latest": self.latest, "kept": self.kept}
+        return told | {"spans": self.spans.as_json(), "open": self.still_open.as_json()}
 
 
 @dataclass(slots=True)
@@ -72,7 +83,7 @@ class Endings:
     def learn(self, *, began_at: float, low: float, high: float | None, narrow: bool) -> None:
         """A job that began then ended at an age between `low` and `high` seconds; None: later than `low`."""
         cohort = self._cohort_of(began_at)
-        cohort.spans.add(low, high)
+        cohort.spans.add(low, high, cohort.kept)
         cohort.latest = max(cohort.latest, began_at)
         self.narrow, self.wide = self.narrow * 0.99 + narrow, self.wide * 0.99 + (not narrow)
         self._keep_few()
@@ -96,7 +107,7 @@ class Endings:
             cohort.still_open = Spans()
         for began_at, age in sorted(jobs.items()) if self.cohorts else ():
             cohort = self._cohort_of(began_at)
-            cohort.still_open.add(age, None)
+            cohort.still_open.add(age, None, cohort.kept)
             cohort.latest = max(cohort.latest, began_at)
         self._keep_few()
 
@@ -105,7 +116,7 @@ class Endings:
         if self.aged_at is not None and now > self.aged_at:
             factor = 0.5 ** ((now - self.aged_at) / HALF_LIFE)
             for cohort in self.cohorts:
-                cohort.spans.decay(factor)
+                cohort.decay(factor)
         self.aged_at = now
 
     def forget_before(self, position: int) -> None:
@@ -136,12 +147,20 @@ class Endings:
         pairs = range(len(sizes) - 1)
         at = next((at for at in pairs if sizes[at] + sizes[at + 1] <= sum(sizes[at + 2 :]) / 2), 0)
         first, second = self.cohorts[at : at + 2]
+        whole = max(sizes[at] + sizes[at + 1], 1e-9)
+        first.kept = (first.kept * sizes[at] + second.kept * sizes[at + 1]) / whole or first.kept
         first.spans.merge(second.spans)
         first.still_open.merge(second.still_open)
         first.latest = max(first.latest, second.latest)
         del self.cohorts[at + 1]
-        if sum(sizes) > REMEMBERED:
-            self.cohorts[0].spans.decay(max(1.0 - (sum(sizes) - REMEMBERED) / max(sizes[0], 1.0), 0.5))
+        self._forget_beyond()
+
+    def _forget_beyond(self) -> None:
+        """Of jobs that ended: thousands may be open at once, and are no reason to forget what is known."""
+        known = [cohort.spans.total for cohort in self.cohorts]
+        beyond = sum(known) - REMEMBERED
+        if beyond > 0:
+            self.cohorts[0].decay(max(1.0 - beyond / max(known[0], 1.0), 0.5))
 
     def as_json(self) -> dict[str, Any]:
         """A plain mapping for the store."""
@@ -154,7 +173,13 @@ class Endings:
 def read_endings(value: Mapping[str, Any]) -> Endings:
     """What `as_json` gave; nothing known where it is empty."""
     cohorts = [
-        Cohort(one["since"], one["latest"], read_spans(one["spans"]), read_spans(one["open"]))
+        Cohort(
+            one["since"],
+            one["latest"],
+            read_spans(one["spans"]),
+            read_spans(one["open"]),
+            one.get("kept", 1.0),
+        )
         for one in value.get("cohorts", ())
     ]
     counts = {name: value.get(name, 0.0) for name in COUNTS}

@@ -135,6 +135,20 @@ def test_what_stays_as_it_is_is_not_forgotten(seed: int) -> None:
     assert len(known.cohorts) <= COHORTS
 
 
+def test_thousands_that_are_open_at_once_are_no_reason_to_forget_those_that_ended() -> None:
+    random, known, a_second = Random(7), Endings(), 40
+    jobs = [(number / a_second, random.lognormvariate(np.log(60.0), 0.5)) for number in range(8_000)]
+    ends = sorted((began + age, began, age) for began, age in jobs)
+    for now in range(10, 200, 10):
+        for _, began, age in (one for one in ends if now - 10 <= one[0] < now):
+            known.learn(began_at=began, low=age, high=age, narrow=True)
+        known.count_open({began: now - began for began, age in jobs if began < now < began + age})
+    assert known.ended == pytest.approx(REMEMBERED, rel=0.1)
+    below = np.cumsum(density(together(one.evidence for one in known.cohorts)))
+    assert below[bin_of(60.0)] == pytest.approx(0.5, abs=0.05)
+    assert below[bin_of(114.0)] == pytest.approx(0.9, abs=0.05)
+
+
 def test_old_evidence_fades() -> None:
     random, known = Random(6), Endings()
     known.age(0.0)
