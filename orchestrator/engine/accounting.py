@@ -17,7 +17,7 @@ from orchestrator.core.learned.estimate import endings_of
 from orchestrator.core.learned.folding import Known
 from orchestrator.core.learned.lessons import LessonKind
 from orchestrator.core.learned.paces import Why
-from orchestrator.core.learned.rescues import read_rescues
+from orchestrator.core.learned.rescues import left_to_looks, read_rescues
 from orchestrator.engine.context import Context
 from orchestrator.engine.legible import legible
 from orchestrator.store import estimates, ledger
@@ -96,13 +96,13 @@ def _awaited(data: Mapping[str, Any]) -> bool:
 
 
 def _tally(context: Context, tx: Transaction, closed: Sequence[Closed]) -> None:
-    """Compare what looks found with what the plans left to them, by channel."""
+    """Compare what looks found with what a healthy channel leaves to them, by channel."""
     found: defaultdict[str, list[tuple[bool, float]]] = defaultdict(list)
     for data, job_id, _ in closed:
         with readable(job_id, LessonKind.CLOSED):
             pace = context.paces.of(job_id, data["class"], data["channel"]) if _awaited(data) else None
             if pace is not None and pace.why is Why.LEARNED and pace.plan is not None:
-                found[data["channel"]].append((data["told_by"] in _BY_LOOK, pace.plan.rescues))
+                found[data["channel"]].append((data["told_by"] in _BY_LOOK, left_to_looks(pace.plan)))
     for channel in sorted(found):
         rescues = legible(read_rescues, estimates.lock(tx, EstimateKind.RESCUES, channel))
         for by_look, chance in found[channel]:

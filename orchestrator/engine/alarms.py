@@ -33,7 +33,7 @@ class AlarmName(StrEnum):
     BEHIND = "behind"  # due work waits too long: too few workers, or one of their queues is not served
     DESTINATION_SHUT = "destination_shut"  # a destination fails: what is owed to it waits
     DESTINATION_DISABLED = "destination_disabled"  # it said that it wants nothing any more: a person decides
-    HOOKS_ILL = "hooks_ill"  # looks find more ends than webhooks that come as they did would leave to them
+    HOOKS_ILL = "hooks_ill"  # looks find more ends than healthy webhooks would leave to them
     HOOKS_SILENT = "hooks_silent"  # no webhook comes any more: jobs are followed by looks alone
     CLOCK_OFF = "clock_off"  # this process's clock is wrong: signatures and countdowns are judged by it
 
@@ -75,7 +75,8 @@ def _left_out(one: Failing) -> Alarm:
 
 
 def _ill_hooks(tx: Transaction) -> Iterator[Alarm]:
-    for channel, data in estimates.of_kind(tx, EstimateKind.RESCUES).items():
+    recent = estimates.of_kind(tx, EstimateKind.RESCUES, changed_since=tx.now - NEWS_WITHIN)
+    for channel, data in recent.items():
         rescues = legible(read_rescues, data)
         if rescues.ill:
             yield Alarm(AlarmName.HOOKS_ILL, _in_words(channel, rescues), channel)

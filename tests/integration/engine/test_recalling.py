@@ -10,7 +10,7 @@ from orchestrator.core.learned.hooks import Health, Hooks
 from orchestrator.core.learned.recall import RECALLED_A_SECOND
 from orchestrator.core.lifecycle import State
 from orchestrator.engine import recalling
-from orchestrator.engine.alarms import AlarmName, read
+from orchestrator.engine.alarms import NEWS_WITHIN, AlarmName, read
 from orchestrator.engine.pacing import Pacer
 from orchestrator.engine.recalling import BELIEVED_WITHIN, begin, recall
 from orchestrator.store import estimates, jobs
@@ -190,6 +190,9 @@ def test_more_rescues_than_foreseen_are_an_alarm_in_words(engine: Engine) -> Non
         estimates.write(tx, EstimateKind.RESCUES, "default|google", known | {"found": 12.0})
         (alarm,) = read(tx, wall_clock=tx.now, beat_expected=False)
     assert (alarm.name, alarm.about) == (AlarmName.HOOKS_ILL, "default|google")
+    engine.later(NEWS_WITHIN + 1.0)
+    with engine.store.read() as tx:  # of an endpoint that nobody uses any more
+        assert read(tx, wall_clock=tx.now, beat_expected=False) == []
     assert alarm.detail.startswith(
         "looks told 12 % of the latest 100 ends of default|google, 2 % were foreseen, 11 %"
     )
