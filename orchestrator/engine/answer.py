@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.core.breaker import Breakers
 from orchestrator.core.job import Job, Observation, Source
-from orchestrator.core.learned.classes import UNKNOWN
+from orchestrator.core.learned.classes import UNKNOWN, model_of
 from orchestrator.core.learned.lessons import Lesson, LessonKind
 from orchestrator.core.learned.lists import Lists
 from orchestrator.core.learned.paces import Pace
@@ -113,6 +113,6 @@ def listings(answered: Sequence[tuple[Job, Answer]]) -> list[Lesson]:
 
 
 def _whose(jobs: Sequence[Job]) -> dict[str, object]:
-    models = {job.model or job.request.get("model") or "" for job in jobs}
+    models = {model_of(job.request) for job in jobs}
     model = models.pop() if len(models) == 1 else "*"
     return {"tenant": jobs[0].tenant_id, "model": model, "requests": 1}

@@ -17,9 +17,13 @@ _ALL = "*"
 
 def class_of(request: Mapping[str, Any], provider: str | None) -> str:
     """The class of a job: provider, the model asked for, and the size of what is asked for."""
+    return _APART.join((_word(provider or UNKNOWN), _word(model_of(request)), _size(request)))
+
+
+def model_of(request: Mapping[str, Any]) -> str:
+    """The model asked for: only status answers tell the provider's own name of it, so not of every job."""
     model = request.get("model")
-    named = model if isinstance(model, str) and model else DEFAULT_MODEL
-    return _APART.join((_word(provider or UNKNOWN), _word(named), _size(request)))
+    return model if isinstance(model, str) and model else DEFAULT_MODEL
 
 
 def wider(name: str) -> str:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from orchestrator.core.job import Job, Observation, Source
+from orchestrator.core.learned.classes import model_of
 from orchestrator.core.learned.hooks import SHORTEST_PATIENCE
 from orchestrator.core.learned.ticks import on_tick
 from orchestrator.core.lifecycle import SETTLED, State, Step, Verdict
@@ -141,8 +142,7 @@ def _whose(job: Job) -> dict[str, Any]:
         "class": job.ending_class,
         "channel": job.channel,
         "tenant": job.tenant_id,
-        # As it was asked for: answers name it in several ways.
-        "model": job.request.get("model") or job.model,
+        "model": model_of(job.request),
         "began_at": job.created_at,
         "updates": job.updates,
     }

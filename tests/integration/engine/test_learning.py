@@ -18,8 +18,8 @@ from orchestrator.engine.recalling import recall
 from orchestrator.store import estimates, ledger, lessons, schema
 from orchestrator.store.estimates import EstimateKind
 from orchestrator.store.ledger import Sums
-from tests.integration.engine.harness import Engine
-from tests.sandbox.harness import Receiver
+from tests.integration.engine.harness import MODEL, Engine
+from tests.sandbox.harness import Receiver, Sandbox
 
 PROVIDER = "google-ai-studio"
 CLASS, CHANNEL = f"{PROVIDER}|google/veo-3.1-lite|usual", f"default|{PROVIDER}"
@@ -103,6 +103,25 @@ def test_eight_missed_in_a_row_are_silence(
     assert {one["channel"] for one in changed} == {CHANNEL, "default|*"}
     with hooked.store.read() as tx:
         assert estimates.names(tx, EstimateKind.RECALLS) == ["default|*"]
+
+
+def test_a_model_has_one_page_of_the_ledger_whoever_told_the_ends(
+    hooked: Engine, hooks: Receiver, sandbox: Sandbox
+) -> None:
+    hooked.created()
+    (hook,) = hooks.wait(1, "video.completed")
+    hooked.receive(hook)
+    running = hooked.created(duration=600)
+    assert hooked.look_when_due(running).model != MODEL, "as the provider calls it"
+    gateway_id = hooked.job(running).gateway_id
+    sandbox.control.post(f"/jobs/{gateway_id}/end", json={"status": "completed"}).raise_for_status()
+    assert hooked.look_when_due(running).state is State.COMPLETED
+    hooked.later(10.0)
+    learn(hooked.context)
+    with hooked.store.read() as tx:
+        pages = ledger.read(tx, since_day=0)
+    assert {model for _, model, _ in pages} == {MODEL}
+    assert sum(one.jobs for one in pages.values()) == 2
 
 
 def test_jobs_that_no_webhook_tells_of_count_without(engine: Engine) -> None:

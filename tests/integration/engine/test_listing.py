@@ -16,7 +16,7 @@ from orchestrator.engine.observe import observe
 from orchestrator.gateway.client import Gateway
 from orchestrator.store import estimates, jobs, schema, tenants
 from orchestrator.store.estimates import EstimateKind
-from tests.integration.engine.harness import Engine, NewEngine
+from tests.integration.engine.harness import MODEL, Engine, NewEngine
 from tests.integration.engine.listing_stage import Stage
 from tests.sandbox.harness import Sandbox
 
@@ -67,14 +67,13 @@ def look_at_all(engine: Engine, seconds: float = 20.0) -> None:
 
 def test_ends_that_a_list_shows_take_one_request_for_all(engine: Engine, sandbox: Sandbox) -> None:
     ids = many(engine, 6)
-    model = engine.job(ids[0]).model
     look_at_all(engine)
     assert requests(sandbox) == (1, 0)
     for job_id in ids:
         job = engine.job(job_id)
         assert (job.state, job.won_by, job.looks) == (State.COMPLETED, Source.LIST, 0)
     assert engine.hand_off_all() == 6
-    assert noted(engine, LessonKind.LISTED) == [{"tenant": "default", "model": model, "requests": 1}]
+    assert noted(engine, LessonKind.LISTED) == [{"tenant": "default", "model": MODEL, "requests": 1}]
     assert noted(engine, LessonKind.LISTING) == [
         {"account": "default", "provider": GOOGLE, "fresh": 6, "stale": 0}
     ]
