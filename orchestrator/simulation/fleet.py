@@ -199,17 +199,21 @@ class Fleet:
                 if follow_ups is None:
                     return
                 send(follow_ups)
+                self._mislead(context)
             send([FollowUp(task)])
         except Staged as error:
             self._doubt(process)
             self.chance.trace(process.name, f"{task} ends: {error.message}")
 
     def _learn(self, context: Context) -> None:
-        """What a sweep does besides; now and then webhooks seem to have stopped, for no reason."""
-        random = self.chance.random
-        if random.random() < 0.3:
+        """What a sweep does besides."""
+        if self.chance.random.random() < 0.3:
             learn(context)
-        if self.chance.scenario.misled and random.random() < 0.1:
+        self._mislead(context)
+
+    def _mislead(self, context: Context) -> None:
+        """Now and then webhooks seem to have stopped, for no reason."""
+        if self.chance.scenario.misled and self.chance.random.random() < 0.1:
             self.chance.trace("fleet", "jobs are brought forward")
             with context.store.write(durable=False) as tx:
                 begin(tx, everywhere(channel_of(DEFAULT, None)))

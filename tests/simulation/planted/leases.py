@@ -31,9 +31,9 @@ def lease_fence_ignored() -> Iterator[None]:
         assert found is not None
         return replace(claimed, fence=found.fence, leased_by=found.leased_by)
 
-    def note_looks(tx: Transaction, noted: Sequence[Mapping[str, Any]]) -> None:
+    def note_looks(tx: Transaction, noted: Sequence[Mapping[str, Any]]) -> set[str]:
         now = {one["id"]: jobs.require(tx, one["id"]) for one in noted}
-        looks(
+        return looks(
             tx,
             [{**one, "fence": now[one["id"]].fence, "leased_by": now[one["id"]].leased_by} for one in noted],
         )

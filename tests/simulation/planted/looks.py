@@ -10,6 +10,7 @@ from orchestrator.core.job import Job, Observation
 from orchestrator.core.learned.paces import Why
 from orchestrator.gateway import error_answers, vocabulary
 from orchestrator.simulation.invariants import Invariant
+from orchestrator.store.open_jobs import Running
 from tests.simulation.planted.bug import bug
 
 
@@ -44,10 +45,22 @@ def retry_after_dropped() -> AbstractContextManager[object]:
     return patch.object(error_answers, "retry_after", lambda headers: None)
 
 
+def brought_forward_below_the_floor() -> AbstractContextManager[object]:
+    """Where webhooks stopped, jobs are looked at as if the gateway had asked for no patience."""
+    return patch.object(Running, "floor", lambda *_: 0.0)
+
+
+def retry_after_forgotten() -> AbstractContextManager[object]:
+    """`Retry-After` beside a status is heeded once, and not kept for whoever brings a look forward."""
+    return patch.object(cadence, "kept_hint", lambda guidance: guidance.poll_after)
+
+
 BUGS = (
     bug("floor ignored", floor_ignored, Invariant.FLOOR),
     bug("a floor of one second", floor_of_a_second, Invariant.FLOOR),
     bug("the first look at once", first_look_at_once, Invariant.FLOOR),
-    bug("poll_after_seconds dropped", hint_dropped, Invariant.FLOOR, seed=8),
-    bug("Retry-After dropped", retry_after_dropped, Invariant.FLOOR, seed=26),
+    bug("poll_after_seconds dropped", hint_dropped, Invariant.FLOOR, seed=21),
+    bug("Retry-After dropped", retry_after_dropped, Invariant.FLOOR, seed=163),
+    bug("Retry-After not kept", retry_after_forgotten, Invariant.FLOOR, seed=205),
+    bug("brought forward below the floor", brought_forward_below_the_floor, Invariant.FLOOR, seed=13),
 )

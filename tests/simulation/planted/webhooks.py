@@ -80,8 +80,8 @@ def follow_up_sent_before_commit() -> Iterator[None]:
 
 
 BUGS = (
-    bug("inbox dedupe removed", inbox_dedupe_removed, Invariant.EVENT_ONCE),
-    bug("every delivery counts as the first", every_delivery_is_the_first, Invariant.EVENT_ONCE),
+    bug("inbox dedupe removed", inbox_dedupe_removed, Invariant.EVENT_ONCE, seed=22),
+    bug("every delivery counts as the first", every_delivery_is_the_first, Invariant.EVENT_ONCE, seed=22),
     bug("webhooks of unknown jobs dropped", unknown_jobs_dropped, Invariant.KEPT_BEFORE_ACK, seed=32),
     bug("early webhooks never matched", early_ones_never_matched, Invariant.ENDS, seed=33),
     bug("follow-up sent before commit", follow_up_sent_before_commit, Invariant.SENT_AFTER_COMMIT),
