@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from orchestrator.core.learned.hooks import CONCLUSIVE, Health, Hooks, read_hooks
+from orchestrator.core.learned.hooks import CONCLUSIVE, Health, read_hooks
 from orchestrator.core.learned.silence import expected
 from orchestrator.engine.context import Context
 from orchestrator.engine.legible import legible
@@ -23,17 +24,22 @@ from orchestrator.store.open_jobs import Running
 from orchestrator.telemetry import Event, log
 
 
-def fell_silent(context: Context, endpoint: str, account_id: str) -> bool:
-    """Whether so many webhooks are overdue that the endpoint is silent now; then that is kept."""
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """How many webhooks should have come since the last one did."""
+
+    count: float
+    last_came_at: float
+
+
+def count(context: Context, endpoint: str, account_id: str) -> Missing | None:
+    """What is overdue at an endpoint, if that is enough to be sure; else None."""
     with context.store.read() as tx:
-        known = legible(read_hooks, estimates.get(tx, EstimateKind.HOOKS, endpoint))
-        if known.last_came_at is None:
-            return False
-        missing = _missing(context, tx, open_jobs.awaited(tx, account_id), known.last_came_at)
-    if missing < CONCLUSIVE:
-        return False
-    with context.store.write(durable=False) as tx:
-        return _keep(tx, endpoint, known, missing)
+        since = legible(read_hooks, estimates.get(tx, EstimateKind.HOOKS, endpoint)).last_came_at
+        if since is None:
+            return None
+        missing = _missing(context, tx, open_jobs.awaited(tx, account_id), since)
+    return Missing(missing, since) if missing >= CONCLUSIVE else None
 
 
 def _missing(context: Context, tx: Transaction, waiting: Iterable[Running], last_came_at: float) -> float:
@@ -56,14 +62,20 @@ def _missing(context: Context, tx: Transaction, waiting: Iterable[Running], last
     return missing
 
 
-def _keep(tx: Transaction, endpoint: str, known: Hooks, missing: float) -> bool:
+def makes_silent(tx: Transaction, endpoint: str, missing: Missing) -> bool:
+    """Whether the endpoint is silent now because of that; then that is kept."""
     hooks = legible(read_hooks, estimates.lock(tx, EstimateKind.HOOKS, endpoint))
-    if hooks.last_came_at != known.last_came_at:
+    if hooks.last_came_at != missing.last_came_at:
         return False  # one has just come
     was = hooks.health
-    if hooks.judge(tx.now, missing) is was:
+    if hooks.judge(tx.now, missing.count) is was:
         return False
     estimates.write(tx, EstimateKind.HOOKS, endpoint, hooks.as_json())
-    facts: dict[str, Any] = {"channel": endpoint, "was": was, "now": hooks.health, "overdue": round(missing)}
+    facts: dict[str, Any] = {
+        "channel": endpoint,
+        "was": was,
+        "now": hooks.health,
+        "overdue": round(missing.count),
+    }
     tx.after_commit.append(partial(log, Event.HOOKS_CHANGED, level=logging.WARNING, **facts))
     return hooks.health is Health.SILENT

@@ -9,11 +9,13 @@ from orchestrator.core.job import Job
 from orchestrator.core.learned.hooks import Health, Hooks
 from orchestrator.core.learned.recall import RECALLED_A_SECOND
 from orchestrator.core.lifecycle import State
+from orchestrator.engine import overdue as engine_overdue
 from orchestrator.engine import recalling
 from orchestrator.engine.alarms import NEWS_WITHIN, AlarmName, read
 from orchestrator.engine.pacing import Pacer
 from orchestrator.engine.recalling import BELIEVED_WITHIN, begin, recall
-from orchestrator.store import estimates, jobs
+from orchestrator.errors import StoreError
+from orchestrator.store import estimates, jobs, workers
 from orchestrator.store.estimates import EstimateKind
 from tests.integration.engine.harness import Engine
 from tests.integration.engine.test_pacing import CLASS, ended, know
@@ -134,7 +136,7 @@ def test_some_jobs_that_should_have_ended_are_tried_where_webhooks_seem_to_have_
 def test_it_is_tried_less_and_less_until_a_webhook_comes(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recalling, "fell_silent", lambda *_: False)  # it never becomes certain
+    monkeypatch.setattr(engine_overdue, "count", lambda *_: None)  # it never becomes certain
     overdue(engine)
     tried = []
     for second in range(40):
@@ -169,6 +171,40 @@ def test_jobs_that_are_too_young_to_have_ended_make_no_silence(engine: Engine) -
 def all_jobs(engine: Engine) -> list[Job]:
     with engine.store.read() as tx:
         return jobs.recent(tx, limit=1_000)
+
+
+def test_a_silence_is_kept_together_with_the_recall_that_it_causes(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kept alone by a worker that dies then, it would be known, and nobody would bring the jobs back."""
+
+    def die(*_: object) -> None:
+        raise StoreError("killed")
+
+    overdue(engine, seconds=30.0)
+    wait(engine, 40, created_at=engine.now - 125)
+    with monkeypatch.context() as patched:
+        patched.setattr(recalling, "begin", die)
+        with pytest.raises(StoreError):
+            recall(engine.context)
+    engine.later(1.0)
+    recall(engine.context)
+    with engine.store.read() as tx:
+        assert estimates.names(tx, EstimateKind.RECALLS) == [ENDPOINT]
+
+
+def test_in_a_quiet_night_nothing_is_written(engine: Engine) -> None:
+    overdue(engine, seconds=30_000.0)
+    with engine.store.read() as tx:
+        before = workers.every_pulse(tx)
+    for _ in range(3):
+        recall(engine.context)
+        engine.later(1.0)
+    with engine.store.read() as tx:
+        assert workers.every_pulse(tx) == before
+    (job_id,) = wait(engine, 1, created_at=engine.now - 140)
+    recall(engine.context)
+    assert due_in(engine, job_id) <= GUIDANCE
 
 
 @pytest.mark.parametrize(("seconds", "per_second"), [(7.0, 1.0), (400.0, 0.01)])
