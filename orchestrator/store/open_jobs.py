@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, or_, select, update
 
 from orchestrator.core.job import Updates
 from orchestrator.core.learned.classes import channel_of
@@ -89,8 +89,11 @@ def awaited(tx: Transaction, account_id: str) -> list[Running]:
 
 def next_tenant(tx: Transaction, *, after: str, due_after: float) -> str | None:
     """The next tenant, in the order of their ids, that has a look due only after that moment."""
-    late = exists().where(jobs.c.tenant_id == tenants.c.id, LOOKS_DUE, jobs.c.due_at > due_after)
-    asked = select(tenants.c.id).where(tenants.c.id > after, late).order_by(tenants.c.id).limit(1)
+    late = select(jobs.c.due_at).where(jobs.c.tenant_id == tenants.c.id, LOOKS_DUE, jobs.c.due_at > due_after)
+    # Not EXISTS, which a planner may turn into a join that reads every job that is open.
+    first = late.order_by(jobs.c.due_at).limit(1).scalar_subquery()
+    asked = select(tenants.c.id).where(tenants.c.id > after, first.is_not(None))
+    asked = asked.order_by(tenants.c.id).limit(1)
     found: str | None = tx.execute(asked).scalar()
     return found
 
