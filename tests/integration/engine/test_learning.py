@@ -1,6 +1,8 @@
 """What ends of jobs teach, from the gateway's answers to what is known, by a clock that the test tells."""
 
 import logging
+from collections import Counter
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, update
@@ -10,12 +12,14 @@ from orchestrator.core.learned.endings import Endings, read_endings
 from orchestrator.core.learned.hooks import Health, Hooks, read_hooks
 from orchestrator.core.learned.lessons import Lesson, LessonKind
 from orchestrator.core.lifecycle import State
+from orchestrator.engine import open_evidence
 from orchestrator.engine.housekeeping import keep_house
 from orchestrator.engine.learning import learn
 from orchestrator.engine.open_evidence import EVERY, count_open
 from orchestrator.engine.pacing import Pacer
 from orchestrator.engine.recalling import recall
 from orchestrator.store import estimates, ledger, lessons, schema
+from orchestrator.store.database import Transaction
 from orchestrator.store.estimates import EstimateKind
 from orchestrator.store.ledger import Sums
 from tests.integration.engine.harness import MODEL, Engine
@@ -160,6 +164,7 @@ def test_a_lesson_that_nobody_can_read_costs_the_others_nothing(engine: Engine) 
         ("hooks", "default|*", {"delays": [], "evidence": {}, "health": "splendid"}),
         ("hooks", CHANNEL, {"delays": [], "evidence": {}, "health": "healthy", "newer": 1}),
         ("lists", CHANNEL, {"fresh": "much"}),
+        ("open", "", {"classes": 5}),
         ("newer", CHANNEL, {}),
     ],
 )
@@ -227,6 +232,31 @@ def test_open_jobs_are_counted_while_they_are_open(engine: Engine) -> None:
     engine.later(EVERY)
     count_open(engine.context)
     assert endings_known(engine).cohorts[0].still_open.total == 0
+
+
+def test_no_transaction_counts_more_than_a_few_classes(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_evidence, "AT_A_TIME", 2)
+    with engine.store.write() as tx:
+        for number in range(5):
+            data = {"class": f"a|b{number}|c", "channel": None, "began_at": tx.now, "low": 9.0, "high": 10.0}
+            row = {"kind": LessonKind.ENDED, "due_at": tx.now, "data": data}
+            tx.execute(insert(schema.lessons).values(row))
+    learn(engine.context)
+    held: Counter[int] = Counter()
+    lock = estimates.lock
+
+    def counted(tx: Transaction, kind: EstimateKind, name: str) -> dict[str, Any]:
+        held[id(tx)] += 1
+        transactions.append(tx)
+        return lock(tx, kind, name)
+
+    transactions: list[Transaction] = []
+    monkeypatch.setattr(estimates, "lock", counted)
+    count_open(engine.context)
+    assert sum(held.values()) == 10, "the five and those of all sizes"
+    assert max(held.values()) == 2
 
 
 def test_what_nothing_was_learned_about_for_long_is_forgotten(engine: Engine) -> None:
