@@ -15,6 +15,7 @@ LONGEST = 900.0  # seconds between two looks at most, however well webhooks come
 LEFT_ALONE_FOR = 330.0
 LEFT_ALONE_WORTH = 6.0  # requests that the waiting may cost
 NEARLY_ALL = 0.95
+MOST_WANTED = 1_000  # at a time: processes that make no schedules ask for them too
 
 
 class Why(StrEnum):
@@ -82,7 +83,8 @@ class Paces:
             return BY_GUIDANCE
         schedule = self.schedules.get((class_name, channel))
         if schedule is None:
-            self.wanted.add((class_name, channel))
+            if len(self.wanted) < MOST_WANTED:
+                self.wanted.add((class_name, channel))
             return BY_GUIDANCE
         plan = schedule.pace.plan
         chance = crc32(job_id.encode()) / 2**32

@@ -149,18 +149,32 @@ def test_the_settings_bound_what_is_learned(new_engine: NewEngine) -> None:
     assert engine.context.paces.explored == 0.2
 
 
-def test_many_schedules_are_made_a_few_at_a_time_and_the_oldest_go(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pacing, "KEPT", 10)
+def test_many_schedules_are_made_a_few_at_a_time(engine: Engine) -> None:
     pacer = Pacer(engine.context)
     pacer.refresh()
+    with engine.store.write() as tx:
+        for number in range(20):
+            estimates.lock(tx, EstimateKind.ENDINGS, f"google|veo{number}|8s")
+            estimates.write(tx, EstimateKind.ENDINGS, f"google|veo{number}|8s", ended(30).as_json())
     for number in range(20):
         pace(engine, name=f"google|veo{number}|8s")
     assert pacer.refresh() == pacing.MADE_AT_ONCE
     assert pacer.refresh() == pacing.MADE_AT_ONCE
     assert pacer.refresh() == 20 - 2 * pacing.MADE_AT_ONCE
+
+
+def test_names_that_nobody_uses_twice_drive_no_schedule_away(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pacing, "KEPT", 10)
+    know(engine, EstimateKind.ENDINGS, CLASS, ended(200))
+    pacer = Pacer(engine.context)
+    pacer.refresh()
+    for number in range(30):
+        pace(engine, name=f"google|veo{number}|8s")
+    assert pacer.refresh() == 30, "without a plan they take no time"
     assert len(engine.context.paces.schedules) == len(pacer.made_of) == 10
+    assert pace(engine).why is Why.LEARNED
 
 
 def test_a_schedule_takes_less_than_twenty_milliseconds(engine: Engine) -> None:

@@ -15,7 +15,7 @@ from orchestrator.core.learned.estimate import ENOUGH_JOBS, SILENT_FOR, schedule
 from orchestrator.core.learned.grid import BINS, EDGES
 from orchestrator.core.learned.hooks import Health, Hooks
 from orchestrator.core.learned.induction import NOTHING_HEARD, Hearing, hearing, plan
-from orchestrator.core.learned.paces import Pace, Paces, Schedule, Why
+from orchestrator.core.learned.paces import MOST_WANTED, Pace, Paces, Schedule, Why
 from orchestrator.core.learned.plan import Plan
 from orchestrator.core.learned.spans import Spans
 
@@ -231,3 +231,10 @@ def test_what_is_not_known_is_asked_for_and_looked_at_by_the_guidance() -> None:
     paces = Paces()
     assert paces.of("job", "c", None).why is Why.NO_DATA
     assert paces.wanted == {("c", None)}
+
+
+def test_what_is_asked_for_is_remembered_within_bounds_where_nobody_makes_it() -> None:
+    paces = Paces()
+    for number in range(MOST_WANTED + 10):
+        paces.of("job", f"c{number}", None)
+    assert len(paces.wanted) == MOST_WANTED
