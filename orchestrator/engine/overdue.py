@@ -17,7 +17,7 @@ from orchestrator.core.learned.hooks import CONCLUSIVE, Health, read_hooks
 from orchestrator.core.learned.silence import expected
 from orchestrator.engine.context import Context
 from orchestrator.engine.legible import legible
-from orchestrator.store import estimates, open_jobs
+from orchestrator.store import estimates, lessons, open_jobs
 from orchestrator.store.database import Transaction
 from orchestrator.store.estimates import EstimateKind
 from orchestrator.store.open_jobs import Running
@@ -36,7 +36,8 @@ def count(context: Context, endpoint: str, account_id: str) -> Missing | None:
     """What is overdue at an endpoint, if that is enough to be sure; else None."""
     with context.store.read() as tx:
         since = legible(read_hooks, estimates.get(tx, EstimateKind.HOOKS, endpoint)).last_came_at
-        if since is None:
+        # What came and is not folded yet is missing here as if it had not come.
+        if since is None or lessons.tell_of_webhooks(tx, account_id):
             return None
         missing = _missing(context, tx, open_jobs.awaited(tx, account_id), since)
     return Missing(missing, since) if missing >= CONCLUSIVE else None

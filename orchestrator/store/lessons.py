@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import delete, exists, insert, select, update
 
+from orchestrator.core.learned.classes import everywhere
 from orchestrator.core.learned.lessons import Lesson, LessonKind
 from orchestrator.store.database import Transaction
 from orchestrator.store.schema import jobs, lessons
@@ -47,6 +48,15 @@ def note(tx: Transaction, job_id: str | None, taught: Sequence[Lesson]) -> None:
 def any_due(tx: Transaction) -> bool:
     """Whether there is anything to fold."""
     return bool(tx.execute(select(exists().where(lessons.c.due_at <= tx.now, _OURS))).scalar_one())
+
+
+def tell_of_webhooks(tx: Transaction, account_id: str) -> bool:
+    """Whether webhooks of the account's endpoint came of which nothing is folded yet."""
+    told = lessons.c.data["came"].as_boolean() & lessons.c.data["channel"].as_string().startswith(
+        everywhere(account_id).removesuffix("*"), autoescape=True
+    )
+    asked = select(exists().where(lessons.c.kind == LessonKind.ENDED, lessons.c.due_at <= tx.now, told))
+    return bool(tx.execute(asked).scalar_one())
 
 
 def hold_due(tx: Transaction, *, limit: int) -> list[Noted]:

@@ -7,6 +7,7 @@ import pytest
 
 from orchestrator.core.job import Job
 from orchestrator.core.learned.hooks import Health, Hooks
+from orchestrator.core.learned.lessons import Lesson, LessonKind
 from orchestrator.core.learned.recall import RECALLED_A_SECOND
 from orchestrator.core.lifecycle import State
 from orchestrator.engine import overdue as engine_overdue
@@ -15,7 +16,7 @@ from orchestrator.engine.alarms import NEWS_WITHIN, AlarmName, read
 from orchestrator.engine.pacing import Pacer
 from orchestrator.engine.recalling import BELIEVED_WITHIN, begin, recall
 from orchestrator.errors import StoreError
-from orchestrator.store import estimates, jobs, workers
+from orchestrator.store import estimates, jobs, lessons, workers
 from orchestrator.store.estimates import EstimateKind
 from tests.integration.engine.harness import Engine
 from tests.integration.engine.test_pacing import CLASS, ended, know
@@ -157,6 +158,27 @@ def test_so_many_that_are_overdue_are_a_silence_without_a_look_and_all_come_back
         assert estimates.get(tx, EstimateKind.HOOKS, ENDPOINT)["health"] == Health.SILENT
     recall(engine.context)
     assert all(due_in(engine, job_id) <= GUIDANCE for job_id in ids)
+
+
+@pytest.mark.parametrize(
+    ("channel", "came", "health"),
+    [
+        ("default|google", True, Health.HEALTHY),
+        ("default|google", False, Health.SILENT),
+        ("other|google", True, Health.SILENT),
+    ],
+)
+def test_webhooks_that_came_and_are_not_folded_yet_are_not_missing(
+    engine: Engine, channel: str, came: bool, health: Health
+) -> None:
+    """At hundreds a second a dozen come while one batch is folded."""
+    overdue(engine, seconds=30.0)
+    wait(engine, 40, created_at=engine.now - 125)
+    with engine.store.write() as tx:
+        lessons.note(tx, None, [Lesson(LessonKind.ENDED, 0.0, {"channel": channel, "came": came})])
+    recall(engine.context)
+    with engine.store.read() as tx:
+        assert estimates.get(tx, EstimateKind.HOOKS, ENDPOINT)["health"] == health
 
 
 def test_jobs_that_are_too_young_to_have_ended_make_no_silence(engine: Engine) -> None:

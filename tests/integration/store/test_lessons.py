@@ -94,3 +94,19 @@ def test_lessons_of_a_job_go_with_it(store: Store) -> None:
     with store.write() as tx:
         tx.execute(schema.jobs.delete())
         assert tx.execute(select(schema.lessons)).all() == []
+
+
+def test_it_is_known_which_endpoints_webhooks_are_not_folded_yet(store: Store, clock: Clock) -> None:
+    keep(store, a_job())
+    note(store, "job_1", channel="a_c|google", came=True)
+    note(store, "job_1", channel="b|google", came=False)
+    note(store, "job_1", 5.0, channel="c|google", came=True)
+    note(store, None, channel=None)
+
+    def unfolded() -> list[str]:
+        with store.read() as tx:
+            return [name for name in ("a_c", "abc", "a", "b", "c") if lessons.tell_of_webhooks(tx, name)]
+
+    assert unfolded() == ["a_c"]
+    clock.now += 5
+    assert unfolded() == ["a_c", "c"]
