@@ -17,12 +17,12 @@ from orchestrator.core.learned.lessons import ages_of_end
 from orchestrator.core.learned.paces import BY_GUIDANCE, Pace, Why
 from orchestrator.core.learned.plan import Plan
 from orchestrator.core.lifecycle import SETTLED, Seen, State
-from orchestrator.engine import outage, pacing
+from orchestrator.engine import budget, outage, pacing
 from orchestrator.engine.context import Context
 from orchestrator.engine.pacing import Evidence
 from orchestrator.engine.standing import Standing
 from orchestrator.gateway import reading, vocabulary, webhooks
-from orchestrator.store import observations
+from orchestrator.store import observations, tenants
 from orchestrator.store.database import Transaction
 from orchestrator.store.observations import Recorded
 
@@ -125,6 +125,8 @@ def next_of(tx: Transaction, context: Context, job: Job) -> Next | None:
     chosen, by_guidance = (_choose(job, seen_at, when_absent, pace) for pace in paces)
     if _left_to_gateway(tx, known, job, job.due_at):
         chosen = Choice(job.due_at, Why.RETRIED)
+    elif _without_room(tx, known, job, chosen, seen_at):
+        chosen = Choice(job.due_at, Why.NO_ROOM)
     hint = cadence.floor(Guidance(job.poll_after), when_absent)
     return Next(
         at=job.due_at,
@@ -171,6 +173,14 @@ def _left_to_gateway(tx: Transaction, context: Context, job: Job, due_at: float)
     away = outage.latest(tx)
     until = None if away is None else outage.left_until(context, job, away, tx.now)
     return until is not None and until <= due_at <= until + outage.SPREAD
+
+
+def _without_room(tx: Transaction, context: Context, job: Job, chosen: Choice, seen_at: float) -> bool:
+    """Whether it was to be looked at by now, and was put off since its tenant has a rate of looks."""
+    due_at, latest = job.due_at or 0.0, chosen.at + JITTERED * (chosen.at - seen_at) + 1.0
+    if not latest < tx.now <= due_at <= tx.now + budget.LONGEST_PUT_OFF:
+        return False
+    return bool(tenants.look_rates(tx, [job.tenant_id], otherwise=context.settings.looks_per_second))
 
 
 def _alike(tx: Transaction, job: Job, evidence: Evidence) -> Alike:

@@ -30,6 +30,7 @@ class Why(StrEnum):
     CLOSELY = "closely"  # one of the few that follow the guidance, to learn when jobs end
     ERRORS = "errors"  # looks failed: it waits longer with each
     RETRIED = "retried"  # our receiver was away: the gateway is about to tell again what it could not
+    NO_ROOM = "no_room"  # its tenant's rate of looks leaves none sooner
     SHADOW = "shadow"  # webhooks are only scored: the gateway's guidance
     OFF = "off"  # the settings say that the guidance is followed
     DEADLINE = "deadline"  # the last look, at the job's deadline

@@ -148,6 +148,19 @@ def test_a_job_that_is_left_to_the_gateway_after_an_outage_says_so(
     assert WHY[Why.RETRIED] in run("explain", job).out
 
 
+@pytest.mark.parametrize("jobs_learned", [0, 400])
+def test_a_look_that_waits_for_its_tenant_s_rate_says_so(run: Run, rows: Rows, jobs_learned: int) -> None:
+    if jobs_learned:
+        learned_ends(rows, NINETY)
+    job = waiting(rows, "G-1", age=150, looked=140, due_in=30, updates=Updates.POLL)
+    assert told(run, job)["next"]["why"] != Why.NO_ROOM, "there is no rate"
+    assert run("tenants", "change", "default", "--looks-per-second", "0.2").code == 0
+    assert WHY[Why.NO_ROOM] in run("explain", job).out
+    assert "chosen when other things were known" not in run("explain", job).out
+    in_time = waiting(rows, "G-2", age=15, looked=5, due_in=16, updates=Updates.POLL)
+    assert told(run, in_time)["next"]["why"] != Why.NO_ROOM
+
+
 def test_a_setting_that_turns_it_off_is_named(run: Run, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
     learned_ends(rows, NINETY)
     job = waiting(rows, "G-1", age=50, looked=20, due_in=30)
