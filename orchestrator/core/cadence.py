@@ -86,12 +86,12 @@ def next_look(
 
 def _planned(pace: Pace, plan: Plan, age: float, by_guidance: float, jitter: float) -> tuple[float, Why]:
     """Seconds to the look that a plan wants, and what bounds them."""
+    longest = max(pace.longest, by_guidance)
     if pace.left_alone_until is not None and age < pace.left_alone_until:
-        return max(pace.left_alone_until - age, by_guidance), Why.LEFT_ALONE
+        return min(max(pace.left_alone_until - age, by_guidance), longest), Why.LEFT_ALONE
     wanted = (plan.next_age(age) - age) * (1.0 + PLANNED_JITTER * (2.0 * jitter - 1.0))
     if wanted <= by_guidance:
         return by_guidance, Why.FLOOR
-    longest = max(pace.longest, by_guidance)
     return (longest, Why.LONGEST) if wanted >= longest else (wanted, Why.LEARNED)
 
 

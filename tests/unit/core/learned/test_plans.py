@@ -123,6 +123,7 @@ def test_the_cost_that_a_plan_tells_is_that_of_following_it() -> None:
 
 PLAN = planned(normal(90.0, 8.0))
 LEARNED = Pace(Why.LEARNED, PLAN)
+ALONE = Pace(Why.LEFT_ALONE, PLAN, left_alone_until=7_200.0)
 
 
 def look(
@@ -140,9 +141,16 @@ def test_the_first_look_is_placed_by_the_plan() -> None:
     assert at == pytest.approx(PLAN.next_age(0.0))
 
 
-@given(st.floats(0.0, 20_000.0), st.floats(0.0, 1.0, exclude_max=True), st.floats(0.1, 3_600.0))
-def test_whatever_was_learned_no_look_is_below_the_hint(age: float, jitter: float, hint: float) -> None:
-    at, _ = look(LEARNED, age, jitter=jitter, hint=hint)
+@given(
+    st.sampled_from([LEARNED, ALONE]),
+    st.floats(0.0, 20_000.0),
+    st.floats(0.0, 1.0, exclude_max=True),
+    st.floats(0.1, 3_600.0),
+)
+def test_whatever_was_learned_no_look_is_below_the_hint_or_further_off_than_it_may_be(
+    pace: Pace, age: float, jitter: float, hint: float
+) -> None:
+    at, _ = look(pace, age, jitter=jitter, hint=hint)
     assert at - age >= hint - 1e-6
     assert at - age <= max(900.0, hint * 1.1) + 1e-6
 
