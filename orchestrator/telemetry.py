@@ -73,7 +73,7 @@ class Event(StrEnum):
     ESTIMATE_BROKE = "estimate_broke"  # what was learned about something cannot be read, and is learned anew
     LESSON_BROKE = "lesson_broke"  # what the end of a job taught met a bug of ours, and is not counted
     PROBED = "probed"  # no webhook came for long: some jobs that should have ended are looked at
-    RECALLED = "recalled"  # webhooks of an endpoint stopped: its open jobs follow the guidance again
+    RECALLED = "recalled"  # webhooks of a channel stopped: its open jobs follow the guidance again
     PACES_MADE = "paces_made"  # moments to look were chosen anew, by what was learned
     LEASES_FREED = "leases_freed"  # what attempts left behind that lost the database half-way is free again
 

@@ -176,5 +176,8 @@ def _judge(tx: Transaction, known: Known, name: str) -> None:
     level = logging.INFO if hooks.health is Health.HEALTHY else logging.WARNING
     facts: dict[str, Any] = {"channel": name, "was": was, "now": hooks.health, "latest": hooks.recent}
     tx.after_commit.append(partial(log, Event.HOOKS_CHANGED, level=level, **facts))
-    if hooks.health is Health.SILENT and name == everywhere(name):
+    # Those of the whole endpoint come first in the order of names: they are brought back once.
+    endpoint = everywhere(name)
+    brought_back = name != endpoint and known.hooks[endpoint].health is Health.SILENT
+    if hooks.health is Health.SILENT and not brought_back:
         recalling.begin(tx, name)

@@ -1,4 +1,4 @@
-"""Webhooks of an endpoint that stopped: its open jobs are looked at by the guidance again.
+"""Webhooks of an endpoint or a provider that stopped: their jobs are looked at by the guidance again.
 
 Before that is certain, when none came for long, some jobs that should have ended by now are looked at: they
 tell whether there was anything to hear.
@@ -11,7 +11,7 @@ from functools import partial
 from math import nextafter
 from typing import Any
 
-from orchestrator.core.learned.classes import parts
+from orchestrator.core.learned.classes import everywhere, parts
 from orchestrator.core.learned.recall import (
     EXPECTED,
     LIKELY,
@@ -42,54 +42,53 @@ FAR = 1e18
 BELIEVED_WITHIN = 5.0
 
 
-def begin(tx: Transaction, endpoint: str) -> None:
-    """The webhooks of this endpoint have just stopped: bring its jobs back, a part at a time."""
+def begin(tx: Transaction, channel: str) -> None:
+    """The webhooks of this channel have just stopped: bring its jobs back, a part at a time."""
     data = {"since": tx.now, "tenant": "", "before": FAR, "moved": 0}
-    estimates.lock(tx, EstimateKind.RECALLS, endpoint)
-    estimates.write(tx, EstimateKind.RECALLS, endpoint, data)
+    estimates.lock(tx, EstimateKind.RECALLS, channel)
+    estimates.write(tx, EstimateKind.RECALLS, channel, data)
 
 
 def recall(context: Context) -> list[FollowUp]:
     """Go on with what `begin` began, and try endpoints that seem to have fallen silent."""
     with context.store.read() as tx:
-        endpoints = estimates.names(tx, EstimateKind.RECALLS)
-    for endpoint in endpoints:
+        channels = estimates.names(tx, EstimateKind.RECALLS)
+    for channel in channels:
         for _ in range(ROUNDS):
             with context.store.write(durable=False) as tx:
-                if _bring_part(context, tx, endpoint):
+                if _bring_part(context, tx, channel):
                     break
     probed = _probe(context)
-    return [FollowUp(Task.LOOK)] if endpoints or probed else []
+    return [FollowUp(Task.LOOK)] if channels or probed else []
 
 
-def _bring_part(context: Context, tx: Transaction, endpoint: str) -> bool:
+def _bring_part(context: Context, tx: Transaction, channel: str) -> bool:
     """Bring some jobs forward, those that are due last first. True when there is none left for now.
 
-    The row of the endpoint is held before jobs are: those that somebody holds are left out, not waited for.
+    The row of the channel is held before jobs are: those that somebody holds are left out, not waited for.
     """
-    done = estimates.lock(tx, EstimateKind.RECALLS, endpoint)
+    done = estimates.lock(tx, EstimateKind.RECALLS, channel)
     if not done:  # another worker ended it
-        estimates.remove(tx, EstimateKind.RECALLS, endpoint)
+        estimates.remove(tx, EstimateKind.RECALLS, channel)
         return True
-    over = _part(context, tx, parts(endpoint)[0], done)
+    over = _part(context, tx, channel, done)
     if over and tx.now >= done["since"] + BELIEVED_WITHIN:
-        return _end(tx, endpoint, done)
-    estimates.write(
-        tx, EstimateKind.RECALLS, endpoint, done | ({"tenant": "", "before": FAR} if over else {})
-    )
+        return _end(tx, channel, done)
+    estimates.write(tx, EstimateKind.RECALLS, channel, done | ({"tenant": "", "before": FAR} if over else {}))
     return over
 
 
-def _part(context: Context, tx: Transaction, account: str, done: dict[str, Any]) -> bool:
+def _part(context: Context, tx: Transaction, channel: str, done: dict[str, Any]) -> bool:
     """Whether the last tenant is done; `done` is brought up to date."""
     after = done["moved"] / RECALLED_A_SECOND
     until = tx.now + context.settings.poll_after_seconds + after
     held: list[Running] = []
     if done["tenant"] and done["before"] > until:
         between = {"due_after": until, "due_before": done["before"]}
-        held = open_jobs.hold_latest(tx, account, done["tenant"], **between, limit=AT_A_TIME)
+        held = open_jobs.hold_latest(tx, parts(channel)[0], done["tenant"], **between, limit=AT_A_TIME)
     if held:
-        moved = open_jobs.bring_forward(tx, _sooner(context, tx, held, after))
+        theirs = [one for one in held if channel in (one.channel, everywhere(one.channel))]
+        moved = open_jobs.bring_forward(tx, _sooner(context, tx, theirs, after))
         last = held[-1].due_at  # there may be more that are due at that moment
         done |= {"moved": done["moved"] + moved, "before": last if moved else nextafter(last, 0.0)}
         return False
@@ -113,10 +112,10 @@ def _sooner(context: Context, tx: Transaction, held: list[Running], after: float
     }
 
 
-def _end(tx: Transaction, endpoint: str, done: dict[str, Any]) -> bool:
-    estimates.remove(tx, EstimateKind.RECALLS, endpoint)
+def _end(tx: Transaction, channel: str, done: dict[str, Any]) -> bool:
+    estimates.remove(tx, EstimateKind.RECALLS, channel)
     facts: dict[str, Any] = {
-        "endpoint": endpoint,
+        "channel": channel,
         "jobs": done["moved"],
         "took": round(tx.now - done["since"], 1),
     }

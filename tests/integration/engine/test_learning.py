@@ -109,6 +109,23 @@ def test_eight_missed_in_a_row_are_silence(
         assert estimates.names(tx, EstimateKind.RECALLS) == ["default|*"]
 
 
+def test_webhooks_of_one_provider_may_be_silent_while_those_of_others_come(
+    hooked: Engine, hooks: Receiver
+) -> None:
+    with hooked.store.write() as tx:
+        for channel, latest in (("default|*", "1"), (CHANNEL, "0")):
+            known = Hooks(came=200.0, recent=latest * 31, health=Health.HEALTHY)
+            estimates.lock(tx, EstimateKind.HOOKS, channel)
+            estimates.write(tx, EstimateKind.HOOKS, channel, known.as_json())
+    lost(hooked, hooks)
+    hooked.later(10.0)
+    learn(hooked.context)
+    assert hooks_known(hooked, "default|*").health is Health.HEALTHY
+    assert hooks_known(hooked).health is Health.SILENT
+    with hooked.store.read() as tx:
+        assert estimates.names(tx, EstimateKind.RECALLS) == [CHANNEL]
+
+
 def test_a_model_has_one_page_of_the_ledger_whoever_told_the_ends(
     hooked: Engine, hooks: Receiver, sandbox: Sandbox
 ) -> None:

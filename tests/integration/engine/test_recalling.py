@@ -111,6 +111,15 @@ def test_a_look_that_was_placed_by_the_old_plan_comes_back_too(
     assert due_in(engine, later) == pytest.approx(900), "it is over"
 
 
+def test_where_one_provider_fell_silent_only_its_jobs_come_back(engine: Engine) -> None:
+    its, others = wait(engine, 3), wait(engine, 3, name="other", provider="x-ai", due_at=engine.now + 950)
+    with engine.store.write() as tx:
+        begin(tx, "default|google")
+    recall(engine.context)
+    assert all(due_in(engine, job_id) <= GUIDANCE + 1 for job_id in its)
+    assert all(due_in(engine, job_id) > 900 for job_id in others)
+
+
 def overdue(engine: Engine, *, seconds: float = 9.0, per_second: float = 1.0) -> None:
     """Webhooks came at a rate, and have not come for some time."""
     hooks = Hooks(per_second=per_second, last_came_at=engine.now - seconds, health=Health.HEALTHY)
