@@ -58,7 +58,7 @@ class Hooks:
     # Of the latest hundred or so: delays that are known, and those that our own look cut short.
     known: float = 0.0
     cut_short: float = 0.0
-    # What the gateway says of the deliveries that did not reach us: HTTP status, "no answer", "not tried" …
+    # What the gateway says of deliveries that did not reach us since all was well: HTTP status, "no answer" …
     evidence: Counter[str] = field(default_factory=Counter)
     health: Health = Health.UNKNOWN
     health_since: float | None = None
@@ -132,6 +132,8 @@ class Hooks:
         verdict = self._verdict()
         if verdict is not self.health:
             self.health, self.health_since = verdict, now
+            if verdict is Health.HEALTHY:
+                self.evidence.clear()  # of what is over
         return self.health
 
     def _verdict(self) -> Health:

@@ -61,6 +61,18 @@ def test_a_channel_falls_silent_within_a_handful_and_recovers_by_itself() -> Non
     assert after("1" * 40, hooks).health is Health.HEALTHY
 
 
+def test_what_the_gateway_said_of_an_outage_is_not_told_when_it_is_over() -> None:
+    hooks = Hooks(came=200.0, recent="1" * 32, health=Health.HEALTHY)
+    for _ in range(8):
+        hooks.learn_missed("HTTP 503")
+    assert hooks.judge(1.0) is Health.SILENT
+    assert hooks.evidence == {"HTTP 503": 8}
+    for number in range(12):
+        hooks.learn_came(2.0 + number)
+    assert hooks.judge(20.0) is Health.HEALTHY
+    assert not hooks.evidence
+
+
 def test_where_many_are_lost_anyway_a_few_in_a_row_are_no_silence() -> None:
     random = Random(1)
     hooks = after("".join("0" if random.random() < 0.3 else "1" for _ in range(2_000)))
