@@ -12,7 +12,7 @@ from typing import Any, cast
 from orchestrator.core.cadence import Guidance, next_look
 from orchestrator.core.job import HookTold, Job, Observation, Source, Updates
 from orchestrator.core.learned.change import forget_what_changed
-from orchestrator.core.learned.classes import wider
+from orchestrator.core.learned.endings import Endings
 from orchestrator.core.learned.estimate import schedule_of
 from orchestrator.core.learned.folding import Known
 from orchestrator.core.learned.hooks import Health, Hooks
@@ -24,7 +24,7 @@ from tests.benchmarks.cadence.worlds import HINT, Fate, World
 
 CLASS, CHANNEL = "p|m|8s", "default|p"
 LEARN_EVERY = 2.0
-COUNT_OPEN_EVERY = 30.0
+COUNT_OPEN_EVERY = 10.0
 MOVED = 1.05  # a class is estimated anew once it rests on a twentieth more
 DEADLINE = 21_600.0
 
@@ -199,34 +199,39 @@ class Run:
         endings = self.known.endings[CLASS]
         hooks = self.known.hooks[CHANNEL] if self.world.hooks != "none" else None
         health = hooks.judge(now, self._expected(now, hooks)) if hooks else Health.UNKNOWN
-        if now - self._counted_at >= COUNT_OPEN_EVERY:
-            self._counted_at = now
-            endings.count_open(
-                {
-                    job.created_at: (job.seen_running_at or job.created_at) - job.created_at
-                    for job in self._open.values()
-                }
-            )
+        changed = now - self._counted_at >= COUNT_OPEN_EVERY and self._count_open(now, endings)
         moved = endings.ended > self._rests_on * MOVED or (
             hooks and abs(hooks.judged - self._judged) > 0.05 * self._judged
         )
-        if moved or health is not self._health:
+        if changed or moved or health is not self._health:
             self._rebuild(now, health)
         if self._events:
             self._at(now + LEARN_EVERY, "learn", None)
+
+    def _count_open(self, now: float, endings: Endings) -> bool:
+        """Count the open jobs; whether what is known was forgotten, because jobs end at other ages now."""
+        self._counted_at = now
+        ages = {job.created_at: (job.seen_running_at or job.created_at) for job in self._open.values()}
+        endings.count_open({began_at: seen - began_at for began_at, seen in ages.items()})
+        return forget_what_changed(endings)
 
     def _expected(self, now: float, hooks: Hooks) -> float:
         ended_by = self.known.ended_by.get(CLASS)
         if ended_by is None or hooks.last_came_at is None:
             return 0.0
         waiting = [(job.created_at, job.seen_running_at) for job in self._open.values()]
-        return expected(waiting, ended_by, last_came_at=hooks.last_came_at, patience=hooks.patience, now=now)
+        return expected(
+            waiting,
+            ended_by,
+            last_came_at=hooks.last_came_at,
+            patience=hooks.patience,
+            now=now,
+            lost=hooks.lost(),
+        )
 
     def _rebuild(self, now: float, health: Health) -> None:
         endings = self.known.endings[CLASS]
         hooks = self.known.hooks[CHANNEL] if self.world.hooks != "none" else None
-        if forget_what_changed(endings):
-            forget_what_changed(self.known.endings[wider(CLASS)])
         self._rests_on, self._judged = endings.ended, hooks.judged if hooks else 0.0
         self.rebuilds += 1
         made = schedule_of(
