@@ -84,7 +84,7 @@ def _sums(data: Mapping[str, Any], told: Told, density: Floats | None, *, first:
         looks=told.looks,
         guidance_looks=guidance.looks,
         lag=lag_of(end, density),
-        guidance_lag=guidance.lag,
+        guidance_lag=0.0 if data["told_by"] == Source.CLOCK else guidance.lag,  # nothing to be told of
         awaited=int(awaited),
         rescued=int(awaited and data["told_by"] in _BY_LOOK),
     )

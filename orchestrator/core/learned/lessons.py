@@ -48,7 +48,10 @@ def taught(job: Job, seen: Observation, step: Step, changes: Mapping[str, Any], 
         if step.to in ENDS:
             return _ended(job, seen, changes, now)
         if step.to is State.TIMED_OUT:
-            return [Lesson(LessonKind.ENDED, 0.0, _whose(job) | _still_running(job, now))]
+            return [
+                Lesson(LessonKind.ENDED, 0.0, _whose(job) | _still_running(job, now)),
+                Lesson(LessonKind.CLOSED, 0.0, _whose(job) | _given_up(job, seen, changes, now)),
+            ]
     if job.state in SETTLED and job.hook_missed and job.hook_at is None and changes.get("hook_at"):
         return [Lesson(LessonKind.CAME_LATE, 0.0, {"channel": job.channel, "at": now})]
     return []
@@ -110,6 +113,15 @@ def _still_running(job: Job, now: float) -> dict[str, Any]:
     """It never ended before its deadline: only known to take longer."""
     assert job.created_at is not None
     return {"at": now, "low": (job.seen_running_at or job.created_at) - job.created_at, "high": None}
+
+
+def _given_up(job: Job, seen: Observation, changes: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """For the ledger: its looks count, and no webhook was missed, since nobody knows of an end."""
+    assert job.created_at is not None
+    age = now - job.created_at
+    told = {"channel": None, "at": now, "age": age, "low": age, "high": age, "told_by": seen.source}
+    looks = {"looks": changes.get("looks", job.looks), "hint": job.poll_after}
+    return told | looks | {"came": False, "caused": False, "heard": None}
 
 
 def ages_of_end(job: Job, seen: Observation, now: float) -> tuple[float, float]:

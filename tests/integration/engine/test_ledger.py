@@ -68,6 +68,20 @@ def account(engine: Engine) -> Sums:
         return ledger.total(tx)
 
 
+def test_looks_at_a_job_that_never_ended_count_too(new_engine: NewEngine, sandbox: Sandbox) -> None:
+    engine = begin(new_engine(cadence="guidance"))
+    before = gets(sandbox)
+    job_id = engine.created(outcome="never", deadline_seconds=300)
+    while engine.job(job_id).state is State.WAITING:
+        engine.look_when_due(job_id)
+    assert engine.job(job_id).state is State.TIMED_OUT
+    learn(engine.context)
+    counted = account(engine)
+    assert (counted.jobs, counted.looks) == (1, gets(sandbox) - before)
+    assert counted.guidance_looks == pytest.approx(counted.looks, abs=1.5)
+    assert (counted.lag, counted.guidance_lag, counted.awaited) == (0.0, 0.0, 0)
+
+
 def test_looks_are_counted_and_those_of_the_guidance_foreseen(
     new_engine: NewEngine, sandbox: Sandbox
 ) -> None:
