@@ -7,15 +7,17 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from orchestrator.core.job import Source
+from orchestrator.core.job import Source, Updates
 from orchestrator.core.learned.lessons import LessonKind
 from orchestrator.core.learned.lists import GET_EVERY, Freshness, gets_anyway
 from orchestrator.core.lifecycle import State
 from orchestrator.engine import unasked
 from orchestrator.engine.observe import observe
+from orchestrator.engine.pacing import Pacer
 from orchestrator.gateway.client import Gateway
 from orchestrator.store import estimates, jobs, schema, tenants
 from orchestrator.store.estimates import EstimateKind
+from tests.integration.engine import test_pacing as pacing
 from tests.integration.engine.harness import MODEL, Engine, NewEngine
 from tests.integration.engine.listing_stage import Stage
 from tests.sandbox.harness import Sandbox
@@ -292,6 +294,23 @@ def test_details_come_first_then_deadlines_then_what_waited_longest(
         order += [job_id for job_id, looks in before.items() if engine.job(job_id).looks > looks]
         engine.later(5)
     assert order == [detail, late, old, fresh]
+
+
+def test_one_that_surely_ended_comes_before_one_that_waited_longer_and_cannot_have_ended(
+    new_engine: NewEngine, sandbox: Sandbox
+) -> None:
+    engine = new_engine(looks_per_second=0.2)
+    pacing.know(engine, EstimateKind.ENDINGS, pacing.CLASS, pacing.ended(200))
+    engine.context.paces.wanted.add((pacing.CLASS, None))
+    Pacer(engine.context).refresh()
+    facts = {"ending_class": pacing.CLASS, "due_at": engine.now}
+    over, young = (engine.created(duration=600, updates=Updates.POLL) for _ in range(2))
+    with engine.store.write() as tx:
+        ago = {"created_at": engine.now - 115, "seen_running_at": engine.now - 30}
+        jobs.note(tx, over, facts | ago)
+        jobs.note(tx, young, facts | {"created_at": engine.now - 60})
+    engine.look()
+    assert (engine.job(over).looks, engine.job(young).looks) == (1, 0)
 
 
 def test_a_tenant_without_a_rate_is_not_held_up_by_one_that_has(engine: Engine, sandbox: Sandbox) -> None:
