@@ -43,8 +43,8 @@ def ledger(
 ) -> None:
     """Show looks sent, looks that the guidance alone would have sent for the same jobs, and the lag paid.
 
-    A job is counted some time after its end, on the day of it. What is found by a look although a webhook was
-    awaited is a rescue: many of them mean that webhooks are ill.
+    A job is counted some time after its end, or at its deadline, on the day of it. What is found by a look
+    although a webhook was awaited is a rescue: many of them mean that webhooks are ill.
     """
     from orchestrator import wiring
     from orchestrator.cli.database import opened
