@@ -10,6 +10,7 @@ from orchestrator.cli.screen import ago, moment, print_json, text
 from orchestrator.cli.why import WHY
 from orchestrator.cli.words import doing
 from orchestrator.core.job import Job, Source, Updates
+from orchestrator.core.learned.estimate import SILENT_FOR
 from orchestrator.core.learned.hooks import BOUND, ENOUGH, Health, Hooks
 from orchestrator.core.learned.plan import Plan
 from orchestrator.core.lifecycle import SETTLED
@@ -120,7 +121,9 @@ def _told_of_hooks(job: Job, hooks: Hooks | None, now: float) -> str:
     if hooks.last_came_at is not None:
         said += f"; the last came {ago(now - hooks.last_came_at)} ago"
     if hooks.health is Health.SILENT:
-        said += "; open jobs are looked at by the guidance until they come again"
+        soon = now < (hooks.health_since or now) + SILENT_FOR
+        how = "by the guidance" if soon else "as often as jobs without webhooks"
+        said += f"; open jobs are looked at {how} until they come again"
     return said
 
 

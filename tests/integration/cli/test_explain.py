@@ -11,6 +11,7 @@ import pytest
 from orchestrator.cli.exits import Exit
 from orchestrator.cli.why import SHORT, WHY
 from orchestrator.core.job import Observation, Source, Updates
+from orchestrator.core.learned.estimate import SILENT_FOR
 from orchestrator.core.learned.outage import AFTER_TICK, Outage
 from orchestrator.core.learned.paces import Why
 from orchestrator.core.learned.ticks import TICK
@@ -98,6 +99,18 @@ def test_webhooks_that_stopped_bring_the_guidance_back(run: Run, rows: Rows) -> 
     assert WHY[Why.SILENT] in page
     assert "awaited; silent since" in page
     assert "looked at by the guidance until they come again" in page
+
+
+def test_webhooks_that_stopped_long_ago_leave_jobs_to_what_is_known_of_their_ends(
+    run: Run, rows: Rows
+) -> None:
+    learned_ends(rows, NINETY)
+    with rows.context.store.read() as tx:
+        long_ago = tx.now - SILENT_FOR - 200
+    learned_hooks(rows, "1" * 100 + "0" * 12, at=long_ago)
+    job = waiting(rows, "G-1", age=60, looked=5, due_in=40)
+    assert told(run, job)["next"]["why"] in (Why.LEARNED, Why.FLOOR)
+    assert "looked at as often as jobs without webhooks until they come again" in run("explain", job).out
 
 
 @pytest.mark.parametrize(
