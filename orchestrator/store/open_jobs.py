@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, or_, select, update
 
+from orchestrator.core import cadence
 from orchestrator.core.job import Updates
 from orchestrator.core.learned.classes import channel_of
 from orchestrator.store.database import Transaction
@@ -34,7 +35,8 @@ class Running:
 
     def floor(self, when_absent: float) -> float:
         """The soonest moment at which the gateway wants to be asked again."""
-        return (self.last_look_at or self.created_at) + (self.poll_after or when_absent)
+        hint = cadence.floor(cadence.Guidance(self.poll_after), when_absent)
+        return (self.last_look_at or self.created_at) + hint
 
 
 def ages_of_newest(tx: Transaction) -> dict[str, dict[float, float]]:

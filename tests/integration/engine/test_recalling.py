@@ -73,10 +73,12 @@ def test_jobs_come_back_within_the_guidance_spread_over_it(
 def test_no_look_comes_before_the_gateway_allows_it(engine: Engine) -> None:
     (looked,) = wait(engine, 1, name="looked", last_look_at=engine.now - 1, poll_after=50.0)
     (created,) = wait(engine, 1, name="created", created_at=engine.now - 2)
+    (odd,) = wait(engine, 1, name="odd", last_look_at=engine.now - 1, poll_after=-50.0)
     silent(engine)
     recall(engine.context)
     assert due_in(engine, looked) == pytest.approx(49)
     assert due_in(engine, created) == pytest.approx(18)
+    assert due_in(engine, odd) >= 19 - 1e-3, "a hint that is none"
 
 
 def test_more_jobs_than_may_be_looked_at_come_back_over_a_longer_time(
