@@ -7,6 +7,7 @@ tell whether there was anything to hear.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from functools import partial
 from math import nextafter
 from typing import Any
@@ -130,6 +131,13 @@ def _probe(context: Context) -> int:
         # In quiet nights, when no job is open, all are overdue each second until the morning.
         if not endpoints or open_jobs.next_tenant(tx, after="", due_after=tx.now + SOON) is None:
             return 0
+        # An endpoint of which none of the newest jobs is waits for its next try: there may be hundreds.
+        awaiting, tried = open_jobs.accounts_awaiting(tx), estimates.of_kind(tx, EstimateKind.PROBES)
+        endpoints = [
+            one for one in endpoints if parts(one)[0] in awaiting or not _rests(tried.get(one), tx.now)
+        ]
+        if not endpoints:
+            return 0
     with context.store.write(durable=False) as tx:
         if not workers.pulse_if_older(tx, Pulse.PROBE, PROBE_EVERY):
             return 0
@@ -143,6 +151,10 @@ def _probe(context: Context) -> int:
             else:
                 probed += _probe_one(context, tx, endpoint)
     return probed
+
+
+def _rests(last: Mapping[str, Any] | None, now: float) -> bool:
+    return last is not None and now < last.get("at", 0.0) + last.get("wait", 0.0)
 
 
 def _probe_one(context: Context, tx: Transaction, endpoint: str) -> int:

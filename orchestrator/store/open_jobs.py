@@ -80,6 +80,12 @@ _READ = (
 )
 
 
+def accounts_awaiting(tx: Transaction) -> set[str]:
+    """The accounts of whose endpoints webhooks are to tell of any of the newest jobs."""
+    newest = select(*_READ, *_TOLD).order_by(jobs.c.id.desc()).limit(NEWEST).subquery()
+    return set(tx.execute(select(newest.c.account_id).where(*_hooked_in(newest.c)).distinct()).scalars())
+
+
 def awaited(tx: Transaction, account_id: str) -> list[Running]:
     """The newest jobs of which a webhook of the account's endpoint is to tell."""
     newest = select(*_READ, *_TOLD).order_by(jobs.c.id.desc()).limit(NEWEST).subquery()

@@ -240,6 +240,21 @@ def test_in_a_quiet_night_nothing_is_written(engine: Engine) -> None:
     assert due_in(engine, job_id) <= GUIDANCE
 
 
+def test_what_is_overdue_is_counted_only_where_a_job_may_be_told_of(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred endpoints that are quiet cost nothing each second because of one that is not."""
+    overdue(engine, seconds=30.0)
+    know(engine, EstimateKind.HOOKS, "other|*", Hooks(per_second=1.0, last_came_at=engine.now - 30.0))
+    wait(engine, 1, created_at=engine.now - 45)
+    recall(engine.context)  # each is tried once
+    counted = []
+    monkeypatch.setattr(engine_overdue, "count", lambda _, endpoint, __: counted.append(endpoint))
+    engine.later(1.0)
+    recall(engine.context)
+    assert counted == [ENDPOINT]
+
+
 @pytest.mark.parametrize(("seconds", "per_second"), [(7.0, 1.0), (400.0, 0.01)])
 def test_nothing_is_tried_where_a_pause_is_as_usual(
     engine: Engine, seconds: float, per_second: float
