@@ -79,12 +79,12 @@ OTHERWISE = {
     Fault.LIST_502: (0.3, 1.0),  # also for as long as there are faults at all
     Fault.LIVE_REGRESSES: (0.3, 0.9),
     Fault.OLDER_READ: (0.3, 0.9),
+    Fault.NOT_FINALISED: (0.3, 0.9),  # few looks are the first to find an end
     Fault.ARCHIVE_DAMAGED: (0.3, 0.7),
     Fault.ARCHIVE_LOST: (0.3, 0.7),
 }
 SELDOM = dict.fromkeys(  # has few occasions in a life
-    [one for one in Fault if one.startswith(("hook_", "webhook_", "content_"))]
-    + [Fault.CRIES_WOLF, Fault.NOT_FINALISED],
+    [one for one in Fault if one.startswith(("hook_", "webhook_", "content_"))] + [Fault.CRIES_WOLF],
     (0.15, 0.5),
 )
 

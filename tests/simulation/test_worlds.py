@@ -13,7 +13,7 @@ from orchestrator.simulation.chance import Fault
 from orchestrator.simulation.run import simulate, simulate_many
 from orchestrator.simulation.world import Outcome
 
-SEEDS = (*range(1, 100), 108)  # in one world of a hundred a GET shows an end that is not stored at once
+SEEDS = range(1, 101)
 
 
 @pytest.fixture(scope="module")
