@@ -95,6 +95,7 @@ def _reversed_sum(values: Floats) -> Floats:
 
 def _induce(cost: Floats, running: Floats, floor: float, longest: float, request_seconds: float) -> Indices:
     first = np.searchsorted(_EDGES, _EDGES + floor - 1e-9)
+    first = np.maximum(first, np.arange(BINS + 1) + 1)  # later at least, or following it would never end
     last = np.searchsorted(_EDGES, _EDGES + longest + 1e-9) - 1
     value = np.full(BINS + 1, request_seconds)
     after = np.full(BINS + 1, BINS, dtype=np.intp)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.core.cadence import PLANNED_JITTER, Guidance, next_look
+from orchestrator.core.learned import induction
 from orchestrator.core.learned.density import density
 from orchestrator.core.learned.endings import Endings
 from orchestrator.core.learned.estimate import ENOUGH_JOBS, SILENT_FOR, schedule_of
@@ -162,6 +163,16 @@ def test_a_plan_that_wants_it_sooner_waits_for_the_hint() -> None:
 
 def test_errors_back_off_as_ever() -> None:
     assert look(LEARNED, 0.0, jitter=0.0, errors=2) == (80.0, Why.ERRORS)
+
+
+@pytest.mark.parametrize("hint", [0.0, 1e-10, -5.0])
+def test_each_look_is_later_than_the_one_before_whatever_the_gateway_hints(
+    hint: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Following a table that stays where it is takes for ever, and no worker started any more."""
+    monkeypatch.setattr(induction, "_followed", lambda *_: (0.0, 0.0, 0.0))
+    made = planned(normal(90.0, 8.0), floor=hint, request_seconds=1e-9)
+    assert all(after > age for age, after in zip(made.ages[:-1], made.after, strict=False))
 
 
 def test_planned_looks_are_spread_a_little_to_both_sides() -> None:
