@@ -19,16 +19,18 @@ from tests.acceptance.truth import Installation
 from tests.acceptance.waiting import LONG, until
 from tests.servers.redis import RedisServer
 
+BOTH = (Updates.HYBRID, Updates.POLL)
+
 
 def rising(many: int, *, first: float = 0.5, every: float = 0.05) -> list[Submission]:
     """Jobs that end one after the other, so that a fault meets some in each state; half are only polled."""
-    both = list(Updates)
+    both = list(BOTH)
     return [wanted(updates=both[number % 2], duration=first + every * number) for number in range(many)]
 
 
 def lasting(many: int, *updates: Updates, **switches: Any) -> list[Submission]:
     """Jobs that `finish` ends, so that a fault meets them on the slowest machine; half are only polled."""
-    kinds = updates or tuple(Updates)
+    kinds = updates or BOTH
     return [wanted(updates=kinds[n % len(kinds)], outcome="never", **switches) for n in range(many)]
 
 

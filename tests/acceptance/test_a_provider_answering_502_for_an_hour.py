@@ -15,6 +15,7 @@ from tests.acceptance.conftest import SPEED, Deploy, running
 from tests.acceptance.database import wanted
 from tests.acceptance.recovery import recovered
 from tests.acceptance.sandbox import Sandbox
+from tests.acceptance.truth import BY_LOOKS
 from tests.acceptance.waiting import until
 
 OTHER = "x-ai/grok-video"
@@ -67,7 +68,8 @@ def test_nothing_fails_nobody_is_hammered_and_others_flow(
     assert Source.WEBHOOK in by_hook, "a look reads the list for other jobs, but it is not always first"
     before = [jobs[job].won_by for job in polled if jobs[job].state_since < healed]
     assert before == [Source.LIST] * len(before)
-    assert {(jobs[job].won_by, jobs[job].look_errors) for job in other} == {(Source.POLL, 0)}
+    assert {jobs[job].won_by for job in other} <= BY_LOOKS
+    assert {jobs[job].look_errors for job in other} == {0}
     # Half-open: after its pause the breaker lets one look through, and its answer lets all others. A look at
     # another job may have read the list before.
     assert jobs[longer].won_by in (Source.POLL, Source.LIST)

@@ -5,7 +5,7 @@ from tests.acceptance.conftest import Deploy
 from tests.acceptance.database import wanted
 from tests.acceptance.load import until_all_is_well, until_each_works
 from tests.acceptance.sandbox import Sandbox
-from tests.acceptance.truth import assert_delivered_once
+from tests.acceptance.truth import BY_LOOKS, assert_delivered_once
 from tests.acceptance.waiting import until
 
 MANY = 20
@@ -23,7 +23,7 @@ def test_each_job_is_delivered_once_every_worker_has_a_share_and_all_is_well(
     until("the gateway has the others", lambda: all(job.gateway_id for job in fleet.database.jobs()))
     fleet.database.let_pass(2 * LOOKS_AFTER)  # up to a tenth is added by chance
     fleet.database.wait(polled)
-    assert {fleet.database.job(job).won_by for job in polled} == {Source.POLL}
+    assert {fleet.database.job(job).won_by for job in polled} <= BY_LOOKS
     assert {fleet.database.job(job).won_by for job in hooked} == {Source.WEBHOOK}
 
     jobs = until_each_works(fleet)

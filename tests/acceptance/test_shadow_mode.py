@@ -7,7 +7,7 @@ from orchestrator.core.lifecycle import Verdict
 from tests.acceptance.conftest import Begin
 from tests.acceptance.database import wanted
 from tests.acceptance.sandbox import HINT, Sandbox
-from tests.acceptance.truth import assert_delivered_once
+from tests.acceptance.truth import BY_LOOKS, assert_delivered_once
 
 FIRST_LOOK = 2.0  # seconds: the webhooks are there long before it, however busy the machine is
 
@@ -27,12 +27,15 @@ def test_webhooks_come_first_and_looks_win(begin: Begin, sandbox: Sandbox) -> No
     assert database.job(trusted).won_by is Source.WEBHOOK
     for job_id in shadowed:
         job = database.job(job_id)
-        assert (job.won_by, job.updates) == (Source.POLL, Updates.SHADOW)
+        assert job.won_by in BY_LOOKS
+        assert job.updates is Updates.SHADOW
     for job_id in shadowed[:6]:
         job = database.job(job_id)
-        assert (job.looks, job.hook_at is not None) == (1, True)
-        last = [(one.source, one.verdict) for one in database.timeline(job_id)[-2:]]
-        assert last == [(Source.WEBHOOK, Verdict.SCORED), (Source.POLL, Verdict.MOVED)]
+        assert job.looks <= 1  # none where a list told of several
+        assert job.hook_at is not None
+        told = [one for one in database.timeline(job_id) if one.source is not Source.CREATE]  # it may be late
+        assert [one.verdict for one in told[-2:]] == [Verdict.SCORED, Verdict.MOVED]
+        assert (told[-2].source, told[-1].source in BY_LOOKS) == (Source.WEBHOOK, True)
     for job_id in shadowed[6:]:
         looked = _looked_at(sandbox, database.job(job_id).gateway_id or "")
         assert len(looked) > 2

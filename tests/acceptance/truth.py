@@ -8,13 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
-from orchestrator.core.job import HandOff, HandOffKind, HandOffState
+from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Source
 from orchestrator.core.lifecycle import State
 from orchestrator.core.routes import Outcome
 from tests.acceptance.database import Database
 from tests.acceptance.sandbox import Sandbox
 
 AT_ONCE = 40  # files asked for again: in some stories the gateway serves them slowly
+
+BY_LOOKS = {Source.POLL, Source.LIST}  # where several are due at once, a list may tell before a GET does
 
 
 class Installation(Protocol):
