@@ -28,6 +28,9 @@ class Orchestrator:
             "webhook_secrets": SECRET,
             "port": self.port,
             "poll_after_seconds": HINT,
+            # In proportion to the hint, as the defaults are to the gateway's.
+            "request_worth_seconds": HINT,
+            "longest_spacing_seconds": 45 * HINT,
             "uncertain_every_seconds": 0.3,
             "hand_off_first_retry_seconds": 0.2,
         }
