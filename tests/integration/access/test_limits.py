@@ -143,9 +143,8 @@ def test_processes_count_together_by_redis(redis_server: Redis, clock: Clock) ->
 def test_a_thousand_requests_at_once_are_counted_together_over_a_few_connections(
     redis_server: Redis, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    redis_server.flush()
-
     async def all_of_it() -> int:
+        redis_server.flush()
         counted = limits(clock, redis_server.url, requests_per_minute=900)
         found = await asyncio.gather(*(counted.count(a_caller()) for _ in range(1_000)))
         await counted.close()
@@ -153,9 +152,12 @@ def test_a_thousand_requests_at_once_are_counted_together_over_a_few_connections
 
     with redis_server.client() as client:
         before = client.info("stats")["total_connections_received"]
-        assert run(all_of_it) == 900
+        # Redis counts by its own clock: a minute may end meanwhile, and not twice in a row.
+        tries = [run(all_of_it)]
+        tries += [] if tries == [900] else [run(all_of_it)]
+        assert tries[-1] == 900
         opened = client.info("stats")["total_connections_received"] - before
-    assert opened <= CONNECTIONS
+    assert opened <= (CONNECTIONS + 1) * len(tries)  # one more empties it
     assert "limits_alone" not in caplog.messages
 
 
