@@ -58,8 +58,12 @@ def _count(context: Context, found: dict[str, dict[float, float]], *, since: flo
     # A few at a time: SQLite has one writer, and whoever submits jobs names their models.
     for at in range(0, len(names), AT_A_TIME):
         with context.store.write(durable=False) as tx:
-            for name in names[at : at + AT_A_TIME]:
-                _count_one(tx, name, found.get(name, {}))
+            part = [(EstimateKind.ENDINGS, name) for name in names[at : at + AT_A_TIME]]
+            # Of a class of which nothing ended yet open jobs alone teach nothing.
+            known = estimates.several(tx, part)
+            for thing in sorted(known):
+                if known[thing]:
+                    _count_one(tx, thing[1], found.get(thing[1], {}))
     if before or found:
         with context.store.write(durable=False) as tx:
             estimates.lock(tx, EstimateKind.OPEN, _COUNTED)
@@ -71,8 +75,6 @@ def _classes(row: Mapping[str, Any]) -> list[str]:
 
 
 def _count_one(tx: Transaction, name: str, ages: dict[float, float]) -> None:
-    if not estimates.get(tx, EstimateKind.ENDINGS, name):
-        return  # nothing ended yet: open jobs alone teach nothing
     data = estimates.lock(tx, EstimateKind.ENDINGS, name)
     endings = legible(read_endings, data)
     endings.count_open(ages)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy import delete, exists, insert, select, update
 from orchestrator.core.learned.classes import everywhere
 from orchestrator.core.learned.lessons import Lesson, LessonKind
 from orchestrator.store.database import Transaction
+from orchestrator.store.given import given_rows
 from orchestrator.store.schema import jobs, lessons
 
 # Not those of a newer program: it folds them.
@@ -96,9 +98,12 @@ def forget(tx: Transaction, ids: Collection[int]) -> None:
 
 
 def put_off(tx: Transaction, waits: Mapping[int, float]) -> None:
-    """These are due again in so many seconds."""
-    for lesson_id, seconds in waits.items():
-        tx.execute(update(lessons).where(lessons.c.id == lesson_id).values(due_at=tx.now + seconds))
+    """These are due again in so many seconds; all in one statement."""
+    if waits:
+        rows = given_rows(tx, (lessons.c.id, lessons.c.due_at), "put_off")
+        later = update(lessons).where(lessons.c.id == rows.c.id).values(due_at=rows.c.due_at)
+        given = [{"id": lesson_id, "due_at": tx.now + seconds} for lesson_id, seconds in waits.items()]
+        tx.execute(later, {"put_off": json.dumps(given)})
 
 
 def prune(tx: Transaction, *, before: float) -> int:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from orchestrator.core.learned.density import Floats, delays_of, density
 from orchestrator.core.learned.endings import Endings
-from orchestrator.core.learned.hooks import ENOUGH, Health, Hooks
+from orchestrator.core.learned.hooks import CAUTIOUS, ENOUGH, Health, Hooks
 from orchestrator.core.learned.induction import NOTHING_HEARD, Hearing, hearing, plan
 from orchestrator.core.learned.paces import Pace, Schedule, Why
 from orchestrator.core.learned.spans import together
 
 ENOUGH_JOBS = 20  # ended ones, before which the guidance is followed
 CUT_SHORT = 0.2  # of the latest delays: then it is not known how late webhooks would come
-SILENT_FOR = (
-    1_800.0  # seconds for which the guidance is followed after webhooks stopped: they may soon be back
-)
+# Seconds for which the guidance is followed after webhooks stopped: they may soon be back.
+SILENT_FOR = 1_800.0
 
 
 def endings_of(endings: Endings) -> Floats:
@@ -21,12 +20,11 @@ def endings_of(endings: Endings) -> Floats:
     return density(together(cohort.evidence for cohort in endings.cohorts))
 
 
-def hearing_of(hooks: Hooks | None, *, deviations: float | None = None) -> Hearing:
+def hearing_of(hooks: Hooks | None, *, deviations: float = CAUTIOUS) -> Hearing:
     """How webhooks come over a channel, cautiously; nothing is heard where too little was seen."""
     if hooks is None or hooks.judged < ENOUGH or hooks.delays.ended < ENOUGH / 2:
         return NOTHING_HEARD
-    lost = hooks.lost() if deviations is None else hooks.lost(deviations)
-    return hearing(lost, delays_of(hooks.delays))
+    return hearing(hooks.lost(deviations), delays_of(hooks.delays))
 
 
 def schedule_of(

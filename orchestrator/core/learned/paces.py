@@ -10,8 +10,7 @@ from zlib import crc32
 from orchestrator.core.learned.plan import Plan
 
 LONGEST = 900.0  # seconds between two looks at most, however well webhooks come
-# A job that is left alone to learn how late webhooks come: two of the gateway's five-minute ticks, and a
-# little.
+# One of the gateway's five-minute ticks and a little: then it is known how late a webhook comes.
 LEFT_ALONE_FOR = 330.0
 LEFT_ALONE_WORTH = 6.0  # requests that the waiting may cost
 NEARLY_ALL = 0.95
