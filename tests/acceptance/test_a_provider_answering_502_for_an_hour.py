@@ -72,6 +72,6 @@ def test_nothing_fails_nobody_is_hammered_and_others_flow(
     assert {jobs[job].look_errors for job in other} == {0}
     # Half-open: after its pause the breaker lets one look through, and its answer lets all others. A look at
     # another job may have read the list before.
-    assert jobs[longer].won_by in (Source.POLL, Source.LIST)
+    assert jobs[longer].won_by in BY_LOOKS
     # One question for each job, all of them on their way before the first answer came; then the breaker.
     assert asked <= 2 * MANY + 1 + WORKERS * (FAILURES_TO_OPEN + 1 + lasted // FIRST_PAUSE)

@@ -1,10 +1,9 @@
 """The gateway will not call the endpoint that is configured: jobs are made without it and looked at."""
 
-from orchestrator.core.job import Source
 from tests.acceptance.conftest import Begin
 from tests.acceptance.database import wanted
 from tests.acceptance.sandbox import Sandbox
-from tests.acceptance.truth import assert_delivered_once
+from tests.acceptance.truth import BY_LOOKS, assert_delivered_once
 
 
 def test_jobs_are_made_without_it_and_finished_by_looks(begin: Begin, sandbox: Sandbox) -> None:
@@ -17,7 +16,7 @@ def test_jobs_are_made_without_it_and_finished_by_looks(begin: Begin, sandbox: S
     assert_delivered_once(orchestrator, sandbox, jobs)
     for job in jobs:
         assert database.job(job).without_webhook
-        assert database.job(job).won_by is Source.POLL
+        assert database.job(job).won_by in BY_LOOKS
         assert len(orchestrator.told("webhook_refused", job=job)) == 1
         notes = [one.note for one in database.timeline(job) if one.note]
         assert any("refused our webhook endpoint" in note for note in notes)

@@ -3,17 +3,17 @@
 import time
 from typing import Any
 
-from orchestrator.core.job import Job, Source
+from orchestrator.core.job import Job
 from orchestrator.store import ledger
 from tests.acceptance.conftest import Begin
 from tests.acceptance.database import Database, wanted
 from tests.acceptance.sandbox import HINT, Sandbox
+from tests.acceptance.truth import BY_LOOKS
 from tests.acceptance.waiting import until
 
 LASTS = 2.0  # seconds that the provider takes for a job
 A_SECOND = 8.0  # jobs
 PACED_WITHIN = 2.5  # seconds after which looks are placed by what was learned
-BY_LOOK = {Source.POLL, Source.LIST}  # where several are due at once, one list may tell of all
 BACK_WITHIN = 2.5  # seconds of lag by the guidance, at a busy machine
 
 
@@ -90,7 +90,7 @@ def test_polling_falls_comes_back_and_falls_again(begin: Begin, sandbox: Sandbox
     stopped = stream(database, 25)
     orchestrator.told("hooks_changed", channel="default|*", now="silent")
     silent = ended(database, [*stopped, *stream(database, 15)])
-    assert {job.won_by for job in silent} <= BY_LOOK
+    assert {job.won_by for job in silent} <= BY_LOOKS
     assert max(map(lag, silent[-12:])) < BACK_WITHIN
 
     sandbox.faults(hooks_stopped=False)
@@ -101,4 +101,4 @@ def test_polling_falls_comes_back_and_falls_again(begin: Begin, sandbox: Sandbox
     assert_spaced(looks)
     counted = accounted(database, len(everything))
     assert counted.looks == len(looks)
-    assert counted.rescued == sum(job.won_by in BY_LOOK for job in everything)
+    assert counted.rescued == sum(job.won_by in BY_LOOKS for job in everything)

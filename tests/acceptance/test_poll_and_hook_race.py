@@ -5,7 +5,7 @@ from tests.acceptance.conftest import Begin
 from tests.acceptance.database import wanted
 from tests.acceptance.load import finish, lasting
 from tests.acceptance.sandbox import Sandbox
-from tests.acceptance.truth import assert_delivered_once
+from tests.acceptance.truth import BY_LOOKS, assert_delivered_once
 
 MANY = 20
 
@@ -26,5 +26,5 @@ def test_whichever_comes_first_the_result_is_handed_off_once(begin: Begin, sandb
     for job in looked:
         database.wait_for(job, "it was told by both", lambda job: job.looks and job.webhooks)
     ended = [database.job(job) for job in jobs]
-    assert {job.won_by for job in ended} <= {Source.POLL, Source.WEBHOOK}
+    assert {job.won_by for job in ended} <= BY_LOOKS | {Source.WEBHOOK}
     assert not any(job.clashes for job in ended)
