@@ -133,6 +133,7 @@ class Settings(BaseModel):
         description="Addresses or networks of proxies, separated by commas, whose X-Forwarded-For and "
         "X-Forwarded-Proto are believed. Empty: nobody's.",
     )
+    dashboard: bool = Field(True, description="Serve the dashboard at /dashboard, on the port of the API.")
     log_prompts: bool = Field(
         False, description="Log what is submitted over the API, prompts too; otherwise no log has any."
     )

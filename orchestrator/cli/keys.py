@@ -34,7 +34,7 @@ def make(
         typer.Option(
             "--scope",
             help="What it may do: submit, cancel and retry jobs; read; operate (replay, resolve); "
-            "admin (keys). May be repeated.",
+            "admin (keys); installation (on the dashboard, every tenant and the inbox). May be repeated.",
         ),
     ],
     tenant: Tenant = "default",

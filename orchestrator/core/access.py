@@ -13,6 +13,9 @@ class Scope(StrEnum):
     READ = "read"  # read jobs, events and outputs, and let end users do so by tokens
     OPERATE = "operate"  # replay hand-offs, settle uncertain creates
     ADMIN = "admin"  # make and revoke keys
+    INSTALLATION = (
+        "installation"  # on the dashboard: every tenant, and what is no tenant's, such as the inbox
+    )
 
 
 @dataclass(frozen=True, slots=True)

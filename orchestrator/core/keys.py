@@ -1,8 +1,9 @@
-"""API keys and come-back tokens: what they look like, and what is kept of them.
+"""API keys, come-back tokens and sessions: what they look like, and what is kept of them.
 
-`hjo_<id>_<secret>` is a key, `hjt_<id>_<secret>` a token: by these letters and lengths scanners of
-repositories and logs recognise a leaked one. Only the SHA-256 of the secret is kept. It is 32 random bytes,
-which nobody guesses however fast they try: a slow hash, as for passwords, would slow down nobody but us.
+`hjo_<id>_<secret>` is a key, `hjt_<id>_<secret>` a token, `hjs_<id>_<secret>` a session: by these
+letters and lengths scanners of repositories and logs recognise a leaked one. Only the SHA-256 of the secret
+is kept. It is 32 random bytes, which nobody guesses however fast they try: a slow hash, as for passwords,
+would slow down nobody but us.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Chance = Callable[[int], bytes]  # so many random bytes, which nobody can guess
 
 LONGEST = 64  # characters
 _ID = re.compile(r"[a-z2-7]{16}", re.ASCII)
-_SHAPE = re.compile(r"(hjo|hjt)_([a-z2-7]{16})_([A-Za-z0-9_-]{43})", re.ASCII)
+_SHAPE = re.compile(r"(hjo|hjt|hjs)_([a-z2-7]{16})_([A-Za-z0-9_-]{43})", re.ASCII)
 _NOBODY_S = bytes(32)  # the digest of no secret that anybody knows
 
 
@@ -29,6 +30,7 @@ class Kind(StrEnum):
 
     KEY = "hjo"
     TOKEN = "hjt"
+    SESSION = "hjs"  # of a browser in which somebody signed in with a key
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Presented:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A new key or token: what is kept of it, and the whole, to be shown once."""
+    """A new key, token or session: what is kept of it, and the whole, to be shown once."""
 
     id: str
     digest: bytes
@@ -53,7 +55,7 @@ class Made:
 
 
 def is_id(text: str) -> bool:
-    """Whether it can be the id of a key or a token: whatever cannot, no database need be asked for."""
+    """Whether it can be the id of such a one: whatever cannot, no database need be asked for."""
     return _ID.fullmatch(text) is not None
 
 

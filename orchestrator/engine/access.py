@@ -1,4 +1,4 @@
-"""Who calls: keys and tokens are checked in constant time, and remembered for a few seconds."""
+"""Who calls: keys, tokens and sessions are checked in constant time, and remembered for a few seconds."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from hashlib import sha256
 from orchestrator.core.access import Caller
 from orchestrator.core.keys import Chance, Kind, Presented, read
 from orchestrator.errors import StoreError, Unauthorized
-from orchestrator.store import api_keys, tokens
+from orchestrator.store import api_keys, sessions, tokens
 from orchestrator.store.database import Store, Transaction
 from orchestrator.telemetry import Event, log
 
 BELIEVED = 5.0  # seconds after which a revoked key is refused by every process
 REMEMBERED = 10_000  # callers, of the last few seconds
-_NAMES = {Kind.KEY: "API key", Kind.TOKEN: "come-back token"}
+_NAMES = {Kind.KEY: "API key", Kind.TOKEN: "come-back token", Kind.SESSION: "session"}
 _HINTS = {
     Kind.KEY: "",
     Kind.TOKEN: "ask for a new one with an API key: POST /v1/tokens",
+    Kind.SESSION: "sign in again",
 }
 
 
@@ -84,6 +85,11 @@ class Guard:
             key = api_keys.holder(tx, caller.id)
             return key is not None and not key.key.ended(tx.now)
 
+    def forget(self, presented: str, kind: Kind) -> None:
+        """Remember them no longer, in this process: they have just ended it themselves."""
+        with self._lock:
+            self._known.pop(_name(presented, kind), None)
+
     def close(self) -> None:
         """End its thread once that has no use to note any more; nobody waits for it."""
         self._aside.shutdown(wait=False)
@@ -92,7 +98,7 @@ class Guard:
         if presented is None:
             raise _stranger(kind)
         with self.store.read() as tx:
-            return _key(tx, presented) if kind is Kind.KEY else _token(tx, presented)
+            return _ASKED[kind](tx, presented)
 
     def _remember(self, name: bytes, known: _Known) -> None:
         with self._lock:
@@ -129,6 +135,22 @@ def _token(tx: Transaction, presented: Presented) -> _Found:
     if left <= 0:
         raise Unauthorized("this come-back token has expired", hint=_HINTS[Kind.TOKEN])
     return _Found(there.caller, min(BELIEVED, left))
+
+
+def _session(tx: Transaction, presented: Presented) -> _Found:
+    there = sessions.holder(tx, presented.id)
+    if not presented.proves(there.digest if there else None) or there is None:
+        raise _stranger(Kind.SESSION)
+    left, key = there.session.expires_at - tx.now, there.by_key.key
+    why = key.ended(tx.now)
+    if why or left <= 0:
+        said = f"the API key of this session {why}" if why else "this session has expired"
+        raise Unauthorized(said, hint=_HINTS[Kind.SESSION])
+    until_key_ends = BELIEVED if key.expires_at is None else key.expires_at - tx.now
+    return _Found(there.by_key.caller, min(BELIEVED, left, until_key_ends))
+
+
+_ASKED = {Kind.KEY: _key, Kind.TOKEN: _token, Kind.SESSION: _session}
 
 
 def _stranger(kind: Kind) -> Unauthorized:

@@ -1,4 +1,4 @@
-"""Making and ending API keys and come-back tokens."""
+"""Making and ending API keys, come-back tokens, and sessions of browsers."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from orchestrator.core import keys
 from orchestrator.core.access import Caller, Scope
 from orchestrator.core.keys import Chance, Kind
 from orchestrator.errors import Forbidden, NotFound, RequestError
-from orchestrator.store import api_keys, jobs, tenants, tokens
+from orchestrator.store import api_keys, jobs, sessions, tenants, tokens
 from orchestrator.store.api_keys import ApiKey
 from orchestrator.store.database import Store, Transaction
+from orchestrator.store.sessions import Session
 from orchestrator.store.tokens import Token
 from orchestrator.telemetry import Event, log
 
 LONGEST_NAME = 200
+SESSION_LASTS = 12 * 3_600.0  # seconds: a day's work
 
 
 def make_key(
@@ -101,6 +103,25 @@ def revoke_token(store: Store, token_id: str, tenant_id: str) -> None:
             if tokens.remove(tx, token_id, tenant_id):
                 return
     raise NotFound(f"there is no token {token_id}")
+
+
+def begin_session(store: Store, chance: Chance, key_id: str) -> SecretStr:
+    """Whoever showed this key has signed in: what their browser shows from now on, for half a day."""
+    made = keys.make(Kind.SESSION, chance)
+    with store.write() as tx:
+        sessions.add(tx, Session(made.id, key_id, tx.now, tx.now + SESSION_LASTS), made.digest)
+    return SecretStr(made.whole)
+
+
+def end_session(store: Store, shown: str) -> None:
+    """Whoever shows it has signed out; nothing where there is no such session."""
+    presented = keys.read(Kind.SESSION, shown)
+    if presented is None:
+        return
+    with store.write() as tx:
+        there = sessions.holder(tx, presented.id)
+        if there is not None and presented.proves(there.digest):
+            sessions.remove(tx, presented.id)
 
 
 def _require_job(tx: Transaction, tenant_id: str, job_id: str) -> None:

@@ -20,6 +20,7 @@ from orchestrator.store import (
     inbox,
     lessons,
     observations,
+    sessions,
     tokens,
     workers,
 )
@@ -53,6 +54,7 @@ def keep_house(context: Context) -> None:
         "destinations": (destinations.forget, UNTRIED_FOR),
         "estimates": (estimates.prune, REMEMBERED),
         "lessons": (lessons.prune, UNFOLDED),
+        "sessions": (sessions.prune, DAY),
         "tokens": (tokens.prune, DAY),  # until then whoever comes back is told why
     }
     gone: dict[str, Any] = {"workers": in_parts(context, ROUNDS, workers.bury_dead)}

@@ -1,4 +1,4 @@
-"""What is reached from outside: the receiver of webhooks, archived outputs by their links, and the API."""
+"""What is reached from outside: the receiver of webhooks, outputs by their links, API and dashboard."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from orchestrator.store import outputs
 from orchestrator.web.api.app import PREFIX as API_PREFIX
 from orchestrator.web.api.app import make_api
 from orchestrator.web.api.door import Door
+from orchestrator.web.dashboard.app import make_dashboard
 from orchestrator.web.doors import Doors, Part
 from orchestrator.web.hub import Hub
 from orchestrator.web.middleware import Bodies, Heads, Named, Recorded, SecurityHeaders
@@ -23,6 +24,8 @@ from orchestrator.web.outputs import output_routes
 from orchestrator.web.problems import problem
 from orchestrator.web.receiver import Send, make_receiver
 from orchestrator.web.server import make_server
+
+LARGEST_FORM = 65_536  # bytes that the dashboard is sent
 
 
 def public_server(
@@ -45,7 +48,8 @@ def public_app(
     settings = context.settings
     links = output_routes(find, context.archive, wiring.link_keys(settings))
     receiver = make_receiver(context, send, wiring.wall_clock, beat_expected=beat_expected, beside=links)
-    api = make_api(_door(context, send, hub))
+    door = _door(context, send, hub)
+    api = make_api(door)
     narrow = SecurityHeaders(Heads(receiver))
     parts: dict[Part, ASGIApp] = {
         Part.API: _recorded(Bodies(api, settings.api_max_bytes), settings, API_PREFIX),
@@ -53,6 +57,9 @@ def public_app(
         Part.WEBHOOKS: narrow,
         Part.HEALTH: narrow,
     }
+    if settings.dashboard:
+        pages = make_dashboard(door)
+        parts[Part.DASHBOARD] = _recorded(Bodies(pages, LARGEST_FORM), settings)
     nothing = SecurityHeaders(problem(404, "no_such_path", "there is nothing under this path"))
     return _behind_proxies(Doors(parts, (receiver, api), listening.parts, nothing), settings)
 

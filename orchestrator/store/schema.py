@@ -242,6 +242,19 @@ tokens = Table(
     Index("ix_tokens_job_id", "job_id"),
 )
 
+# Sessions of browsers in which somebody signed in with a key.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("key_id", ForeignKey("api_keys.id", ondelete="CASCADE"), nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Index("ix_sessions_expires_at", "expires_at"),
+    Index("ix_sessions_key_id", "key_id"),
+)
+
 # What each Idempotency-Key was used for, so that the same request makes nothing twice.
 idempotency = Table(
     "idempotency",

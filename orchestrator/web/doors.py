@@ -1,4 +1,4 @@
-"""Which door a request is for: the API, an archived output or the receiver, by its path and by its port."""
+"""Which door a request is for: API, dashboard, an archived output or the receiver; by path and by port."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ class Part(StrEnum):
     """A part of what is served."""
 
     API = "api"
+    DASHBOARD = "dashboard"
     OUTPUTS = "outputs"  # by signed links
     WEBHOOKS = "webhooks"
     HEALTH = "health"
@@ -22,11 +23,12 @@ class Part(StrEnum):
 
 # What each port serves where the API has one of its own; health is served by both.
 FOR_GATEWAY = frozenset({Part.WEBHOOKS, Part.HEALTH})
-FOR_CALLERS = frozenset({Part.API, Part.OUTPUTS, Part.HEALTH})
+FOR_CALLERS = frozenset({Part.API, Part.DASHBOARD, Part.OUTPUTS, Part.HEALTH})
 
 _BEGINNINGS = (
     ("/v1/", Part.API),
     ("/openapi.json", Part.API),
+    ("/dashboard", Part.DASHBOARD),
     ("/outputs/", Part.OUTPUTS),
     ("/webhooks/", Part.WEBHOOKS),
 )
@@ -51,7 +53,7 @@ class Doors:
             await self._live(receive, send)
             return
         part, server = part_of(scope["path"]), scope["server"]
-        if part in self.ports.get(server[1] if server else 0, self.parts):
+        if part in self.parts and part in self.ports.get(server[1] if server else 0, self.parts):
             await self.parts[part](scope, receive, send)
         else:
             await self.elsewhere(scope, receive, send)
@@ -68,4 +70,6 @@ class Doors:
 
 def part_of(path: str) -> Part:
     """The part that a path belongs to; whatever is unknown is the receiver's to refuse."""
+    if path == "/":
+        return Part.DASHBOARD
     return next((part for beginning, part in _BEGINNINGS if path.startswith(beginning)), Part.HEALTH)

@@ -31,7 +31,8 @@ KEPT = 256  # entries that wait for one follower; with more it reads on from the
 READERS = 8  # followers that read from the database at once: thousands may come back together
 
 T = TypeVar("T")
-Whose = tuple[str, ...]  # ("job", id), ("tenant", id) or ("end_user", tenant, id)
+Whose = tuple[str, ...]  # ("job", id), ("tenant", id), ("end_user", tenant, id) or everybody
+EVERYBODY: Whose = ("everybody",)
 
 
 def of_job(job_id: str) -> Whose:
@@ -252,7 +253,7 @@ class Hub:
             following.give_once(entry)
         if not entry.settled:
             return
-        for whose in {of_tenant(entry.tenant_id), of_tenant(entry.tenant_id, entry.end_user)}:
+        for whose in {of_tenant(entry.tenant_id), of_tenant(entry.tenant_id, entry.end_user), EVERYBODY}:
             for following in self._followers.get(whose, ()):
                 following.give(entry)
 

@@ -61,7 +61,7 @@ class Stream(EventSourceResponse):
             await super().__call__(scope, receive, send)
 
 
-class _Listener:
+class Listener:
     """Whoever listens, and whether they still may."""
 
     def __init__(self, door: Door, caller: Caller) -> None:
@@ -106,7 +106,7 @@ async def of_job(
     door: Door, caller: Caller, job_id: str, after: int
 ) -> AsyncGenerator[ServerSentEvent | bytes, None]:
     """A job's events after a number, until it is over, or gone."""
-    listener = _Listener(door, caller)
+    listener = Listener(door, caller)
     read = partial(following.of_job, door.context, caller, job_id)
     followed = _Followed(hub.of_job(job_id), read, lambda entry: entry.seq, _ends)
     yield ServerSentEvent(retry=COME_BACK_AFTER, sep="\n")
@@ -122,7 +122,7 @@ async def of_tenant(
     door: Door, caller: Caller, end_user: str | None, after: Position, types: Collection[Told]
 ) -> AsyncGenerator[ServerSentEvent | bytes, None]:
     """The events of a tenant, or of one end user's jobs, after a position; if types are named, only those."""
-    listener = _Listener(door, caller)
+    listener = Listener(door, caller)
     read = partial(following.of_tenant, door.context, caller, end_user)
     # Ids of jobs are lower-case ULIDs: positions sort here as in either database.
     whose = hub.of_tenant(caller.tenant_id, end_user)
@@ -134,9 +134,7 @@ async def of_tenant(
             yield sent(entry, cursor(caller, end_user, entry.position))
 
 
-async def _entries(
-    listener: _Listener, followed: _Followed, after: Any
-) -> AsyncGenerator[Entry | None, None]:
+async def _entries(listener: Listener, followed: _Followed, after: Any) -> AsyncGenerator[Entry | None, None]:
     """Each event after a place, once and in order; None at the end where nothing more will come."""
     async with listener.door.hub.follow(followed.whose) as live:
         while not live.over and await listener.may_stay():

@@ -1,4 +1,4 @@
-"""The API on a real port, with a store of its own; the test makes the keys."""
+"""The API and the dashboard on a real port, with a store of their own; the test makes the keys."""
 
 import secrets
 import socket
@@ -23,7 +23,10 @@ from orchestrator.web.api.app import make_api
 from orchestrator.web.api.authentication import requires
 from orchestrator.web.api.door import Door
 from orchestrator.web.api.routing import api_router
+from orchestrator.web.dashboard.app import make_dashboard
+from orchestrator.web.doors import Doors, Part
 from orchestrator.web.hub import Hub
+from orchestrator.web.middleware import SecurityHeaders
 from tests.patience import LONG
 from tests.sandbox.harness import until
 
@@ -31,7 +34,7 @@ EVERY_SCOPE = frozenset(Scope)
 
 
 class Api:
-    """A running API on the migrated database in its folder, and `/probe`, a route that takes tokens."""
+    """A running API on the migrated database in its folder, the dashboard, and `/probe`, for tokens."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.settings = load({}, data_dir=folder, **settings)
@@ -45,7 +48,9 @@ class Api:
         app.include_router(_probes(), prefix="/v1")
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
-        self._server = server.make_server(app, before_stop=hub.stop)
+        pages = SecurityHeaders(make_dashboard(self.door))
+        doors = Doors({Part.API: app, Part.DASHBOARD: pages}, (app,), {}, elsewhere=app)
+        self._server = server.make_server(doors, before_stop=hub.stop)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listening]})
         self._thread.start()
         until(lambda: self._server.started)

@@ -4,9 +4,10 @@ import pytest
 
 from orchestrator.core.access import Scope
 from orchestrator.errors import NotFound
-from orchestrator.store import api_keys, tenants, tokens
+from orchestrator.store import api_keys, sessions, tenants, tokens
 from orchestrator.store.api_keys import ApiKey
 from orchestrator.store.database import Store
+from orchestrator.store.sessions import Session
 from orchestrator.store.tokens import Token
 from tests.integration.store.rows import START, Clock, a_job, keep
 
@@ -109,3 +110,22 @@ def test_a_tenant_is_added_once_and_what_is_not_said_of_it_stays(store: Store) -
     assert changed.allowed_origins == ("https://a.example",)
     with store.read() as tx:
         assert [one.id for one in tenants.every(tx)] == ["default", "other"]
+
+
+def test_a_session_stands_for_its_key_and_goes_with_its_time(store: Store, clock: Clock) -> None:
+    add(store, a_key())
+    new = [Session("s1", "k1", START, START + 10), Session("s2", "k1", START, START + 20)]
+    with store.write() as tx:
+        for one in new:
+            sessions.add(tx, one, DIGEST)
+    with store.read() as tx:
+        found = sessions.holder(tx, "s1")
+        assert sessions.holder(tx, "s3") is None
+    assert found is not None
+    assert (found.session, found.digest, found.by_key.key) == (new[0], DIGEST, a_key())
+    clock.now = START + 15
+    with store.write() as tx:
+        assert sessions.prune(tx, before=tx.now) == 1
+        assert sessions.holder(tx, "s1") is None
+        assert sessions.remove(tx, "s2")
+        assert not sessions.remove(tx, "s2")

@@ -1,0 +1,87 @@
+"""Templates, and how moments, spans and sizes are written on a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any
+from urllib.parse import unquote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+_PACKAGE = "orchestrator.web.dashboard"
+_UNITS = ("kB", "MB", "GB")
+_SPANS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def render(template: str, facts: Mapping[str, Any]) -> str:
+    """One page. Whatever comes from a row is escaped."""
+    return _environment().get_template(template).render(facts)
+
+
+def static(name: str) -> bytes:
+    """One of our own files. Raises FileNotFoundError."""
+    return files(_PACKAGE).joinpath("static", name).read_bytes()
+
+
+@cache
+def version_of(name: str) -> str:
+    """Changes with the file: a browser may keep each version for ever."""
+    return sha256(static(name)).hexdigest()[:12]
+
+
+def moment(seconds: float | None) -> Markup | str:
+    """A moment in UTC, for people and for programs."""
+    if seconds is None:
+        return ""
+    at = datetime.fromtimestamp(seconds, UTC)
+    return Markup('<time datetime="{}">{} UTC</time>').format(
+        at.isoformat(timespec="milliseconds"), at.strftime("%Y-%m-%d %H:%M:%S")
+    )
+
+
+def span(seconds: float | None) -> str:
+    """A duration in its two largest units, such as `3 min 20 s`; below ten seconds with tenths."""
+    if seconds is None:
+        return ""
+    if abs(seconds) < 10:
+        return f"{seconds:.1f} s"
+    left, parts = round(abs(seconds)), []
+    for unit, size in _SPANS:
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return ("-" if seconds < 0 else "") + " ".join(parts[:2])
+
+
+def size(count: int | None) -> str:
+    """Bytes, such as `1.4 MB`."""
+    if count is None:
+        return ""
+    if count < 1_000:
+        return f"{count} bytes"
+    power = min((len(str(count)) - 1) // 3, len(_UNITS))
+    return f"{count / 1_000**power:.1f} {_UNITS[power - 1]}"
+
+
+def money(dollars: float | None) -> str:
+    """What was billed; four digits, since a video may cost cents."""
+    return "" if dollars is None else f"${dollars:,.4f}"
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader(_PACKAGE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"moment": moment, "span": span, "size": size, "money": money, "unquoted": unquote}
+    made.globals["version_of"] = version_of
+    return made
