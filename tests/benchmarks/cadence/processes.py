@@ -31,10 +31,12 @@ from tests.benchmarks.deployment import deployed
 RUNNER = """
 import sys
 from importlib import import_module
+found = []  # all of them before one is changed: a module may take another one's constant when it is loaded
 for name in {names}:
     module, _, constant = name.rpartition(".")
-    module = import_module("orchestrator." + module)
-    setattr(module, constant, getattr(module, constant) / {factor})
+    found.append((import_module("orchestrator." + module), constant))
+for module, constant, value in [(*one, getattr(*one)) for one in found]:
+    setattr(module, constant, value / {factor})
 from orchestrator.cli import main
 del sys.argv[1]
 main()
@@ -43,8 +45,8 @@ CONSTANTS = (
     "core.learned.hooks.SHORTEST_PATIENCE",
     "core.learned.hooks.LONGEST_PATIENCE",
     "core.learned.lessons.SHORTEST_PATIENCE",
-    "core.learned.lessons.TICK",
-    "core.learned.lessons.TICK_TAKES",
+    "core.learned.ticks.TICK",
+    "core.learned.ticks.TAKES",
     "core.learned.lessons.CAUSED_WITHIN",
     "core.learned.lessons.CLOSE_NARROW",
 )
