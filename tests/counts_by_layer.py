@@ -1,9 +1,9 @@
-"""A pytest plugin: counts the tests by folder of `tests/`; with `--no-skips` a skipped one fails the run.
+"""A pytest plugin: counts the tests by folder of `tests/`, and what they take; one skipped may fail the run.
 
 What is left to `make soak` is named.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 LEFT = "left_to_soak"
+SLOWEST = 25  # files that are named
+LONG = 60  # seconds after which it is of interest
 _left = pytest.StashKey[set[str]]()
 OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 
@@ -49,6 +51,18 @@ def _left_to_soak(config: pytest.Config) -> list[str]:
     return sorted(names)
 
 
+def _seconds(config: pytest.Config) -> tuple[dict[str, float], dict[str, float]]:
+    """What each layer and each file took, with all that stood around its tests; workers are added up."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    layers: dict[str, float] = defaultdict(float)
+    files: dict[str, float] = defaultdict(float)
+    for report in (one for some in reporter.stats.values() for one in some) if reporter else ():
+        if isinstance(report, pytest.TestReport):
+            layers[_layer(report)] += report.duration
+            files[report.nodeid.partition("::")[0]] += report.duration
+    return layers, files
+
+
 def _layer(report: pytest.TestReport) -> str:
     folders = PurePosixPath(report.nodeid.partition("::")[0]).parts
     return folders[1] if len(folders) > 2 else "tests"
@@ -67,9 +81,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for outcome in OUTCOMES:
         for report in _reports(config, outcome):
             counts.setdefault(_layer(report), Counter())[outcome] += 1
+    layers, files = _seconds(config)
     terminalreporter.section("tests by layer")
     for layer, outcomes in sorted(counts.items()):
-        terminalreporter.line(f"{layer:<14}" + ", ".join(f"{n} {name}" for name, n in outcomes.items()))
+        told = ", ".join(f"{n} {name}" for name, n in outcomes.items())
+        terminalreporter.line(f"{layer:<14}{told}, {layers[layer]:.0f} s")
+    slowest = sorted(files.items(), key=lambda one: one[1], reverse=True)[:SLOWEST]
+    for file, seconds in slowest if sum(files.values()) > LONG else ():
+        terminalreporter.line(f"    {seconds:4.0f} s  {file}")
     left = _left_to_soak(config)
     if left:
         terminalreporter.line(f"not run, since it takes minutes: {len(left)}; `make soak` does, or --soak 3")
