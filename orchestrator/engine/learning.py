@@ -14,7 +14,8 @@ from orchestrator.core.learned.folding import Known
 from orchestrator.core.learned.hooks import Health, read_hooks
 from orchestrator.core.learned.lessons import LessonKind
 from orchestrator.core.learned.lists import read_freshness
-from orchestrator.engine import accounting, recalling
+from orchestrator.core.learned.outage import Outage
+from orchestrator.engine import accounting, outage, recalling
 from orchestrator.engine.accounting import Closed
 from orchestrator.engine.context import Context
 from orchestrator.engine.legible import legible
@@ -51,7 +52,7 @@ def fold(context: Context, tx: Transaction) -> int:
     """
     held = lessons.hold_due(tx, limit=AT_A_TIME)
     concerned = {one.id: _concerned(one) for one in held}
-    batch = _Batch(tx.now, _jobs_of(tx, held), Known(ended_by=_ended_by(context)))
+    batch = _Batch(tx.now, _jobs_of(tx, held), Known(ended_by=_ended_by(context)), outage.over(tx))
     things = sorted(set().union(*concerned.values())) if held else []
     before = {thing: estimates.lock(tx, *thing) for thing in things}
     _read(batch.known, before)
@@ -67,11 +68,15 @@ def fold(context: Context, tx: Transaction) -> int:
 
 @dataclass(slots=True)
 class _Batch:
-    """What one transaction folds. `closed` are the jobs of which all is known that will be."""
+    """What one transaction folds. `closed` are the jobs of which all is known that will be.
+
+    `outage` is the last one of our receiver, if it is over.
+    """
 
     now: float
     jobs: dict[str, Told]
     known: Known = field(default_factory=Known)
+    outage: Outage | None = None
     waits: dict[int, float] = field(default_factory=dict)
     missed: list[str] = field(default_factory=list)
     closed: list[Closed] = field(default_factory=list)
@@ -101,13 +106,24 @@ class _Batch:
             self.waits[one.id] = HELD_FOR
             return
         told = told or Told(data["looks"], None)
+        unheard = _awaited(data) and told.hook_at is None
+        if unheard and self._we_were_away(data):
+            self.closed.append((data, one.job_id or "", told))
+            return
         wait = self.known.close(data, hook_at=told.hook_at, now=self.now)
         if wait is not None:
             self.waits[one.id] = wait
             return
         self.closed.append((data, one.job_id or "", told))
-        if _awaited(data) and told.hook_at is None and one.job_id is not None:
+        if unheard and one.job_id is not None:
             self.missed.append(one.job_id)
+
+    def _we_were_away(self, data: dict[str, Any]) -> bool:
+        """Whether its webhook may have met nobody: then that it did not come says nothing about others."""
+        began_at = data["began_at"]
+        return self.outage is not None and self.outage.may_hold(
+            began_at + data["low"], began_at + data["high"]
+        )
 
 
 def _awaited(data: dict[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.core.job import Job, Observation
@@ -47,11 +47,44 @@ def sign_of_life(tx: Transaction) -> Outage | None:
 def latest(tx: Transaction) -> Outage | None:
     """The outage after which jobs are left to the gateway; None: there was none, or it does not help."""
     at = workers.every_pulse(tx)
-    began, ended = at.get(Pulse.OUTAGE_BEGAN), at.get(Pulse.OUTAGE_ENDED)
-    if began is None or ended is None or at.get(Pulse.OUTAGE_GIVEN_UP, 0.0) >= ended:
+    outage = _last(at)
+    if outage is None or at.get(Pulse.OUTAGE_GIVEN_UP, 0.0) >= outage.ended:
         return None
-    outage, seen_at = Outage(began, ended), at.get(Pulse.RECEIVER, 0.0)
-    return outage if outage.matters(tx.now) and tx.now - seen_at <= rule.SHORTEST else None
+    return outage if outage.matters(tx.now) and _is_there(at, tx.now) else None
+
+
+def over(tx: Transaction) -> Outage | None:
+    """The last outage, if it is over: what did not come because of it says nothing about the gateway."""
+    at = workers.every_pulse(tx)
+    return _last(at) if _is_there(at, tx.now) else None
+
+
+def awaited_since(tx: Transaction) -> float | None:
+    """Since when webhooks that do not come are missed, in epoch seconds; None: that is not known yet.
+
+    Where everything was away and starts again, workers may be there a moment before the receiver, and the
+    outage is known only with its first sign of life. Where the receiver alone is away, its webhooks are
+    missed whatever the reason: nobody knows when it will be back.
+    """
+    at = workers.every_pulse(tx)
+    since = workers.working_since(tx)
+    if (
+        Pulse.RECEIVER in at
+        and not _is_there(at, tx.now)
+        and (since is None or tx.now - since < rule.SHORTEST)
+    ):
+        return None
+    outage = _last(at)
+    return 0.0 if outage is None else outage.ended
+
+
+def _last(at: Mapping[Pulse, float]) -> Outage | None:
+    began, ended = at.get(Pulse.OUTAGE_BEGAN), at.get(Pulse.OUTAGE_ENDED)
+    return None if began is None or ended is None else Outage(began, ended)
+
+
+def _is_there(at: Mapping[Pulse, float], now: float) -> bool:
+    return now - at.get(Pulse.RECEIVER, 0.0) <= rule.SHORTEST
 
 
 def leave_to_gateway(context: Context, tx: Transaction, claimed: Sequence[Job]) -> Left:

@@ -15,6 +15,7 @@ from typing import Any
 
 from orchestrator.core.learned.hooks import CONCLUSIVE, Health, read_hooks
 from orchestrator.core.learned.silence import expected
+from orchestrator.engine import outage
 from orchestrator.engine.context import Context
 from orchestrator.engine.legible import legible
 from orchestrator.store import estimates, lessons, open_jobs
@@ -36,14 +37,17 @@ def count(context: Context, endpoint: str, account_id: str) -> Missing | None:
     """What is overdue at an endpoint, if that is enough to be sure; else None."""
     with context.store.read() as tx:
         since = legible(read_hooks, estimates.get(tx, EstimateKind.HOOKS, endpoint)).last_came_at
+        awaited_since = outage.awaited_since(tx)
         # What came and is not folded yet is missing here as if it had not come.
-        if since is None or lessons.tell_of_webhooks(tx, account_id):
+        if since is None or awaited_since is None or lessons.tell_of_webhooks(tx, account_id):
             return None
-        missing = _missing(context, tx, open_jobs.awaited(tx, account_id), since)
+        missing = _missing(context, tx, open_jobs.awaited(tx, account_id), since, awaited_since)
     return Missing(missing, since) if missing >= CONCLUSIVE else None
 
 
-def _missing(context: Context, tx: Transaction, waiting: Iterable[Running], last_came_at: float) -> float:
+def _missing(
+    context: Context, tx: Transaction, waiting: Iterable[Running], last_came_at: float, awaited_since: float
+) -> float:
     pairs: dict[tuple[str, str], list[Running]] = defaultdict(list)
     for one in waiting:
         pairs[one.ending_class or "", one.channel].append(one)
@@ -52,11 +56,13 @@ def _missing(context: Context, tx: Transaction, waiting: Iterable[Running], last
         schedule = context.paces.schedules.get((class_name, channel))
         if schedule is None or schedule.pace.plan is None:
             continue  # they follow the guidance anyway
+        patience = legible(read_hooks, estimates.get(tx, EstimateKind.HOOKS, channel)).patience
         missing += expected(
             [(job.created_at, job.seen_running_at) for job in jobs],
             schedule.pace.plan.ended_by,
-            last_came_at=last_came_at,
-            patience=legible(read_hooks, estimates.get(tx, EstimateKind.HOOKS, channel)).patience,
+            # Of what ended before that none was told, and none is missed.
+            last_came_at=max(last_came_at, awaited_since + patience),
+            patience=patience,
             now=tx.now,
             lost=schedule.pace.plan.lost or 0.0,
         )

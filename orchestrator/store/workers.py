@@ -55,6 +55,12 @@ def first_start(tx: Transaction) -> float | None:
     return tx.execute(select(func.min(workers.c.started_at))).scalar()
 
 
+def working_since(tx: Transaction) -> float | None:
+    """Since when one of those has been there that beat, or None when there is none."""
+    living = workers.c.beaten_at > tx.now - WORKER_DEAD_AFTER
+    return tx.execute(select(func.min(workers.c.started_at)).where(living)).scalar()
+
+
 def bury_dead(tx: Transaction) -> int:
     """Forget workers that stopped beating long ago; their leases were void already."""
     dead = select(workers.c.id).where(workers.c.beaten_at < tx.now - 10 * WORKER_DEAD_AFTER)

@@ -34,6 +34,10 @@ class Outage:
         """Whether the gateway may still try what it could not tell during it."""
         return self.ended <= now <= self.ended + LONGEST_PATIENCE
 
+    def may_hold(self, earliest: float, latest: float) -> bool:
+        """Whether what happened between two moments may have happened during it."""
+        return earliest <= self.ended and latest >= self.began
+
     def tried_again(self, ended_at: float) -> float | None:
         """The tick on which an end noticed during it is told at last; None: all attempts were in vain."""
         at = ended_at

@@ -12,7 +12,7 @@ from orchestrator.core.learned.endings import Endings, read_endings
 from orchestrator.core.learned.hooks import Health, Hooks, read_hooks
 from orchestrator.core.learned.lessons import Lesson, LessonKind
 from orchestrator.core.lifecycle import State
-from orchestrator.engine import open_evidence
+from orchestrator.engine import open_evidence, outage
 from orchestrator.engine.housekeeping import keep_house
 from orchestrator.engine.learning import learn
 from orchestrator.engine.open_evidence import EVERY, count_open
@@ -82,6 +82,20 @@ def test_a_webhook_that_does_not_come_counts_as_missed_until_it_does(hooked: Eng
     hooked.receive(hooks.of("video.completed")[0])
     learn(hooked.context)
     assert (hooks_known(hooked).came, hooks_known(hooked).missed) == (1, 0)
+
+
+def test_a_webhook_that_met_nobody_is_not_missed(hooked: Engine, hooks: Receiver) -> None:
+    with hooked.store.write() as tx:
+        outage.sign_of_life(tx)
+    hooked.later(10.0)
+    job_id = lost(hooked, hooks)
+    hooked.later(20.0)
+    with hooked.store.write() as tx:
+        outage.sign_of_life(tx)
+    learn(hooked.context)
+    assert hooks_known(hooked).judged == 0
+    assert not hooked.job(job_id).hook_missed
+    assert account(hooked).rescued == 1, "a look told it all the same"
 
 
 def test_a_webhook_that_came_after_our_look_came(hooked: Engine, hooks: Receiver) -> None:

@@ -10,8 +10,8 @@ from orchestrator.core.learned.hooks import Health, Hooks
 from orchestrator.core.learned.lessons import Lesson, LessonKind
 from orchestrator.core.learned.recall import RECALLED_A_SECOND
 from orchestrator.core.lifecycle import State
+from orchestrator.engine import outage, recalling
 from orchestrator.engine import overdue as engine_overdue
-from orchestrator.engine import recalling
 from orchestrator.engine.alarms import NEWS_WITHIN, AlarmName, read
 from orchestrator.engine.pacing import Pacer
 from orchestrator.engine.recalling import BELIEVED_WITHIN, begin, recall
@@ -45,6 +45,11 @@ def wait(engine: Engine, count: int, *, name: str = "job", **facts: Any) -> list
 def silent(engine: Engine) -> None:
     with engine.store.write() as tx:
         begin(tx, ENDPOINT)
+
+
+def sign_of_life(engine: Engine) -> None:
+    with engine.store.write() as tx:
+        outage.sign_of_life(tx)
 
 
 def due_in(engine: Engine, job_id: str) -> float:
@@ -204,6 +209,45 @@ def test_jobs_that_are_too_young_to_have_ended_make_no_silence(engine: Engine) -
 def all_jobs(engine: Engine) -> list[Job]:
     with engine.store.read() as tx:
         return jobs.recent(tx, limit=1_000)
+
+
+@pytest.mark.parametrize(
+    ("restarted", "back", "health"),
+    [
+        (True, False, Health.HEALTHY),  # the receiver starts with the worker: what it missed is not known yet
+        (True, True, Health.HEALTHY),
+        (False, True, Health.HEALTHY),
+        (False, False, Health.SILENT),  # nobody knows when it will be back: then looks must tell
+    ],
+)
+def test_what_came_while_our_receiver_was_away_is_not_missing(
+    engine: Engine, restarted: bool, back: bool, health: Health
+) -> None:
+    overdue(engine, seconds=30.0)
+    wait(engine, 40, created_at=engine.now - 125)
+    sign_of_life(engine)
+    engine.later(60)
+    if restarted:
+        engine.die_and_start_again()
+    if back:
+        sign_of_life(engine)
+    recall(engine.context)
+    with engine.store.read() as tx:
+        assert estimates.get(tx, EstimateKind.HOOKS, ENDPOINT)["health"] == health
+
+
+def test_what_does_not_come_after_an_outage_is_missing_again(engine: Engine) -> None:
+    overdue(engine, seconds=30.0)
+    sign_of_life(engine)
+    engine.later(60)
+    sign_of_life(engine)
+    wait(engine, 40, created_at=engine.now)
+    for _ in range(14):
+        engine.later(10)
+        sign_of_life(engine)
+    recall(engine.context)
+    with engine.store.read() as tx:
+        assert estimates.get(tx, EstimateKind.HOOKS, ENDPOINT)["health"] == Health.SILENT
 
 
 def test_a_silence_is_kept_together_with_the_recall_that_it_causes(
