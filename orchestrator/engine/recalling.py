@@ -22,7 +22,7 @@ from orchestrator.core.learned.recall import (
     ended_by_now,
     next_wait,
 )
-from orchestrator.engine import overdue
+from orchestrator.engine import outage, overdue
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.store import estimates, open_jobs, workers
@@ -127,6 +127,8 @@ def _end(tx: Transaction, channel: str, done: dict[str, Any]) -> bool:
 def _probe(context: Context) -> int:
     """Look at jobs that should have ended, where no webhook came for long. Returns at how many."""
     with context.store.read() as tx:
+        if outage.awaited_since(tx) is None:
+            return 0
         endpoints = estimates.overdue_endpoints(tx, expected=EXPECTED)
         # In quiet nights, when no job is open, all are overdue each second until the morning.
         if not endpoints or open_jobs.next_tenant(tx, after="", due_after=tx.now + SOON) is None:
