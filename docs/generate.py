@@ -19,9 +19,10 @@ from pydantic.fields import FieldInfo
 
 from docs import client, destinations, env_example, plots
 from docs.env_example import written
-from orchestrator.core import diagram
+from orchestrator.core import blame, diagram
+from orchestrator.core.drift import DriftKind, Place
 from orchestrator.core.events import FOR_END_USERS, Lost, Told
-from orchestrator.core.job import Blame, HandOffState, Source
+from orchestrator.core.job import HandOffState, Source
 from orchestrator.core.lifecycle import Seen, State, Verdict
 from orchestrator.fault_points import FaultPoint
 from orchestrator.sandbox.content_errors import CONTENT_ERRORS
@@ -90,10 +91,16 @@ def _lifecycle() -> str:
         _members(Verdict),
         "## Sources of what is seen",
         _members(Source),
-        "## Blame for an end that is not `completed`",
-        _members(Blame),
+        "## Blame for an end that is not `completed`, and faults met on the way",
+        _members(blame.Fault),
+        "## Who is told of a fault",
+        _members(blame.Addressee),
         "## States of a hand-off",
         _members(HandOffState),
+        "## What is not as the gateway's contract has it",
+        _members(DriftKind),
+        "## Where the gateway said it",
+        _members(Place),
     ]
     return "\n\n".join(parts)
 

@@ -37,6 +37,7 @@ class Event(StrEnum):
     WEBHOOK_RECEIVED = "webhook_received"  # a believed delivery
     WEBHOOK_REJECTED = "webhook_rejected"  # a delivery that was not believed
     WEBHOOK_REFUSED = "webhook_refused"  # the gateway would not call our endpoint for a job
+    DRIFT_SEEN = "drift_seen"  # the gateway said something that its contract does not foresee, the first time
     RECEIVER_WAS_AWAY = (
         "receiver_was_away"  # nobody took webhooks: the gateway may try again what it could not tell
     )

@@ -20,6 +20,7 @@ from orchestrator import fault_points, telemetry
 from orchestrator.archive import Archive
 from orchestrator.archive.folder import FolderArchive
 from orchestrator.core import links
+from orchestrator.core.drift import Notice, ignored
 from orchestrator.core.learned.paces import Paces, left_alone_for
 from orchestrator.core.vault import Vault
 from orchestrator.engine.account_secrets import Opened, Opener
@@ -28,6 +29,7 @@ from orchestrator.engine.building import Builder
 from orchestrator.engine.catalogue import Added, Catalogue, Destination
 from orchestrator.engine.context import Context, Quota
 from orchestrator.engine.destinations_file import Configured, read_file
+from orchestrator.engine.drifting import Drifts
 from orchestrator.engine.http_loop import HttpLoop
 from orchestrator.engine.secret_sources import SecretSources
 from orchestrator.errors import SettingError, StoreError
@@ -84,14 +86,15 @@ def open_store(settings: Settings, *, connections: int | None = None) -> Store:
 def build(settings: Settings, store: Store, *, asks_gateway: bool = True) -> Context:
     """Everything the use-cases work with. Without the gateway no API key is needed."""
     http = HttpLoop()
-    known = accounts(settings, store)
+    known, drifts = accounts(settings, store), Drifts()
+    connect = partial(connected, settings, notice=drifts.see)
     if asks_gateway:
         _require_a_key(settings, store)
     return Context(
         settings=settings,
         store=store,
         http=http,
-        gateways=Gateways(known, partial(connected, settings), http, time.monotonic) if asks_gateway else {},
+        gateways=Gateways(known, connect, http, time.monotonic) if asks_gateway else {},
         webhook_secrets=WebhookSecrets(known),
         destinations=catalogue(settings, store, http.run),
         archive=archive(settings, builder(settings, http.run)),
@@ -107,6 +110,7 @@ def build(settings: Settings, store: Store, *, asks_gateway: bool = True) -> Con
             left_alone_for=left_alone_for(settings.request_worth_seconds),
             off=settings.cadence is Cadence.GUIDANCE,
         ),
+        drifts=drifts,
     )
 
 
@@ -146,7 +150,7 @@ def gateway(settings: Settings) -> Gateway:
     return connected(settings, account(settings))
 
 
-def connected(settings: Settings, to: Account) -> Gateway:
+def connected(settings: Settings, to: Account, notice: Notice = ignored) -> Gateway:
     """A client of an account."""
     from orchestrator.gateway.client import connect
     from orchestrator.gateway.connection import Timeouts
@@ -156,7 +160,7 @@ def connected(settings: Settings, to: Account) -> Gateway:
         total_look=settings.look_timeout_seconds,
         read=settings.look_timeout_seconds,
     )
-    return connect(to, timeouts)
+    return connect(to, timeouts, notice=notice)
 
 
 def output_folder(settings: Settings) -> FolderSink:

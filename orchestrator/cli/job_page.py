@@ -9,16 +9,23 @@ from typing import Any
 from orchestrator.cli.screen import ago, moment, print_table, text
 from orchestrator.cli.why import SHORT
 from orchestrator.cli.words import WAYS_OUT, doing, next_look
+from orchestrator.core.blame import Finding
 from orchestrator.core.job import HandOff, HandOffState, Job
 from orchestrator.core.learned.paces import Why
 from orchestrator.core.lifecycle import SETTLED
+from orchestrator.core.support import title
 from orchestrator.engine.standing import Standing
 from orchestrator.store.attempts import Attempt
 from orchestrator.store.observations import Recorded
 
 
 def as_document(
-    found: Standing, timeline: Sequence[Recorded], tries: Sequence[Attempt], *, raw: bool
+    found: Standing,
+    timeline: Sequence[Recorded],
+    tries: Sequence[Attempt],
+    findings: Sequence[Finding],
+    *,
+    raw: bool,
 ) -> dict[str, Any]:
     """Everything, for programs."""
     rows = [asdict(one) for one in timeline]
@@ -33,6 +40,7 @@ def as_document(
         "outputs": [asdict(one) for one in found.outputs],
         "hand_offs": [asdict(one) for one in found.hand_offs],
         "attempts": [asdict(one) for one in tries],
+        "findings": [asdict(one) for one in findings],
     }
 
 
@@ -40,6 +48,7 @@ def print_page(
     found: Standing,
     timeline: Sequence[Recorded],
     tries: Sequence[Attempt],
+    findings: Sequence[Finding],
     *,
     raw: bool,
     why: Why | None = None,
@@ -53,6 +62,7 @@ def print_page(
         print(f"  {name:<16}{text(value)}")
     if job.needs_person:
         _print_ways_out(job)
+    _print_findings(job, findings)
     _print_timeline(job, timeline, tries, raw=raw)
     _print_outputs(found)
     for one in found.hand_offs:
@@ -99,6 +109,26 @@ def _print_ways_out(job: Job) -> None:
     print("\nA person must decide. The create call was sent and its answer lost; three ways out:")
     for option, meaning in WAYS_OUT:
         print(f"  orchestrator resolve {job.id} {option}\n      {meaning}")
+
+
+def _print_findings(job: Job, findings: Sequence[Finding]) -> None:
+    for one in findings:
+        what = "ended so" if one.of_end else "on its way"
+        times = f", {one.times} times" if one.times > 1 else ""
+        print(f"\n{one.fault} ({what}{times}): {title(one.fault)}\n  {text(one.evidence)}")
+    if findings:
+        print(f"  to paste to who can mend it: orchestrator show {job.id} --support")
+
+
+def print_support(findings: Sequence[Finding]) -> None:
+    """What to paste, and nothing else."""
+    for number, one in enumerate(findings):
+        if number:
+            print(f"\n{'-' * 40}\n")
+        for line in one.text_for_support.split("\n"):
+            print(text(line))
+    if not findings:
+        print("nothing went wrong with this job")
 
 
 def _print_timeline(job: Job, timeline: Sequence[Recorded], tries: Sequence[Attempt], *, raw: bool) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.options import AsJson, DataDir, Limit, Url
+from orchestrator.core.blame import Fault
 from orchestrator.core.lifecycle import State
 
 if TYPE_CHECKING:
@@ -25,6 +26,13 @@ def jobs(
     end_user: Annotated[
         str | None, typer.Option(metavar="ID", help="Only those for this end user.", show_default=False)
     ] = None,
+    blame: Annotated[
+        Fault | None,
+        typer.Option(
+            help="Only those whose end is to be blamed on it, or that met it on their way.",
+            show_default=False,
+        ),
+    ] = None,
     limit: Limit = 20,
     url: Url = None,
     data_dir: DataDir = None,
@@ -35,7 +43,7 @@ def jobs(
     from orchestrator.cli.screen import print_json
 
     with reached(url, data_dir) as there:
-        found = there.latest(Some(states or (), reference, end_user), limit)
+        found = there.latest(Some(states or (), reference, end_user, blame), limit)
     print_json(found.document) if as_json else _print(found)
 
 

@@ -14,7 +14,7 @@ from orchestrator.core.job import Job, Output
 from orchestrator.core.learned.paces import Why
 from orchestrator.core.lifecycle import State
 from orchestrator.core.routes import Route
-from orchestrator.engine import replay, resolve, retry, standing
+from orchestrator.engine import blaming, replay, resolve, retry, standing
 from orchestrator.engine.context import Context
 from orchestrator.engine.standing import Standing
 from orchestrator.engine.submit import Submission, submit
@@ -73,8 +73,8 @@ class LocalJobs:
     def latest(self, which: Some, limit: int) -> Listed:
         states, called = which.states, {"reference": which.reference, "end_user": which.end_user}
         with self._store.read() as tx:
-            found = jobs.recent(tx, limit=limit, states=states or None, **called)
-            counts = jobs.counts(tx, **called)
+            found = jobs.recent(tx, limit=limit, states=states or None, blame=which.blame, **called)
+            counts = jobs.counts(tx, blame=which.blame, **called)
             why = standing.why_held(tx)
         accepted = [job for job in found if job.state is State.ACCEPTED and job.tenant_id in why]
         held = {job.id: why[job.tenant_id] for job in accepted}
@@ -87,8 +87,10 @@ class LocalJobs:
             job = standing.find(tx, name)
             found = standing.read(tx, [job.id])[0]
             timeline, tries = observations.of_job(tx, job.id), attempts.of_job(tx, job.id)
+            wrong = blaming.of_job(tx, job)
             why = self._why(tx, job)
-        return Whole(found, timeline, tries, as_document(found, timeline, tries, raw=raw), why)
+        document = as_document(found, timeline, tries, wrong, raw=raw)
+        return Whole(found, timeline, tries, wrong, document, why)
 
     def _why(self, tx: Transaction, job: Job) -> Why | None:
         if job.state is not State.WAITING:

@@ -12,6 +12,7 @@ from orchestrator.cli.progress import display
 from orchestrator.cli.screen import print_json, text
 from orchestrator.cli.streams import OutputLost
 from orchestrator.cli.words import WAYS_OUT, doing
+from orchestrator.engine import blaming
 from orchestrator.engine.standing import Standing
 from orchestrator.engine.submit import Submission, submit
 from orchestrator.processes.embedded import Running, running
@@ -27,7 +28,8 @@ def make(settings: Settings, request: dict[str, Any], *, as_json: bool) -> bool:
         if as_json:
             with orchestrator.context.store.read() as tx:
                 timeline, tries = observations.of_job(tx, ended.job.id), attempts.of_job(tx, ended.job.id)
-            print_json(as_document(ended, timeline, tries, raw=False), lines=True)
+                wrong = blaming.of_job(tx, ended.job)
+            print_json(as_document(ended, timeline, tries, wrong, raw=False), lines=True)
         else:
             _tell(ended)
     return ended.well

@@ -16,6 +16,7 @@ from orchestrator.cli import (
     dead_letters,
     deciding,
     destinations,
+    drift,
     events,
     explain,
     fetch,
@@ -149,4 +150,5 @@ app.add_typer(tokens.app, name="tokens")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(hooks.app, name="hooks")
+app.add_typer(drift.app, name="drift")
 app.add_typer(sandbox.app, name="sandbox")

@@ -13,6 +13,7 @@ import typer
 from orchestrator.core.job import Updates
 
 if TYPE_CHECKING:
+    from orchestrator.core.blame import Fault, Finding
     from orchestrator.core.job import HandOff, Job, Output
     from orchestrator.core.learned.paces import Why
     from orchestrator.core.lifecycle import State
@@ -57,6 +58,7 @@ class Some:
     states: Sequence[State] = ()
     reference: str | None = None
     end_user: str | None = None
+    blame: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class Whole:
     standing: Standing
     timeline: Sequence[Recorded]
     tries: Sequence[Attempt]
+    findings: Sequence[Finding]
     document: Document
     why: Why | None = None
 

@@ -83,7 +83,9 @@ class RemoteJobs:
         return [told.standing(self._client.job(job_id), self._clock()) for job_id in job_ids]
 
     def latest(self, which: Some, limit: int) -> Listed:
-        meant = self._client.jobs(states=which.states, reference=which.reference, end_user=which.end_user)
+        meant = self._client.jobs(
+            states=which.states, reference=which.reference, end_user=which.end_user, blame=which.blame
+        )
         found = list(islice(meant, limit + 1))
         beyond = f"the newest {limit}" if len(found) > limit else ""
         shown = found[:limit]
@@ -94,8 +96,14 @@ class RemoteJobs:
         found = self._find(name)
         entries = self._client.timeline(found.id)
         timeline = [told.recorded(found.id, entry) for entry in entries]
-        document = {"job": _document(found), "timeline": _documents(entries)}
-        return Whole(told.standing(found, self._clock()), timeline, (), document)
+        wrong = self._client.findings(found.id)
+        document = {
+            "job": _document(found),
+            "timeline": _documents(entries),
+            "findings": _documents(wrong),
+        }
+        findings = [told.finding(one) for one in wrong]
+        return Whole(told.standing(found, self._clock()), timeline, (), findings, document)
 
     def cancel(self, job_id: str) -> None:
         self._client.cancel(job_id)

@@ -14,11 +14,18 @@ def show(
     raw: Annotated[
         bool, typer.Option("--raw", help="Also what was received, as it came; not over the API.")
     ] = False,
+    support: Annotated[
+        bool,
+        typer.Option(
+            "--support",
+            help="Only what to paste to who can mend what went wrong: without secrets, without the prompt.",
+        ),
+    ] = False,
     url: Url = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show everything about a job: what is known, its timeline, its outputs, and what is owed for it."""
+    """Show everything about a job: facts, what went wrong and whose fault it was, timeline, what is owed."""
     from orchestrator.cli.reached import reached
 
     with reached(url, data_dir) as there:
@@ -27,7 +34,10 @@ def show(
         from orchestrator.cli.screen import print_json
 
         print_json(found.document)
-    else:
-        from orchestrator.cli.job_page import print_page
+        return
+    from orchestrator.cli.job_page import print_page, print_support
 
-        print_page(found.standing, found.timeline, found.tries, raw=raw, why=found.why)
+    if support:
+        print_support(found.findings)
+    else:
+        print_page(found.standing, found.timeline, found.tries, found.findings, raw=raw, why=found.why)

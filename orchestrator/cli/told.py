@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from orchestrator.core.blame import Finding
 from orchestrator.core.job import HandOff, HandOffState, Job, Output
 from orchestrator.core.lifecycle import State
 from orchestrator.core.routes import Route
@@ -98,6 +99,17 @@ def recorded(job_id: str, told: wire.TimelineEntry) -> Recorded:
         request_id=told.gateway_request_id,
         inbox_id=None,
         raw=None,
+    )
+
+
+def finding(told: wire.Finding) -> Finding:
+    """One thing that went wrong with a job."""
+    same = "fault evidence of_end addressee text_for_support times"
+    return Finding(
+        **{name: getattr(told, name) for name in same.split()},
+        at=told.at.timestamp(),
+        last_at=told.last_at.timestamp(),
+        request_id=told.gateway_request_id,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypedDict, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
+from orchestrator.core.blame import Fault
 from orchestrator.core.events import Told as EventType
 from orchestrator.core.job import Updates
 from orchestrator.core.lifecycle import State
@@ -39,6 +40,7 @@ class JobFilter(TypedDict, total=False):
     reference: str | None
     end_user: str | None
     needs_person: bool | None
+    blame: Fault | None
     accepted_after: datetime | None
     accepted_before: datetime | None
 

@@ -23,6 +23,8 @@ from orchestrator.wire.jobs import (
     Cancelled,
     DeadLetter,
     DeadLetters,
+    Finding,
+    Findings,
     Job,
     JobPage,
     Jobs,
@@ -157,6 +159,10 @@ class Client:
     def timeline(self, job_id: str) -> tuple[TimelineEntry, ...]:
         """All that was learned about a job, the oldest first."""
         return self._get(f"{_job(job_id)}/timeline", Timeline).entries
+
+    def findings(self, job_id: str) -> tuple[Finding, ...]:
+        """All that went wrong with a job, whose fault each was, and a text to paste to who can mend it."""
+        return self._get(f"{_job(job_id)}/findings", Findings).findings
 
     def events(
         self, job_id: str | None = None, *, last_event_id: str | None = None, **which: Unpack[Told]

@@ -11,17 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator.core import cadence
-from orchestrator.core.job import (
-    Blame,
-    HandOffKind,
-    Job,
-    Observation,
-    OutputSeen,
-    Owed,
-    Source,
-    Updates,
-    session_of,
-)
+from orchestrator.core.blame import Fault
+from orchestrator.core.job import HandOffKind, Job, Observation, OutputSeen, Owed, Source, Updates, session_of
 from orchestrator.core.learned.classes import class_of
 from orchestrator.core.learned.paces import Pace, Paces, Why
 from orchestrator.core.lifecycle import LIVE_NEGATIVE, SETTLED, Seen, State, Step, Verdict, step
@@ -35,11 +26,11 @@ _ABOUT_AN_ATTEMPT = frozenset({Seen.REFUSED, Seen.NO_JOB, Seen.LOST})
 _ENDED = LIVE_NEGATIVE | {Seen.COMPLETED, Seen.FAILED_STORED, Seen.CANCELLED_STORED, Seen.EXPIRED_STORED}
 _HAS_REASON = frozenset({State.FAILED, State.CANCELLED, State.EXPIRED})
 _BLAME = {
-    State.FAILED: Blame.PROVIDER,
-    State.CANCELLED: Blame.PROVIDER,
-    State.EXPIRED: Blame.PROVIDER,
-    State.REJECTED: Blame.REQUEST,
-    State.TIMED_OUT: Blame.DEADLINE,
+    State.FAILED: Fault.PROVIDER,
+    State.CANCELLED: Fault.PROVIDER,
+    State.EXPIRED: Fault.PROVIDER,
+    State.REJECTED: Fault.REQUEST,
+    State.TIMED_OUT: Fault.DEADLINE,
 }
 
 
@@ -215,7 +206,7 @@ def _moved(job: Job, seen: Observation, taken: Step, now: float, jitter: float, 
         changes["due_at"] = now if risked else min(now + wait, job.deadline_at)
         changes["resubmitted"] = job.resubmitted or risked
     elif taken.to is State.UNCERTAIN:
-        changes |= {"due_at": now + policy.uncertain_every, "blame": Blame.UNCERTAIN_CREATE}
+        changes |= {"due_at": now + policy.uncertain_every, "blame": Fault.UNCERTAIN_CREATE}
     elif taken.to is State.WAITING:
         changes |= _waits(job, seen, taken, now, jitter, policy)
     return effect
@@ -287,11 +278,11 @@ def _completed(job: Job, seen: Observation, effect: Effect, now: float) -> Effec
     return _with_outputs(job, effect, seen.outputs or (), now)
 
 
-def _blame(job: Job, seen: Observation, to: State) -> Blame | None:
+def _blame(job: Job, seen: Observation, to: State) -> Fault | None:
     if seen.seen is Seen.CANCEL:
-        return Blame.CALLER
+        return Fault.CALLER
     if to is State.TIMED_OUT and job.state is State.UNCERTAIN:
-        return Blame.UNCERTAIN_CREATE
+        return Fault.UNCERTAIN_CREATE
     return _BLAME.get(to)
 
 

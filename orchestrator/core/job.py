@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from orchestrator.core.blame import Fault
 from orchestrator.core.learned.classes import channel_of
 from orchestrator.core.lifecycle import Seen, State
 from orchestrator.core.routes import Route
@@ -41,17 +42,6 @@ class Updates(StrEnum):
     HYBRID = "hybrid"  # webhooks, with looks as the safety net
     POLL = "poll"  # looks only: the gateway is not asked to call
     SHADOW = "shadow"  # looks by the gateway's guidance; webhooks are asked for, and only scored
-
-
-class Blame(StrEnum):
-    """Whose doing an end other than `completed` is."""
-
-    PROVIDER = "provider"  # the provider failed, cancelled or expired the job
-    REQUEST = "request"  # the gateway or every provider refused the request
-    DEADLINE = "deadline"  # nobody said how it ended before our deadline
-    UNCERTAIN_CREATE = "uncertain_create"  # nobody could say whether the create made a job
-    CALLER = "caller"  # the caller cancelled it
-    OUTPUT_MISSING = "output_missing"  # completed, but the content never became available
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +102,7 @@ class Observation:
     model: str | None = None
     outputs: tuple[OutputSeen, ...] | None = None
     failure: Failure | None = None
-    blame: Blame | None = None
+    blame: Fault | None = None
     request_id: str | None = None
     poll_after: float | None = None
     retry_after: float | None = None
@@ -154,7 +144,7 @@ class Job:
     model: str | None = None
     progress: int = 0
     failure: dict[str, Any] | None = None
-    blame: Blame | None = None
+    blame: Fault | None = None
     request_id: str | None = None
     cost_usd: float | None = None
     suspicion: Seen | None = None

@@ -7,11 +7,13 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from orchestrator.core import support
+from orchestrator.core.blame import OURS
 from orchestrator.core.learned.rescues import Rescues, read_rescues
 from orchestrator.engine import hook_health
 from orchestrator.engine.hook_health import Standing
 from orchestrator.engine.legible import legible
-from orchestrator.store import destinations, estimates, hand_offs, jobs, workers
+from orchestrator.store import destinations, estimates, faults, hand_offs, jobs, workers
 from orchestrator.store.database import Transaction
 from orchestrator.store.destinations import Failing
 from orchestrator.store.estimates import EstimateKind
@@ -22,6 +24,9 @@ PULSE_IS_LATE = 10.0  # seconds; both pulses come every second
 FIRST_BEAT_WITHIN = 60.0  # seconds after the first worker's start: processes come up one after the other
 BEHIND_AFTER = 60.0  # seconds that due work may wait for somebody to take it
 NEWS_WITHIN = 86_400.0  # seconds: what nothing was awaited from for longer may be as it likes
+RECURS = 5  # jobs that met one fault of ours: fewer are no pattern
+RECURS_WITHIN = 600.0  # seconds
+MOST_COUNTED = 1_000
 CLOCK_MAY_DIFFER = 30.0  # seconds; signatures of webhooks are believed for 300
 
 
@@ -35,6 +40,7 @@ class AlarmName(StrEnum):
     DESTINATION_DISABLED = "destination_disabled"  # it said that it wants nothing any more: a person decides
     HOOKS_ILL = "hooks_ill"  # looks find more ends than healthy webhooks would leave to them
     HOOKS_SILENT = "hooks_silent"  # no webhook comes any more: jobs are followed by looks alone
+    FAULT_RECURS = "fault_recurs"  # many jobs met a fault that whoever runs this can mend
     CLOCK_OFF = "clock_off"  # this process's clock is wrong: signatures and countdowns are judged by it
 
 
@@ -57,11 +63,23 @@ def read(tx: Transaction, *, wall_clock: float, beat_expected: bool) -> list[Ala
     found += [_left_out(one) for one in left_out]
     found += _ill_hooks(tx)
     found += [_silent(one) for one in hook_health.silent(tx, changed_since=tx.now - NEWS_WITHIN)]
+    found += _recurring(tx)
     off = wall_clock - tx.now
     if abs(off) > CLOCK_MAY_DIFFER:
         way = "ahead of" if off > 0 else "behind"
         found.append(Alarm(AlarmName.CLOCK_OFF, f"this clock is {abs(off):.0f} s {way} the database's"))
     return found
+
+
+def _recurring(tx: Transaction) -> Iterator[Alarm]:
+    for fault in OURS:
+        many = faults.recent(tx, fault, since=tx.now - RECURS_WITHIN, most=MOST_COUNTED)
+        if many >= RECURS:
+            some = f"{many} or more" if many == MOST_COUNTED else str(many)
+            told = (
+                f"{some} jobs met it in the last ten minutes; `orchestrator jobs --blame {fault}` lists them"
+            )
+            yield Alarm(AlarmName.FAULT_RECURS, f"{support.title(fault)}: {told}", fault)
 
 
 def _left_out(one: Failing) -> Alarm:

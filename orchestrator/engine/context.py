@@ -17,6 +17,7 @@ from orchestrator.core.learned.lists import Lists
 from orchestrator.core.learned.paces import Paces
 from orchestrator.engine.accounts import Gateways
 from orchestrator.engine.catalogue import Catalogue
+from orchestrator.engine.drifting import Drifts
 from orchestrator.engine.held import Held
 from orchestrator.engine.http_loop import HttpLoop
 from orchestrator.settings import Settings
@@ -113,6 +114,8 @@ class Context:
     paces: Paces = field(default_factory=Paces)
     # What is known of the list of recent jobs, likewise.
     lists: Lists = field(default_factory=Lists)
+    # What the gateway said that its contract does not foresee, until it is kept.
+    drifts: Drifts = field(default_factory=Drifts)
 
     def most_at_once(self, destination: str) -> int:
         """Hand-offs under way there at once: one that hangs leaves some threads to the others."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
+from orchestrator.core.blame import Fault, Met
 from orchestrator.core.job import Job, Observation, Source, Updates
 from orchestrator.core.lifecycle import Seen, State
 from orchestrator.engine import brake
@@ -18,12 +19,16 @@ from orchestrator.engine.observe import observe
 from orchestrator.errors import AccountUnusable, StoreError
 from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.gateway.create_answer import CreateAnswer, CreateClass, no_answer
-from orchestrator.store import jobs
+from orchestrator.store import faults, jobs
 from orchestrator.store.database import Transaction
 from orchestrator.telemetry import Event, log
 
 # `created` brings the session id of a job whose create answer was lost; `expired` is not sent unasked.
 EVENTS = ("video.created", "video.completed", "video.failed", "video.cancelled", "video.expired")
+
+_ENDPOINT_REFUSED = Met(
+    Fault.HOOK_NOT_SENT, "the gateway refused our webhook endpoint when the job was created"
+)
 
 KEEP_TRIES = 150
 KEEP_AGAIN_AFTER = 2.0  # seconds
@@ -105,6 +110,7 @@ def _keep(context: Context, job: Job, answer: CreateAnswer) -> list[FollowUp]:
         follow_ups = observe(context, tx, job.id, seen)
         if answer.webhook_refused:
             jobs.note(tx, job.id, {"without_webhook": True})
+            faults.note(tx, job, _ENDPOINT_REFUSED)
             tx.after_commit.append(lambda: log(Event.WEBHOOK_REFUSED, job=job.id, level=logging.WARNING))
     return follow_ups
 

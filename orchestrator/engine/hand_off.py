@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from orchestrator.core import cadence
+from orchestrator.core.blame import Fault, Met
 from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Job, Output
 from orchestrator.engine import archiving, destinations, telling
 from orchestrator.engine.context import Context
@@ -27,7 +28,7 @@ from orchestrator.errors import (
 )
 from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.sinks import Delivered
-from orchestrator.store import attempts, hand_offs, jobs, outputs
+from orchestrator.store import attempts, faults, hand_offs, jobs, outputs
 from orchestrator.store.attempts import Result
 from orchestrator.store.database import Transaction
 from orchestrator.telemetry import Event, log
@@ -158,6 +159,8 @@ def _failed(context: Context, claimed: HandOff, error: OrchestratorError) -> lis
             return []
         attempts.add(tx, claimed, result, began_at=_began(claimed), error=_sentence(error), **answer)
         destinations.failed(tx, claimed, error)
+        if waits or result is not Result.FAILED:
+            faults.note(tx, job, _met(claimed, error))
         _announce(tx, claimed, error, ended=result is not Result.FAILED)
         if waits:
             archiving.fetch_again(context, tx, job, claimed)
@@ -178,6 +181,16 @@ def _result(context: Context, tx: Transaction, claimed: HandOff, error: Orchestr
         return Result.MISSING
     spent = claimed.attempts >= context.settings.hand_off_attempts
     return Result.DEAD if spent or not error.retry.again else Result.FAILED
+
+
+def _met(claimed: HandOff, error: OrchestratorError) -> Met:
+    """Whose fault it is: that of what was to be brought, or of where to."""
+    if isinstance(error, ContentError):
+        return Met(Fault.OUTPUT_MISSING, f"output {claimed.output_index}: {_sentence(error)}")
+    tries = "1 attempt" if claimed.attempts == 1 else f"{claimed.attempts} attempts"
+    return Met(
+        Fault.HAND_OFF_FAILED, f"{claimed.key} to {claimed.destination}, after {tries}: {_sentence(error)}"
+    )
 
 
 def _answer(error: OrchestratorError) -> dict[str, Any]:

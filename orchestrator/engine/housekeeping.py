@@ -14,6 +14,7 @@ from orchestrator.errors import DestinationError
 from orchestrator.store import (
     attempts,
     destinations,
+    drift,
     estimates,
     events,
     idempotency,
@@ -53,6 +54,7 @@ def keep_house(context: Context) -> None:
         "idempotency": (idempotency.prune, KEYS_KEPT),
         "destinations": (destinations.forget, UNTRIED_FOR),
         "estimates": (estimates.prune, REMEMBERED),
+        "drift": (drift.prune, REMEMBERED),
         "lessons": (lessons.prune, UNFOLDED),
         "sessions": (sessions.prune, DAY),
         "tokens": (tokens.prune, DAY),  # until then whoever comes back is told why

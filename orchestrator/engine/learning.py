@@ -15,7 +15,7 @@ from orchestrator.core.learned.hooks import Health, read_hooks
 from orchestrator.core.learned.lessons import LessonKind
 from orchestrator.core.learned.lists import read_freshness
 from orchestrator.core.learned.outage import Outage
-from orchestrator.engine import accounting, outage, recalling
+from orchestrator.engine import accounting, blaming, outage, recalling
 from orchestrator.engine.accounting import Closed
 from orchestrator.engine.context import Context
 from orchestrator.engine.legible import legible
@@ -58,7 +58,8 @@ def fold(context: Context, tx: Transaction) -> int:
     _read(batch.known, before)
     for one in held:
         batch.take(one)
-    lessons.count_as_missed(tx, batch.missed)
+    lessons.count_as_missed(tx, list(batch.missed))
+    blaming.blame_missed_webhooks(tx, batch.missed, batch.met_nobody)
     lessons.put_off(tx, batch.waits)
     lessons.forget(tx, [one.id for one in held if one.id not in batch.waits])
     _write(tx, batch.known)
@@ -70,7 +71,8 @@ def fold(context: Context, tx: Transaction) -> int:
 class _Batch:
     """What one transaction folds. `closed` are the jobs of which all is known that will be.
 
-    `outage` is the last one of our receiver, if it is over.
+    `outage` is the last one of our receiver, if it is over. `missed` are those whose webhook did not come,
+    `met_nobody` those for which nobody was there to take it, each with what their end taught.
     """
 
     now: float
@@ -78,7 +80,8 @@ class _Batch:
     known: Known = field(default_factory=Known)
     outage: Outage | None = None
     waits: dict[int, float] = field(default_factory=dict)
-    missed: list[str] = field(default_factory=list)
+    missed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    met_nobody: dict[str, dict[str, Any]] = field(default_factory=dict)
     closed: list[Closed] = field(default_factory=list)
     listed: list[dict[str, Any]] = field(default_factory=list)
 
@@ -107,8 +110,9 @@ class _Batch:
             return
         told = told or Told(data["looks"], None)
         unheard = _awaited(data) and told.hook_at is None
-        if unheard and self._we_were_away(data):
-            self.closed.append((data, one.job_id or "", told))
+        if unheard and one.job_id is not None and self._we_were_away(data):
+            self.closed.append((data, one.job_id, told))
+            self.met_nobody[one.job_id] = data
             return
         wait = self.known.close(data, hook_at=told.hook_at, now=self.now)
         if wait is not None:
@@ -116,7 +120,7 @@ class _Batch:
             return
         self.closed.append((data, one.job_id or "", told))
         if unheard and one.job_id is not None:
-            self.missed.append(one.job_id)
+            self.missed[one.job_id] = data
 
     def _we_were_away(self, data: dict[str, Any]) -> bool:
         """Whether its webhook may have met nobody: then that it did not come says nothing about others."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.core import cadence, effects
+from orchestrator.core import cadence, effects, evidence
 from orchestrator.core.job import Job, Observation, Source
 from orchestrator.core.lifecycle import SETTLED, Seen, State, Verdict
 from orchestrator.engine import budget, listing, outage, telling, unasked, uncertain
@@ -20,8 +20,9 @@ from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.observe import carry_out, observe, write
 from orchestrator.errors import AccountUnusable, BadAnswer
 from orchestrator.fault_points import FaultPoint, reach
-from orchestrator.store import jobs, lessons
+from orchestrator.store import faults, jobs, lessons
 from orchestrator.store.database import Transaction
+from orchestrator.store.faults import Whose
 from orchestrator.telemetry import Event, log
 
 _COUNTERS = {
@@ -39,8 +40,9 @@ _COUNTERS = {
 class _Round:
     """What one look learned, on its way into the store."""
 
-    unchanged: list[dict[str, Any]]
-    follow_ups: list[FollowUp]
+    unchanged: list[dict[str, Any]] = field(default_factory=list)
+    follow_ups: list[FollowUp] = field(default_factory=list)
+    met: list[Whose] = field(default_factory=list)
 
 
 def look(context: Context) -> list[FollowUp] | None:
@@ -98,7 +100,7 @@ def _ask_and_keep(
 
 
 def _keep(context: Context, tx: Transaction, answered: Sequence[tuple[Job, Answer]]) -> list[FollowUp]:
-    done = _Round([], [])
+    done = _Round()
     # Those that changed nothing are written last: all are held first, in the order in which rows are held.
     jobs.hold(tx, [job.id for job, _ in answered])
     waits = {job.id: answer.put_off for job, answer in answered if answer.put_off is not None}
@@ -115,13 +117,14 @@ def _keep(context: Context, tx: Transaction, answered: Sequence[tuple[Job, Answe
     counted = jobs.note_looks(tx, done.unchanged)
     # Told by a webhook meanwhile, or taken by somebody else: what was asked was asked all the same.
     jobs.count_looks(tx, {one["id"] for one in done.unchanged if one["looks"]} - counted)
+    faults.note_all(tx, done.met)
     telling.got_further(tx, [job for job, _ in answered], done.unchanged, counted)
     return done.follow_ups
 
 
 def _apply_alone(context: Context, tx: Transaction, job: Job, answer: Answer, done: _Round) -> None:
     """What cannot be kept of one job costs none of the others what was learned about them."""
-    alone = _Round([], [])
+    alone = _Round()
     try:
         with tx.part():
             _apply(context, tx, job, answer, alone)
@@ -131,6 +134,7 @@ def _apply_alone(context: Context, tx: Transaction, job: Job, answer: Answer, do
         _count(context, tx, job, Answer([], broke, asked=True), done)
     else:
         done.follow_ups += alone.follow_ups
+        done.met += alone.met
 
 
 def _changed_nothing(context: Context, tx: Transaction, job: Job, answer: Answer) -> bool:
@@ -157,6 +161,7 @@ def _changed_nothing(context: Context, tx: Transaction, job: Job, answer: Answer
 def _count(context: Context, tx: Transaction, job: Job, answer: Answer, done: _Round) -> None:
     seen = answer.seen[0] if answer.seen else None
     errors = job.look_errors + 1 if answer.error else 0
+    _note_failure(job, answer, done)
     due_at = _next_look(context, tx, job, answer, errors)
     done.unchanged.append(
         {
@@ -175,11 +180,18 @@ def _count(context: Context, tx: Transaction, job: Job, answer: Answer, done: _R
     done.follow_ups.append(FollowUp(Task.LOOK, due_at - tx.now))
 
 
+def _note_failure(job: Job, answer: Answer, done: _Round) -> None:
+    """Of several failures in a row the first is noted: however long they last, a job has one row of them."""
+    if answer.error is not None and answer.asked and not job.look_errors:
+        done.met.append(Whose(job.id, job.tenant_id, evidence.of_failed_look(answer.error)))
+
+
 def _hint(seen: Observation) -> float | None:
     return cadence.kept_hint(cadence.Guidance(seen.poll_after, seen.retry_after))
 
 
 def _apply(context: Context, tx: Transaction, job: Job, answer: Answer, done: _Round) -> None:
+    _note_failure(job, answer, done)
     if answer.error is not None and answer.asked:
         counted = {"looks": job.looks + 1, "last_look_at": tx.now}
         failed = {"look_errors": job.look_errors + 1, "look_error": answer.error.message}

@@ -6,7 +6,8 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from orchestrator.core import effects
+from orchestrator.core import effects, evidence
+from orchestrator.core.blame import Fault
 from orchestrator.core.effects import Effect
 from orchestrator.core.job import Job, Observation
 from orchestrator.core.learned.lessons import taught
@@ -16,7 +17,7 @@ from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.gateway import webhooks
-from orchestrator.store import hand_offs, inbox, jobs, lessons, observations, outputs
+from orchestrator.store import faults, hand_offs, inbox, jobs, lessons, observations, outputs
 from orchestrator.store.database import Transaction
 from orchestrator.store.inbox import EntryState
 from orchestrator.telemetry import Event, log
@@ -37,10 +38,18 @@ def observe(context: Context, tx: Transaction, job_id: str, seen: Observation) -
     _announce(tx, job, seen, effect)
     telling.learned(tx, job, effect)
     lessons.note(tx, job.id, taught(job, seen, effect.step, effect.changes, tx.now))
+    _note_faults(tx, job, seen, effect)
     follow_ups = carry_out(tx, job, effect)
     if job.gateway_id is None and effect.changes.get("gateway_id"):
         follow_ups += _early_webhooks(context, tx, job, effect.changes["gateway_id"])
     return follow_ups
+
+
+def _note_faults(tx: Transaction, job: Job, seen: Observation, effect: Effect) -> None:
+    for met in evidence.on_the_way(job, seen, effect.step, tx.now):
+        faults.note(tx, job, met)
+    if job.hook_missed and job.hook_at is None and effect.changes.get("hook_at"):
+        faults.withdraw(tx, job.id, Fault.HOOK_NOT_SENT)  # it came late
 
 
 def write(tx: Transaction, job: Job, effect: Effect) -> bool:

@@ -87,6 +87,11 @@ def _is_there(at: Mapping[Pulse, float], now: float) -> bool:
     return now - at.get(Pulse.RECEIVER, 0.0) <= rule.SHORTEST
 
 
+def under_way(tx: Transaction) -> bool:
+    """Whether nobody takes webhooks now, as far as signs of life say."""
+    return not _is_there(workers.every_pulse(tx), tx.now)
+
+
 def leave_to_gateway(context: Context, tx: Transaction, claimed: Sequence[Job]) -> Left:
     """Put off looks at jobs that the gateway is about to tell of, where that is cheaper."""
     left = Left([], [])

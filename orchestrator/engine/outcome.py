@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from orchestrator.core.job import Blame, HandOff, HandOffKind, Job, Output
+from orchestrator.core.blame import Fault
+from orchestrator.core.job import HandOff, HandOffKind, Job, Output
 from orchestrator.core.routes import Outcome
 from orchestrator.store.observations import Recorded
 
@@ -47,10 +48,10 @@ def document(
     return told if timeline is None else told | {"timeline": [_entry(one) for one in timeline]}
 
 
-def _blame(job: Job, what: str, output: HandOff | None) -> Blame | None:
+def _blame(job: Job, what: str, output: HandOff | None) -> Fault | None:
     if output is not None:
-        return Blame.OUTPUT_MISSING
-    return Blame.UNCERTAIN_CREATE if what == Outcome.UNCERTAIN else job.blame
+        return Fault.OUTPUT_MISSING
+    return Fault.UNCERTAIN_CREATE if what == Outcome.UNCERTAIN else job.blame
 
 
 def _output(output: Output, links: Mapping[int, str | None]) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from orchestrator.core.access import Caller
+from orchestrator.core.blame import Finding
 from orchestrator.core.job import HandOff, Job
-from orchestrator.engine import standing
+from orchestrator.engine import blaming, standing
 from orchestrator.engine.context import Context
 from orchestrator.engine.standing import Standing
 from orchestrator.engine.submit import Kept
@@ -67,6 +68,8 @@ def listed(
     """The newest jobs of whoever asks, and the id to go on from, None at the end. Raises Forbidden."""
     if caller.job_id is not None:
         raise Forbidden("this token is for one job", hint=f"ask for /v1/jobs/{caller.job_id}")
+    if caller.by_token and which.blame is not None:
+        raise Forbidden("a token does not tell whose fault it was", hint="ask without `blame`")
     if caller.end_user is not None:
         if which.end_user not in (None, caller.end_user):
             return [], None
@@ -81,6 +84,12 @@ def timeline(context: Context, tenant_id: str, job_id: str) -> list[Recorded]:
     """All that was learned about a job, oldest first. Raises NotFound."""
     with context.store.read() as tx:
         return observations.of_job(tx, job_lists.of_tenant(tx, tenant_id, job_id).id)
+
+
+def findings(context: Context, tenant_id: str, job_id: str) -> list[Finding]:
+    """All that went wrong with a job, that of its end first. Raises NotFound."""
+    with context.store.read() as tx:
+        return blaming.of_job(tx, job_lists.of_tenant(tx, tenant_id, job_id))
 
 
 def dead(

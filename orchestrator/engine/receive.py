@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from orchestrator.core.blame import Fault, Met
 from orchestrator.core.job import Job
 from orchestrator.core.signatures import Refusal, verify
 from orchestrator.engine.context import Context
@@ -15,8 +16,9 @@ from orchestrator.engine.follow_up import FollowUp
 from orchestrator.engine.observe import observe
 from orchestrator.errors import NotFound
 from orchestrator.fault_points import FaultPoint, reach
+from orchestrator.gateway import drift
 from orchestrator.gateway.webhooks import BadDelivery, Delivery, parse
-from orchestrator.store import inbox, jobs, observations, workers
+from orchestrator.store import faults, inbox, jobs, observations, workers
 from orchestrator.store.database import Transaction
 from orchestrator.store.inbox import Entry, EntryState
 from orchestrator.telemetry import Event, log
@@ -24,6 +26,7 @@ from orchestrator.telemetry import Event, log
 KEPT_BYTES = 8 * 1024  # of a rejected body
 KEPT_HEADERS = ("x-phaseo-", "x-ai-stats-", "content-type", "user-agent")
 KEPT_HEADER_LENGTH = 300
+UNREADABLE = "unreadable"
 
 
 class Fate(StrEnum):
@@ -53,10 +56,14 @@ def receive(context: Context, account: str, headers: Mapping[str, str], body: by
     refused, delivery = _believe(context, account, headers, body, now)
     if delivery is None:
         reason, detail = refused
+        if reason == UNREADABLE:  # by whoever has the secret
+            context.drifts.see(drift.of_unreadable_delivery(detail), None)
         _keep_rejected(context, account, reason, detail, headers, body)
         return Receipt(Fate.REJECTED, reason=reason)
     with context.store.write() as tx:
         receipt = take(context, tx, account, headers, body, delivery)
+        seen = (*delivery.unforeseen, *drift.of_webhook_headers(headers))
+        tx.after_commit.append(lambda: context.drifts.see(seen, delivery.gateway_id))
         reach(FaultPoint.RECEIVE_APPLIED)
     reach(FaultPoint.RECEIVE_COMMITTED)
     return receipt
@@ -163,7 +170,7 @@ def _believe(
     try:
         return ("", ""), parse(body)
     except BadDelivery as error:
-        return ("unreadable", error.message), None
+        return (UNREADABLE, error.message), None
 
 
 _EXPLAINED = {
@@ -186,6 +193,7 @@ def _keep_rejected(
     if not settings.rejected_keep:
         return
     with context.store.write() as tx:
+        _blame_signature(tx, account, detail, body)  # jobs are held before anything else is
         inbox.reject(
             tx,
             {
@@ -198,6 +206,17 @@ def _keep_rejected(
             },
             keep=settings.rejected_keep,
         )
+
+
+def _blame_signature(tx: Transaction, account: str, detail: str, body: bytes) -> None:
+    """Of the job that an unbelieved delivery names, if it is one: anybody may have written that."""
+    try:
+        named = jobs.by_gateway_id(tx, account, parse(body).gateway_id)
+    except BadDelivery:
+        return
+    job = named and jobs.lock_if_there(tx, named.id)
+    if job is not None:
+        faults.note(tx, job, Met(Fault.SIGNATURE_REJECTED, f"a delivery that names this job: {detail}"))
 
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:

@@ -12,9 +12,10 @@ from typing import Any, Self
 import httpx
 from pydantic import SecretStr
 
+from orchestrator.core.drift import Notice, ignored
 from orchestrator.core.job import Observation
 from orchestrator.errors import NEVER, BadAnswer
-from orchestrator.gateway import connection, reading, vocabulary
+from orchestrator.gateway import connection, drift, reading, vocabulary
 from orchestrator.gateway.account import Account
 from orchestrator.gateway.connection import Answer, Timeouts
 from orchestrator.gateway.content import Content, content_errors, open_content
@@ -46,14 +47,23 @@ class Link:
 class Gateway:
     """One account's gateway. All calls of one instance belong to one event loop.
 
+    `notice` is told of what its contract does not foresee.
+
     Every call but `create` raises GatewayError, or ContentError where an output is fetched.
     """
 
     def __init__(
-        self, account: Account, *, pooled: httpx.AsyncClient, fresh: httpx.AsyncClient, timeouts: Timeouts
+        self,
+        account: Account,
+        *,
+        pooled: httpx.AsyncClient,
+        fresh: httpx.AsyncClient,
+        timeouts: Timeouts,
+        notice: Notice = ignored,
     ) -> None:
         self.account = account
         self.timeouts = timeouts
+        self._notice = notice
         self._pooled = pooled
         self._fresh = fresh
         self._under_way = 0
@@ -110,7 +120,10 @@ class Gateway:
             return no_answer(CreateClass.UNSENT, f"cannot connect ({connection.describe(exc)})")
         except Exception as exc:  # noqa: BLE001 - the request may have arrived, so no error may hide it
             return no_answer(CreateClass.UNCERTAIN, f"the answer was lost ({connection.describe(exc)})")
-        return classify(answer.status, answer.headers, answer.body)
+        created = classify(answer.status, answer.headers, answer.body)
+        seen = drift.of_create_answer(answer.status, answer.headers, answer.body)
+        self._notice(seen, created.observation.request_id)
+        return created
 
     async def look(self, gateway_id: str) -> Observation:
         """The job as its provider shows it now."""
@@ -119,21 +132,24 @@ class Gateway:
         if reading.word(data.get("status")) is None or data.get("id", gateway_id) != gateway_id:
             raise BadAnswer(f"the answer is not about {gateway_id}", status=answer.status, reason="not_a_job")
         seen = vocabulary.from_look(data, answer.body.decode())
+        self._notice(drift.of_look(data, answer.headers), seen.request_id)
         return replace(seen, gateway_id=gateway_id, retry_after=retry_after(answer.headers))
 
     async def list_recent(self, limit: int = LIST_REACHES) -> list[Observation]:
         """The stored state of the most recent jobs; items without a usable id are left out."""
         params = {"limit": max(1, min(limit, LIST_REACHES))}
         answer = await self._ask("GET", "videos", longest=connection.LIST_LIMIT, params=params)
-        items = _object(answer).get("data")
+        listed = _object(answer)
+        items = listed.get("data")
         if not isinstance(items, list):
             raise BadAnswer("the list has no data", reason="not_a_list")
         seen = [vocabulary.from_list(item) for item in items if isinstance(item, dict)]
+        self._notice(drift.of_list(listed, answer.headers), None)
         return [item for item in seen if item.gateway_id]
 
     async def snapshot(self, gateway_id: str) -> Snapshot:
         """The stored state of one job, and the session id that its create was sent with."""
-        return await read_snapshot(self.account, _quoted(gateway_id), self.timeouts)
+        return await read_snapshot(self.account, _quoted(gateway_id), self.timeouts, self._notice)
 
     @asynccontextmanager
     async def content(self, gateway_id: str, index: int = 0) -> AsyncIterator[Content]:
@@ -179,15 +195,19 @@ class Gateway:
             ):
                 answer = await connection.read_whole(response, self.account, longest)
         if not 200 <= answer.status < 300:
-            raise explain(answer.status, answer.headers, answer.body).as_error()
+            refused = explain(answer.status, answer.headers, answer.body)
+            self._notice(drift.of_error(refused, answer.headers), refused.request_id)
+            raise refused.as_error()
         return answer
 
 
-def connect(account: Account, timeouts: Timeouts, connections: int = CONNECTIONS) -> Gateway:
+def connect(
+    account: Account, timeouts: Timeouts, connections: int = CONNECTIONS, notice: Notice = ignored
+) -> Gateway:
     """A gateway with clients of its own; may be built in any thread, before its event loop runs."""
     pooled = connection.pooled_client(account, timeouts, connections)
     fresh = connection.fresh_client(account, timeouts)
-    return Gateway(account, pooled=pooled, fresh=fresh, timeouts=timeouts)
+    return Gateway(account, pooled=pooled, fresh=fresh, timeouts=timeouts, notice=notice)
 
 
 def _quoted(gateway_id: str) -> str:

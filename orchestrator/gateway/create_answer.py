@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from orchestrator.core.job import Blame, Failure, Observation, Source
+from orchestrator.core.blame import Fault
+from orchestrator.core.job import Failure, Observation, Source
 from orchestrator.core.lifecycle import Seen
 from orchestrator.gateway import reading, vocabulary
 from orchestrator.gateway.error_answers import ErrorAnswer, explain
@@ -95,7 +96,7 @@ def classify(status: int, headers: Mapping[str, str], body: bytes) -> CreateAnsw
 
 def no_answer(kind: CreateClass, message: str) -> CreateAnswer:
     """The class of a call that ended without an answer: UNSENT, UNCERTAIN, or REFUSED by ourselves."""
-    blame = Blame.REQUEST if kind is REFUSED else None
+    blame = Fault.REQUEST if kind is REFUSED else None
     seen = Observation(source=Source.CREATE, seen=SEEN[kind], failure=Failure(message), blame=blame)
     return CreateAnswer(kind, seen)
 
@@ -164,9 +165,17 @@ def _not_created(kind: CreateClass, answer: ErrorAnswer, body: bytes) -> Observa
         source=Source.CREATE,
         seen=SEEN[kind],
         failure=answer.failure,
-        blame=Blame.REQUEST if kind is REFUSED else None,
+        blame=_blame(kind, answer),
         request_id=answer.request_id,
         retry_after=answer.retry_after,
         note=answer.hint or None,
         raw=reading.kept(body.decode(errors="replace")),
     )
+
+
+def _blame(kind: CreateClass, answer: ErrorAnswer) -> Fault | None:
+    """Of what may work later, the gateway's own faults: those that it shows as 401 (1) too."""
+    if kind is REFUSED:
+        return Fault.REQUEST
+    itself = answer.status in (401, 500, 501)
+    return Fault.GATEWAY_ERROR if kind is NO_JOB and itself else None

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
+from orchestrator.core.drift import Notice, ignored
 from orchestrator.core.job import Observation
 from orchestrator.errors import BadAnswer, NoAnswer, Unreachable
-from orchestrator.gateway import connection, reading, vocabulary
+from orchestrator.gateway import connection, drift, reading, vocabulary
 from orchestrator.gateway.account import Account
 from orchestrator.gateway.connection import Timeouts
 from orchestrator.gateway.error_answers import explain
@@ -43,12 +44,14 @@ class _NeverElsewhere(connect):
         return exc
 
 
-async def read_snapshot(account: Account, gateway_id: str, timeouts: Timeouts) -> Snapshot:
+async def read_snapshot(
+    account: Account, gateway_id: str, timeouts: Timeouts, notice: Notice = ignored
+) -> Snapshot:
     """Open the WebSocket of one job, read its first snapshot, and leave. Raises GatewayError."""
     what = f"the WebSocket of {gateway_id}"
     with _translated(what, account):
         async with asyncio.timeout(timeouts.snapshot), _opened(account, gateway_id, what) as socket:
-            return await _first_snapshot(socket, what)
+            return await _first_snapshot(socket, what, notice)
 
 
 @asynccontextmanager
@@ -81,12 +84,14 @@ def _tls(account: Account) -> ssl.SSLContext | None:
     return connection.tls() if account.base_url.startswith("https") else None
 
 
-async def _first_snapshot(socket: ClientConnection, what: str) -> Snapshot:
+async def _first_snapshot(socket: ClientConnection, what: str, notice: Notice) -> Snapshot:
     async for frame in socket:
         data = _snapshot_data(frame)
         if data is not None:
             session_id = reading.word(data.get("session_id"), reading.SESSION_ID)
-            return Snapshot(session_id, vocabulary.from_list(data))
+            seen = vocabulary.from_list(data)
+            notice(drift.of_snapshot(data), seen.request_id)
+            return Snapshot(session_id, seen)
     raise BadAnswer(f"{what} closed without a snapshot", reason="no_snapshot")
 
 

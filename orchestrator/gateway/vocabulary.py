@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.core.job import Blame, Failure, Observation, OutputSeen, Source
+from orchestrator.core.blame import Fault
+from orchestrator.core.job import Failure, Observation, OutputSeen, Source
 from orchestrator.core.lifecycle import Seen
 from orchestrator.gateway import deliveries, reading
 
@@ -90,7 +91,7 @@ def _observation(
         model=reading.word(data.get("model")),
         outputs=outputs(data, seen) if source is Source.POLL else None,
         failure=failure(data.get("error")) or failure(data.get("upstream_error")),
-        blame=None if seen in _ENDED_WELL_OR_NOT_AT_ALL else Blame.PROVIDER,
+        blame=None if seen in _ENDED_WELL_OR_NOT_AT_ALL else Fault.PROVIDER,
         request_id=reading.first_word(
             data, "generation_id", "request_id", "requestId", limit=reading.REQUEST_ID
         ),

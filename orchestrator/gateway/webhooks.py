@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.core.drift import Seen
 from orchestrator.core.job import Observation
 from orchestrator.errors import RequestError
-from orchestrator.gateway import reading, vocabulary
+from orchestrator.gateway import drift, reading, vocabulary
 
 OURS = "video."  # 4.3: batches send `batch.*` through the same endpoint
 
@@ -25,7 +26,7 @@ class Delivery:
     """One delivery: which event it is, about which job, and what it says.
 
     `event_key` is equal for all attempts of one event. `observation` is None for types that are not
-    ours to follow: they are remembered and ignored.
+    ours to follow: they are remembered and ignored. `unforeseen` is what the contract does not have.
     """
 
     event_key: str
@@ -33,6 +34,7 @@ class Delivery:
     gateway_id: str
     session_id: str | None
     observation: Observation | None
+    unforeseen: tuple[Seen, ...] = ()
 
 
 def parse(body: bytes) -> Delivery:
@@ -52,6 +54,7 @@ def parse(body: bytes) -> Delivery:
         gateway_id=job,
         session_id=reading.word(data.get("session_id"), reading.SESSION_ID),
         observation=_observation(event_type, data, body),
+        unforeseen=tuple(drift.of_delivery(payload, event_type)),
     )
 
 

@@ -78,6 +78,7 @@ def working(context: Context) -> Iterator[Running]:
         # Beats until the last call is over: a worker that falls silent while it drains loses its leases.
         beating = timers.heartbeat(context.store, context.worker, host, pid)
         stack.enter_context(timers.running(beating, timers.leftovers(context)))
+        stack.enter_context(timers.counting_drift(context))
         stopping = threading.Event()
         embedded = EmbeddedWorkers(
             lambda: register(make_app(EMBEDDED), context, send, stopping),

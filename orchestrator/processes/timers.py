@@ -11,6 +11,7 @@ from time import monotonic
 
 from orchestrator import wiring
 from orchestrator.engine import alarms as alarm_rules
+from orchestrator.engine import drifting
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.outage import sign_of_life
@@ -118,6 +119,16 @@ def receiving(context: Context) -> Timer:
             sign_of_life(tx)
 
     return Timer("receiving", RECEIVING_EVERY, note)
+
+
+@contextmanager
+def counting_drift(context: Context) -> Iterator[None]:
+    """Keeps what the gateway said that its contract does not foresee, to the end."""
+    try:
+        with running(Timer("drift", drifting.EVERY, lambda: context.drifts.keep(context.store))):
+            yield
+    finally:
+        context.drifts.keep_the_last(context.store)
 
 
 def watchdog(consuming: EmbeddedWorkers, held: Hold | None = None) -> Timer:

@@ -41,6 +41,7 @@ def receive(settings: Settings, on_ready: Callable[[Urls], None]) -> None:
             stack.enter_context(hearing(context.store, hub.wake))
             recurrent = timers.alarms(context, beat_expected=True), timers.receiving(context)
             stack.enter_context(timers.running(*recurrent))
+            stack.enter_context(timers.counting_drift(context))
             if not current:
                 stack.enter_context(_going_on_to_look(context, server))
             log(Event.STARTED, url=listening.urls.receiver, api_url=listening.urls.api)

@@ -91,6 +91,7 @@ def _work(context: Context, broker: str, stopping: threading.Event) -> None:
         ours = {queue: count for queue, count in threads(context.settings).items() if _wanted(context, queue)}
         # Beats until the last call is over: a worker that falls silent while it drains loses its leases.
         stack.enter_context(beating(context, host, pid))
+        stack.enter_context(timers.counting_drift(context))
         consuming = EmbeddedWorkers(
             lambda: register(make_app(broker), context, send, stopping),
             ours,

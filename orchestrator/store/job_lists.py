@@ -9,15 +9,16 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, literal, select, tuple_, union_all
+from sqlalchemy import Column, ColumnElement, Select, and_, literal, select, tuple_, union_all
 
+from orchestrator.core.blame import OF_ENDS, Fault
 from orchestrator.core.ids import beginning_at
 from orchestrator.core.job import Job
 from orchestrator.core.lifecycle import State
 from orchestrator.errors import NotFound
 from orchestrator.store.database import Transaction
-from orchestrator.store.jobs import read_row
-from orchestrator.store.schema import jobs
+from orchestrator.store.jobs import ended_or_met, read_row
+from orchestrator.store.schema import faults, jobs
 
 # An id has the time of the process that made it, and a row that of the database: as far they may be apart.
 APART = 600.0  # seconds
@@ -31,6 +32,7 @@ class Listed:
     reference: str | None = None
     end_user: str | None = None
     needs_person: bool | None = None
+    blame: Fault | None = None  # of its end, or met on its way
     accepted_after: float | None = None
     accepted_before: float | None = None
 
@@ -82,9 +84,11 @@ def page(
         return []  # only an uncertain job waits for a person
     states, until, filters = _states(which), _until(which, before), _filters(which)
     theirs, named = jobs.c.tenant_id == tenant_id, _named(which)
+    among = [jobs.c.state.in_(states)] if states else []
     if named is not None:
-        among = [jobs.c.state.in_(states)] if states else []
         listed = _newest([theirs, *filters, *among], *named, until, limit)
+    elif which.blame is not None and which.blame not in OF_ENDS:
+        listed = _newest_that_met(tenant_id, which.blame, [theirs, *filters, *among], until, limit)
     elif states:
         # One index has each state in order, and none has several: so each gives its newest.
         each = [_newest([theirs, *filters], jobs.c.state, state, until, limit).subquery() for state in states]
@@ -110,6 +114,16 @@ def _newest(
     return newest.order_by(by.desc(), jobs.c.id.desc()).limit(limit)
 
 
+def _newest_that_met(
+    tenant_id: str, fault: Fault, where: Iterable[ColumnElement[bool]], until: str | None, limit: int
+) -> Select[Any]:
+    """The newest that met this fault, as its index has them."""
+    met = and_(faults.c.tenant_id == tenant_id, faults.c.fault == fault, faults.c.job_id == jobs.c.id)
+    ends = [] if until is None else [faults.c.job_id < until]
+    found = select(jobs).join(faults, met).where(*where, *ends)
+    return found.order_by(faults.c.job_id.desc()).limit(limit)
+
+
 def _until(which: Listed, before: str | None) -> str | None:
     """The id before which all that is meant lies."""
     accepted = which.accepted_before
@@ -121,7 +135,9 @@ def _named(which: Listed) -> tuple[Column[Any], str] | None:
     """The name that has an index, if one is asked for."""
     if which.reference is not None:
         return jobs.c.reference, which.reference
-    return None if which.end_user is None else (jobs.c.end_user, which.end_user)
+    if which.end_user is not None:
+        return jobs.c.end_user, which.end_user
+    return (jobs.c.blame, which.blame) if which.blame in OF_ENDS else None
 
 
 def _states(which: Listed) -> list[State]:
@@ -133,6 +149,8 @@ def _filters(which: Listed) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if which.reference is not None and which.end_user is not None:
         found.append(jobs.c.end_user == which.end_user)
+    if which.blame is not None and (which.reference is not None or which.end_user is not None):
+        found.append(ended_or_met(which.blame))
     if which.needs_person is not None:
         found.append(jobs.c.needs_person == which.needs_person)
     if (after := which.accepted_after) is not None:

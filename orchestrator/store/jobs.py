@@ -23,7 +23,8 @@ from sqlalchemy import (
     update,
 )
 
-from orchestrator.core.job import Blame, HandOffState, Job, Source, Updates, job_of_session
+from orchestrator.core.blame import OF_ENDS, Fault
+from orchestrator.core.job import HandOffState, Job, Source, Updates, job_of_session
 from orchestrator.core.lifecycle import OPEN, Seen, State
 from orchestrator.core.routes import read_route
 from orchestrator.errors import NotFound
@@ -31,7 +32,7 @@ from orchestrator.store import due, lanes
 from orchestrator.store.database import Transaction
 from orchestrator.store.due import Turns, Waiting, moment, unleased
 from orchestrator.store.given import given_rows
-from orchestrator.store.schema import CREATES_DUE, DEADLINES, LOOKS_DUE, hand_offs, jobs, tenants
+from orchestrator.store.schema import CREATES_DUE, DEADLINES, LOOKS_DUE, faults, hand_offs, jobs, tenants
 
 # Creates of a tenant that is held wait, however long they are due.
 _NOT_HELD = or_(tenants.c.held_until.is_(None), tenants.c.held_until <= bindparam("held_before", type_=Float))
@@ -134,23 +135,43 @@ def unfinished(tx: Transaction, *, limit: int) -> list[Job]:
 
 
 def recent(
-    tx: Transaction, *, limit: int, states: Iterable[State] | None = None, **called: str | None
+    tx: Transaction,
+    *,
+    limit: int,
+    states: Iterable[State] | None = None,
+    blame: Fault | None = None,
+    **called: str | None,
 ) -> list[Job]:
     """The newest jobs, newest first; `called` has the `reference` and the `end_user` that are meant."""
-    query = select(jobs).where(*_called(called)).order_by(jobs.c.accepted_at.desc(), jobs.c.id.desc())
+    query = (
+        select(jobs)
+        .where(*_called(called), *_blamed(blame))
+        .order_by(jobs.c.accepted_at.desc(), jobs.c.id.desc())
+    )
     query = query if states is None else query.where(jobs.c.state.in_(list(states)))
     return _many(tx, query.limit(limit))
 
 
-def counts(tx: Transaction, **called: str | None) -> dict[State, int]:
+def counts(tx: Transaction, *, blame: Fault | None = None, **called: str | None) -> dict[State, int]:
     """How many jobs stand in each state; `called` as in `recent`."""
-    query = select(jobs.c.state, func.count().label("many")).where(*_called(called))
+    query = select(jobs.c.state, func.count().label("many")).where(*_called(called), *_blamed(blame))
     rows = tx.execute(query.group_by(jobs.c.state))
     return {State(row.state): row.many for row in rows}
 
 
 def _called(names: Mapping[str, str | None]) -> list[ColumnElement[bool]]:
     return [jobs.c[name] == value for name, value in names.items() if value is not None]
+
+
+def _blamed(blame: Fault | None) -> list[ColumnElement[bool]]:
+    return [] if blame is None else [ended_or_met(blame)]
+
+
+def ended_or_met(fault: Fault) -> ColumnElement[bool]:
+    """Whether it is the blame of a job's end, or met on the way where ends have no such blame."""
+    if fault in OF_ENDS:
+        return jobs.c.blame == fault
+    return jobs.c.id.in_(select(faults.c.job_id).where(faults.c.fault == fault))
 
 
 def known_gateway_ids(tx: Transaction, account_id: str, gateway_ids: Sequence[str]) -> set[str]:
@@ -312,7 +333,7 @@ def of_columns(values: dict[str, Any]) -> Job:
     values["state"] = State(values["state"])
     values["updates"] = Updates(values["updates"])
     values["destinations"] = tuple(read_route(one) for one in values["destinations"])
-    values["blame"] = values["blame"] and Blame(values["blame"])
+    values["blame"] = values["blame"] and Fault(values["blame"])
     values["won_by"] = values["won_by"] and Source(values["won_by"])
     values["suspicion"] = values["suspicion"] and Seen(values["suspicion"])
     return Job(**values)

@@ -15,7 +15,7 @@ from orchestrator.errors import NEVER, StoreError
 from orchestrator.store import events
 from orchestrator.store.database import Store, Transaction
 
-HEAD = "0008"  # the newest revision; a house rule compares it with the files
+HEAD = "0009"  # the newest revision; a house rule compares it with the files
 MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATING = 0x6F72_6368  # any number that nobody else takes for an advisory lock
 # As most transactions come to them: a claim begins with the tenants, what was learned with its job.
@@ -24,6 +24,7 @@ _IN_TURN = (
     "lanes",
     "accounts",
     "api_keys",
+    "sessions",
     "tokens",
     "idempotency",
     "jobs",
@@ -32,6 +33,7 @@ _IN_TURN = (
     "ledger",
     "inbox",
     "observations",
+    "faults",
     "events",
     "outputs",
     "archived",
@@ -42,6 +44,7 @@ _IN_TURN = (
     "configured_destinations",
     "pulses",
     "rejections",
+    "drift",
 )
 _WAITS_FOR = 0.5  # seconds; after one, PostgreSQL finds that two wait for each other and ends either
 _TAKES_TOO_LONG = "55P03"

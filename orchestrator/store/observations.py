@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select, tuple_
 
+from orchestrator.core.evidence import refusals
 from orchestrator.core.job import Job, Observation, Source
 from orchestrator.core.lifecycle import Seen, State, Step, Verdict
 from orchestrator.store.database import Transaction
@@ -50,7 +51,7 @@ def append(tx: Transaction, job: Job, observation: Observation, step: Step) -> N
             progress=observation.progress,
             failure=observation.failure and observation.failure.as_json(),
             request_id=observation.request_id,
-            note=observation.note or _mismatch(job, observation),
+            note=observation.note or _mismatch(job, observation) or _of_webhook(observation),
             inbox_id=observation.inbox_id,
             raw=observation.raw,
         )
@@ -62,6 +63,12 @@ def _mismatch(job: Job, observation: Observation) -> str | None:
     if other and not job.unconfirmed:
         return f"about another job of the gateway's, {observation.gateway_id}: both may be billed"
     return None
+
+
+def _of_webhook(observation: Observation) -> str | None:
+    """What the gateway says of its own webhook, where that did not reach us."""
+    told = observation.hook
+    return refusals(told) if told and told.tries and not told.delivered else None
 
 
 def of_job(tx: Transaction, job_id: str) -> list[Recorded]:

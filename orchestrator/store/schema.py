@@ -34,12 +34,15 @@ ARCHIVED = text("archived_at IS NOT NULL")
 DEAD_LETTERS = text("state = 'dead'")
 REFERRED = text("reference IS NOT NULL")
 _BY_REFERENCE = ("tenant_id", "reference", "id")
+_BY_BLAME = ("tenant_id", "blame", "id")
+_ENDED_BLAMED = ("state_since", "tenant_id", "blame")
 FOR_SOMEBODY = text("end_user IS NOT NULL")
 _BY_END_USER = ("tenant_id", "end_user", "id")
 _FOR_END_USER = ("tenant_id", "end_user", "position", "job_id", "seq")
 FIRST_EVENTS = text("seq = 1")
 RETRIES = text("retry_of IS NOT NULL")
 NOT_REMOVED = text("removed_at IS NULL")
+BLAMED = text("blame IS NOT NULL")
 _UNMATCHED = text("state = 'waiting'")
 _LEASED = text("leased_by IS NOT NULL")  # what is being done at this moment
 # What is not kept, being known already, uses up a number too: 32 bits would not last.
@@ -189,6 +192,25 @@ jobs = Table(
     Index("ix_jobs_reference", *_BY_REFERENCE, sqlite_where=REFERRED, postgresql_where=REFERRED),
     Index("ix_jobs_end_user", *_BY_END_USER, sqlite_where=FOR_SOMEBODY, postgresql_where=FOR_SOMEBODY),
     Index("ix_jobs_retry_of", "retry_of", sqlite_where=RETRIES, postgresql_where=RETRIES),
+    Index("ix_jobs_blamed", *_BY_BLAME, sqlite_where=BLAMED, postgresql_where=BLAMED),
+    Index("ix_jobs_ended_blamed", *_ENDED_BLAMED, sqlite_where=BLAMED, postgresql_where=BLAMED),
+)
+
+# Faults that jobs met on their way. How a job ended is in its own row, and its evidence with it.
+faults = Table(
+    "faults",
+    metadata,
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("fault", String(32), primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    # When it was met first and last, and how often; the evidence is the latest.
+    Column("at", Float, nullable=False),
+    Column("last_at", Float, nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("request_id", String(128)),
+    Index("ix_faults_tenant_id_fault_job_id", "tenant_id", "fault", "job_id"),
+    Index("ix_faults_fault_at", "fault", "at", "tenant_id"),
 )
 
 # What is told of a job to whoever follows it: history that can be read again from any point.
@@ -516,4 +538,18 @@ configured_destinations = Table(
     Column("settings", JSON, nullable=False),
     Column("secrets", Text),
     Column("changed_at", Float, nullable=False),
+)
+
+# What the gateway said that its contract does not foresee: a row for each word, however often it came.
+drift = Table(
+    "drift",
+    metadata,
+    Column("kind", String(32), primary_key=True),
+    Column("place", String(32), primary_key=True),
+    Column("name", String(100), primary_key=True),
+    Column("times", BigInteger, nullable=False),
+    Column("first_at", Float, nullable=False),
+    Column("last_at", Float, nullable=False),
+    Column("sample", Text),
+    Column("request_id", String(128)),
 )

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from orchestrator.core.job import Blame, HandOffKind, HandOffState, Source, Updates
+from orchestrator.core.blame import Addressee, Fault
+from orchestrator.core.job import HandOffKind, HandOffState, Source, Updates
 from orchestrator.core.lifecycle import Seen, State, Verdict
 from orchestrator.core.routes import Outcome
 from orchestrator.wire.base import Answered, Asked, Flag, Moment, Number, Whole, at_most
@@ -175,7 +176,9 @@ class Job(Progressing):
     gateway_request_id: str | None
     provider: str | None
     won_by: Source | None
-    blame: Blame | None
+    blame: Fault | None = Field(
+        description="Whose doing its end is, if it is not `completed`; `findings` has all that went wrong."
+    )
     cost_usd: float | None
     looks: int
     webhooks: int
@@ -227,6 +230,26 @@ class Timeline(Answered):
     """All that was learned about a job, oldest first."""
 
     entries: tuple[TimelineEntry, ...]
+
+
+class Finding(Answered):
+    """One thing that went wrong with a job, and whose fault it was."""
+
+    fault: Fault
+    at: Moment = Field(description="When it was seen first.")
+    last_at: Moment = Field(description="When it was seen last.")
+    times: int = Field(ge=1, description="How often it was noted.")
+    of_end: bool = Field(description="Whether it is the job's blame: why it ended as it did.")
+    evidence: str = Field(description="What shows it, in words.")
+    gateway_request_id: str | None
+    addressee: Addressee = Field(description="Who can do something about it.")
+    text_for_support: str = Field(description="What to paste to them: it has neither secrets nor the prompt.")
+
+
+class Findings(Answered):
+    """All that went wrong with a job: what its end is to be blamed on first, then what it met on its way."""
+
+    findings: tuple[Finding, ...]
 
 
 class Cancelled(Answered):

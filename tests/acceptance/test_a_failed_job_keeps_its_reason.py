@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from orchestrator.core.job import Blame, Updates
+from orchestrator.core.blame import Fault
+from orchestrator.core.job import Updates
 from orchestrator.core.lifecycle import State
 from tests.acceptance.conftest import Begin
 from tests.acceptance.database import wanted
@@ -30,7 +31,7 @@ def test_the_reason_is_fetched_and_handed_off(begin: Begin, sandbox: Sandbox) ->
 
     for job in (by_hook, by_look, lost_hook):
         outcome = outcome_of(orchestrator, job)
-        assert (outcome["outcome"], outcome["blame"]) == ("failed", Blame.PROVIDER)
+        assert (outcome["outcome"], outcome["blame"]) == ("failed", Fault.PROVIDER)
         assert WHY in outcome["error"]["message"]
         assert outcome["gateway_id"] == database.job(job).gateway_id
         assert outcome["gateway_request_id"]
@@ -53,7 +54,7 @@ def test_a_refused_create_keeps_the_gateways_words(begin: Begin, sandbox: Sandbo
 
     for job, words in ((guarded, "guardrail"), (unsupported, "Unsupported aspect"), (bad, "soon")):
         outcome = outcome_of(orchestrator, job)
-        assert (outcome["outcome"], outcome["blame"]) == (State.REJECTED, Blame.REQUEST)
+        assert (outcome["outcome"], outcome["blame"]) == (State.REJECTED, Fault.REQUEST)
         assert words in str(outcome["error"])
         assert sandbox.truth(job) == []
     assert len(sandbox.requests("POST", path="/v1/videos")) == 3, "none was tried again"

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from orchestrator.core.job import Blame, HandOffKind
+from orchestrator.core.blame import Fault
+from orchestrator.core.job import HandOffKind
 from orchestrator.core.lifecycle import State
 from tests.acceptance.conftest import Begin
 from tests.acceptance.database import wanted
@@ -21,7 +22,7 @@ def test_it_times_out_and_a_late_result_is_better_than_none(begin: Begin, sandbo
     database.wait([never, late])
     for job in (never, late):
         outcome = outcome_of(orchestrator, job)
-        assert (outcome["outcome"], outcome["blame"]) == (State.TIMED_OUT, Blame.DEADLINE)
+        assert (outcome["outcome"], outcome["blame"]) == (State.TIMED_OUT, Fault.DEADLINE)
 
     sandbox.trigger(str(database.job(late).gateway_id), "video.completed")
     database.wait_for(late, "the late result counts", lambda job: job.state is State.COMPLETED)

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from orchestrator.core.job import Blame, HandOffState
+from orchestrator.core.blame import Fault
+from orchestrator.core.job import HandOffState
 from orchestrator.core.lifecycle import State
 from tests.acceptance.conftest import Begin
 from tests.acceptance.database import wanted
@@ -51,7 +52,7 @@ def test_what_is_gone_is_an_outcome_of_its_own(begin: Begin, sandbox: Sandbox) -
 
     assert database.job(gone).state is State.COMPLETED
     assert outcome_of(orchestrator, gone)["outcome"] == "output_missing-0"
-    assert outcome_of(orchestrator, gone)["blame"] == Blame.OUTPUT_MISSING
+    assert outcome_of(orchestrator, gone)["blame"] == Fault.OUTPUT_MISSING
     assert "missing_video_uri" in outcome_of(orchestrator, gone)["error"]["message"]
     (output,) = database.archiving(dead)
     assert output.state is HandOffState.DEAD

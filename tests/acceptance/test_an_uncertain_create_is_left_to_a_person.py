@@ -1,6 +1,7 @@
 """A create is cut before the gateway made a job: nobody can know, so a person decides, each way once."""
 
-from orchestrator.core.job import Blame, Source
+from orchestrator.core.blame import Fault
+from orchestrator.core.job import Source
 from orchestrator.core.lifecycle import State
 from tests.acceptance.conftest import Begin
 from tests.acceptance.database import wanted
@@ -21,7 +22,7 @@ def test_it_is_not_repeated_unasked_and_each_decision_is_carried_out(begin: Begi
     for job in (again, given, given_up):
         left = database.wait_for(job, "it is left to a person", lambda job: job.needs_person)
         assert left.state is State.UNCERTAIN
-        assert left.blame is Blame.UNCERTAIN_CREATE
+        assert left.blame is Fault.UNCERTAIN_CREATE
         (event,) = orchestrator.told("needs_person", job=job)
         assert event["session"] == left.session_id
     assert sandbox.truth() == []
@@ -39,7 +40,7 @@ def test_it_is_not_repeated_unasked_and_each_decision_is_carried_out(begin: Begi
     assert database.job(given).gateway_id == stranger
     assert_whole(database.owed(given)[0])
     assert database.job(given).won_by is Source.POLL  # a stranger has no webhook
-    assert outcome_of(orchestrator, given_up)["blame"] == Blame.UNCERTAIN_CREATE
+    assert outcome_of(orchestrator, given_up)["blame"] == Fault.UNCERTAIN_CREATE
     assert sandbox.truth(given_up) == []
     assert_delivered_once(orchestrator, sandbox, [again])
     assert_nothing_else(orchestrator)

@@ -8,8 +8,9 @@ import pytest
 
 from docs import destinations
 from docs.generate import comments, pages
-from orchestrator.core import diagram
-from orchestrator.core.job import Blame, HandOffState, Source, Updates
+from orchestrator.core import blame, diagram
+from orchestrator.core.drift import DriftKind, Place
+from orchestrator.core.job import HandOffState, Source, Updates
 from orchestrator.core.lifecycle import STEPS, Seen, State, Verdict
 from orchestrator.engine.alarms import AlarmName
 from orchestrator.engine.destination_settings import DestinationSettings, KindSettings
@@ -25,7 +26,21 @@ from orchestrator.store.inbox import EntryState
 from orchestrator.telemetry import Event
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
-ENUMS = [State, Seen, Verdict, Source, Updates, Blame, HandOffState, EntryState, Fate, Task]
+ENUMS = [
+    State,
+    Seen,
+    Verdict,
+    Source,
+    Updates,
+    blame.Fault,
+    blame.Addressee,
+    DriftKind,
+    Place,
+    HandOffState,
+    EntryState,
+    Fate,
+    Task,
+]
 ENUMS += [FaultPoint, Event, UncertainPolicy, AlarmName, Invariant, Fault]
 
 

@@ -10,6 +10,7 @@ from fastapi import Query, Request, Response
 from pydantic import AwareDatetime, BeforeValidator
 
 from orchestrator.core.access import Caller, Scope
+from orchestrator.core.blame import Fault
 from orchestrator.core.lifecycle import State
 from orchestrator.engine import reading, resolve
 from orchestrator.engine.context import Context
@@ -25,6 +26,7 @@ from orchestrator.web.api.routing import api_router
 from orchestrator.web.api.waiting import LONGEST_WAIT, until_ready
 from orchestrator.wire.jobs import (
     Cancelled,
+    Findings,
     Job,
     JobPage,
     Jobs,
@@ -107,6 +109,9 @@ async def list_jobs(
     reference: Annotated[Name | None, Query(description="With this reference of yours.")] = None,
     end_user: Annotated[Name | None, Query(description="Made for this end user.")] = None,
     needs_person: Annotated[bool | None, Query(description="Whether a person must settle it.")] = None,
+    blame: Annotated[
+        Fault | None, Query(description="Whose end is to be blamed on it, or that met it on their way.")
+    ] = None,
     accepted_after: Annotated[Moment | None, Query(description="Not accepted before then.")] = None,
     accepted_before: Annotated[Moment | None, Query(description="Accepted before then.")] = None,
     limit: paging.Limit = 50,
@@ -118,6 +123,7 @@ async def list_jobs(
         reference=reference,
         end_user=end_user,
         needs_person=needs_person,
+        blame=blame,
         accepted_after=_seconds(accepted_after),
         accepted_before=_seconds(accepted_before),
     )
@@ -160,6 +166,13 @@ async def read_timeline(door: DoorDep, caller: Reader, job_id: str) -> Response:
     """All that was learned about a job, and from whom."""
     found = await door.run(partial(reading.timeline, door.context, caller.tenant_id, job_id))
     return presenting.answer(Timeline(entries=tuple(presenting.timeline_entry(one) for one in found)))
+
+
+@router.get("/jobs/{job_id}/findings", operation_id="read_findings", response_model=Findings)
+async def read_findings(door: DoorDep, caller: Reader, job_id: str) -> Response:
+    """All that went wrong with a job, whose fault each was, and a text to paste to who can mend it."""
+    found = await door.run(partial(reading.findings, door.context, caller.tenant_id, job_id))
+    return presenting.answer(Findings(findings=tuple(presenting.finding(one) for one in found)))
 
 
 @router.post("/jobs/{job_id}/cancel", operation_id="cancel_job", response_model=Cancelled)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from orchestrator.core import job as core
 from orchestrator.core.access import Caller
+from orchestrator.core.blame import Finding
 from orchestrator.core.lifecycle import SETTLED, State
 from orchestrator.engine.reading import Letter
 from orchestrator.engine.standing import Standing
@@ -75,6 +76,21 @@ def timeline_entry(one: Recorded) -> wire.TimelineEntry:
         error=_error(one.failure),
         gateway_request_id=one.request_id,
         note=one.note,
+    )
+
+
+def finding(one: Finding) -> wire.Finding:
+    """One thing that went wrong with a job."""
+    return wire.Finding(
+        fault=one.fault,
+        at=_moment(one.at),
+        last_at=_moment(one.last_at or one.at),
+        times=one.times,
+        of_end=one.of_end,
+        evidence=one.evidence,
+        gateway_request_id=one.request_id,
+        addressee=one.addressee,
+        text_for_support=one.text_for_support,
     )
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from orchestrator import fault_points
 from orchestrator.archive.folder import FolderArchive, FolderKeeping
+from orchestrator.core.blame import Fault
 from orchestrator.core.effects import owed_outputs
-from orchestrator.core.job import Blame, HandOffState, OutputSeen
+from orchestrator.core.job import HandOffState, OutputSeen
 from orchestrator.core.routes import ARCHIVE, Route
 from orchestrator.engine import archiving
 from orchestrator.engine.follow_up import FollowUp, Task
@@ -87,7 +88,7 @@ def test_content_that_was_never_made_is_an_outcome_of_its_own(engine: Engine) ->
     assert engine.states(job_id) == [MISSING, DONE]
     assert engine.outputs(job_id)[0].missing
     told = outcome_of(engine, f"{job_id}.output_missing-0.json")
-    assert (told["outcome"], told["blame"]) == ("output_missing-0", Blame.OUTPUT_MISSING)
+    assert (told["outcome"], told["blame"]) == ("output_missing-0", Fault.OUTPUT_MISSING)
     assert (told["state"], told["gateway_id"]) == ("completed", engine.job(job_id).gateway_id)
 
 

@@ -7,8 +7,9 @@ from itertools import count
 
 import pytest
 
+from orchestrator.core.blame import Fault
 from orchestrator.core.breaker import FAILURES_TO_OPEN, FIRST_PAUSE, Breakers
-from orchestrator.core.job import Blame, Source, Updates
+from orchestrator.core.job import Source, Updates
 from orchestrator.core.lifecycle import Seen, State, Verdict
 from orchestrator.engine import alarms
 from orchestrator.engine.create import EVENTS, KEEP_AGAIN_AFTER, KEEP_TRIES
@@ -48,10 +49,10 @@ def test_a_created_job_waits_for_its_first_look(engine: Engine, sandbox: Sandbox
 
 @pytest.mark.parametrize(
     ("error", "blame"),
-    [("unsupported_model", Blame.REQUEST), ("upstream_400", Blame.REQUEST), ("payload_too_large", None)],
+    [("unsupported_model", Fault.REQUEST), ("upstream_400", Fault.REQUEST), ("payload_too_large", None)],
 )
 def test_a_refused_job_is_rejected_in_the_gateways_words(
-    engine: Engine, sandbox: Sandbox, error: str, blame: Blame | None
+    engine: Engine, sandbox: Sandbox, error: str, blame: Fault | None
 ) -> None:
     job_id = engine.created(create_error=error)
     job = engine.job(job_id)
@@ -238,7 +239,7 @@ def test_what_nobody_decides_times_out_at_the_deadline(engine: Engine) -> None:
     while engine.job(job_id).state is State.UNCERTAIN:
         job = engine.look_when_due(job_id)
     assert engine.now == job.deadline_at
-    assert (job.state, job.blame) == (State.TIMED_OUT, Blame.UNCERTAIN_CREATE)
+    assert (job.state, job.blame) == (State.TIMED_OUT, Fault.UNCERTAIN_CREATE)
     assert [one.outcome for one in engine.owed(job_id)] == ["uncertain", "timed_out"]
 
 
@@ -264,7 +265,7 @@ def test_a_job_cancelled_while_a_create_made_nothing_is_not_asked_again(
     engine.look()
     engine.create()
     assert engine.job(job_id).state is State.CANCELLED
-    assert engine.job(job_id).blame is Blame.CALLER
+    assert engine.job(job_id).blame is Fault.CALLER
     assert posts(sandbox) == 1
     assert [one.outcome for one in engine.owed(job_id)] == ["cancelled"]
 
@@ -327,7 +328,7 @@ def test_a_job_cancelled_before_its_create_is_never_asked_of_the_gateway(
 ) -> None:
     job_id = engine.submit()
     job, _ = cancel(engine.context, job_id)
-    assert (job.state, job.blame) == (State.CANCELLED, Blame.CALLER)
+    assert (job.state, job.blame) == (State.CANCELLED, Fault.CALLER)
     assert engine.create() is None
     assert posts(sandbox) == 0
 

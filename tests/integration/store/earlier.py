@@ -200,6 +200,39 @@ ROWS["0006"] = ROWS["0005"] | {
         }
     ],
 }
+_LOOKS = {"looks_per_second": 2.5, "looks_left": 1.0, "looks_left_at": 1_000_008.0}
+_LEARNED = {"hooked": True, "hook_at": None, "hook_missed": False, "seen_running_at": 1_000_002.0}
+ROWS["0007"] = ROWS["0006"] | {
+    "tenants": [one | _LOOKS for one in ROWS["0006"]["tenants"]],
+    "jobs": [one | _LEARNED | {"ending_class": "p|m|usual"} for one in ROWS["0006"]["jobs"]],
+    "lessons": [{"job_id": "job_done", "kind": "closed", "due_at": 1_000_010.0, "data": {"at": 1.0}}],
+    "estimates": [{"kind": "hooks", "name": "default|*", "data": {"came": 3}, "changed_at": 1_000_009.0}],
+    "ledger": [
+        {"tenant_id": "other", "model": "m", "day": 11, "jobs": 1, "awaited": 1, "rescued": 0}
+        | dict.fromkeys(("looks", "lists", "guidance_looks", "lag", "guidance_lag"), 1.5)
+    ],
+}
+ROWS["0008"] = ROWS["0007"] | {
+    "api_keys": [
+        {
+            "id": "key",
+            "tenant_id": "other",
+            "name": "k",
+            "digest": b"d" * 32,
+            "scopes": ["read"],
+            "created_at": 1_000_001.0,
+        }
+    ],
+    "sessions": [
+        {
+            "id": "session",
+            "key_id": "key",
+            "digest": b"e" * 32,
+            "created_at": 1_000_001.0,
+            "expires_at": 1_086_401.0,
+        }
+    ],
+}
 
 
 def after_an_upgrade(revision: str) -> Rows:

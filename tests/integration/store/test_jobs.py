@@ -6,7 +6,8 @@ from dataclasses import fields, replace
 import pytest
 from sqlalchemy import event, text
 
-from orchestrator.core.job import Blame, Job, Source, Updates
+from orchestrator.core.blame import Fault
+from orchestrator.core.job import Job, Source, Updates
 from orchestrator.core.lifecycle import Seen, State
 from orchestrator.core.routes import Outcome, Route
 from orchestrator.errors import StoreError
@@ -41,7 +42,7 @@ def test_a_job_comes_back_as_it_was_kept_in_every_field(store: Store) -> None:
         model="grok",
         progress=40,
         failure={"message": "no", "code": None, "detail": [1, None]},
-        blame=Blame.PROVIDER,
+        blame=Fault.PROVIDER,
         request_id="G-8",
         cost_usd=0.24,
         suspicion=Seen.FAILED_LIVE,

@@ -23,7 +23,7 @@ from orchestrator.store.migrate import (
 from orchestrator.store.schema import metadata
 
 CONDITIONAL = (
-    *("_due", "_creating", "_accepted", "_spent", "_unmatched", "_leased", "_archived", "_dead"),
+    *("_due", "_creating", "_accepted", "_spent", "_unmatched", "_leased", "_archived", "_dead", "_blamed"),
     *("_reference", "_end_user", "_retry_of", "_live", "_first"),
 )
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from orchestrator.core import effects
+from orchestrator.core.blame import Fault
 from orchestrator.core.effects import Policy
-from orchestrator.core.job import Blame, Failure, HandOffKind, Job, Observation, OutputSeen, Source
+from orchestrator.core.job import Failure, HandOffKind, Job, Observation, OutputSeen, Source
 from orchestrator.core.learned.paces import Pace, Paces, Schedule, Why
 from orchestrator.core.learned.plan import Plan
 from orchestrator.core.lifecycle import LIVE_NEGATIVE, SETTLED, Seen, State, Verdict
@@ -215,7 +216,7 @@ def test_a_bad_end_with_its_reason_is_owed_at_once(seen: Seen, outcome: str) -> 
     assert made.keys == [f"job_1/{outcome}/a", f"job_1/{outcome}/b"]
     assert {one.due_at for one in made.owed} == {NOW}
     assert {one.kind for one in made.owed} == {HandOffKind.OUTCOME}
-    assert made.job.blame is Blame.PROVIDER
+    assert made.job.blame is Fault.PROVIDER
     assert made.job.due_at is None
 
 
@@ -237,15 +238,15 @@ def test_a_late_webhook_does_not_reopen_a_failed_job() -> None:
 @pytest.mark.parametrize(
     ("job", "seen", "blame"),
     [
-        (a_job(State.CREATING), saw(Seen.REFUSED, Source.CREATE), Blame.REQUEST),
-        (a_job(State.CREATING), saw(Seen.REFUSED, Source.CREATE, blame=Blame.PROVIDER), Blame.PROVIDER),
-        (a_job(State.WAITING), saw(Seen.DEADLINE, Source.CLOCK), Blame.DEADLINE),
-        (a_job(State.UNCERTAIN), saw(Seen.DEADLINE, Source.CLOCK), Blame.UNCERTAIN_CREATE),
-        (a_job(State.UNCERTAIN), saw(Seen.GIVE_UP, Source.OPERATOR), Blame.UNCERTAIN_CREATE),
-        (a_job(State.ACCEPTED), saw(Seen.CANCEL, Source.OPERATOR), Blame.CALLER),
+        (a_job(State.CREATING), saw(Seen.REFUSED, Source.CREATE), Fault.REQUEST),
+        (a_job(State.CREATING), saw(Seen.REFUSED, Source.CREATE, blame=Fault.PROVIDER), Fault.PROVIDER),
+        (a_job(State.WAITING), saw(Seen.DEADLINE, Source.CLOCK), Fault.DEADLINE),
+        (a_job(State.UNCERTAIN), saw(Seen.DEADLINE, Source.CLOCK), Fault.UNCERTAIN_CREATE),
+        (a_job(State.UNCERTAIN), saw(Seen.GIVE_UP, Source.OPERATOR), Fault.UNCERTAIN_CREATE),
+        (a_job(State.ACCEPTED), saw(Seen.CANCEL, Source.OPERATOR), Fault.CALLER),
     ],
 )
-def test_every_end_but_completed_says_whose_doing_it_was(job: Job, seen: Observation, blame: Blame) -> None:
+def test_every_end_but_completed_says_whose_doing_it_was(job: Job, seen: Observation, blame: Fault) -> None:
     assert driven(job, seen).job.blame is blame
 
 
@@ -304,7 +305,7 @@ def test_an_uncertain_create_is_searched_for_soon() -> None:
     made = driven(a_job(State.CREATING), saw(Seen.LOST, Source.CREATE, failure=Failure("cut")))
     assert made.job.state is State.UNCERTAIN
     assert made.job.due_at == NOW + 5.0
-    assert made.job.blame is Blame.UNCERTAIN_CREATE
+    assert made.job.blame is Fault.UNCERTAIN_CREATE
 
 
 def test_a_webhook_that_carries_its_session_resolves_an_uncertain_create() -> None:
@@ -410,7 +411,7 @@ def test_a_job_that_begins_to_wait_gets_its_first_look_by_the_guidance() -> None
 
 
 def test_a_job_a_person_adopted_is_open_again_in_every_respect() -> None:
-    job = a_job(State.TIMED_OUT, settled_at=NOW - 50, won_by=Source.CLOCK, blame=Blame.DEADLINE)
+    job = a_job(State.TIMED_OUT, settled_at=NOW - 50, won_by=Source.CLOCK, blame=Fault.DEADLINE)
     made = driven(job, saw(Seen.ADOPT, Source.OPERATOR, gateway_id="G-1"))
     assert made.job.state is State.WAITING
     assert (made.job.settled_at, made.job.won_by, made.job.blame) == (None, None, None)

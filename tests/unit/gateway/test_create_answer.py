@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.core.job import Blame, Source
+from orchestrator.core.blame import Fault
+from orchestrator.core.job import Source
 from orchestrator.core.lifecycle import Seen
 from orchestrator.gateway.create_answer import (
     CREATED,
@@ -99,7 +100,7 @@ def test_captured_creates(entry: Captured) -> None:
     if answer.kind is not CREATED:
         assert answer.observation.seen is SEEN[answer.kind]
         assert answer.observation.failure is not None
-        assert (answer.observation.blame is Blame.REQUEST) == (answer.kind is REFUSED)
+        assert (answer.observation.blame is Fault.REQUEST) == (answer.kind is REFUSED)
     if not entry.threw:
         assert answer.observation.request_id == entry.json.get("generation_id", entry.json.get("id"))
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.core.job import Blame, Failure, OutputSeen, Source
+from orchestrator.core.blame import Fault
+from orchestrator.core.job import Failure, OutputSeen, Source
 from orchestrator.core.lifecycle import Seen
 from orchestrator.gateway import reading, vocabulary
 from tests.unit.gateway.captured import RESPONSES, Captured, captured
@@ -131,7 +132,7 @@ def test_outputs_of_odd_shape_are_numbered_by_position_and_never_doubled() -> No
 )
 def test_a_failure_keeps_the_words_of_the_provider(label: str, failure: Failure | None) -> None:
     seen = vocabulary.from_look(captured("get", label).json, "")
-    assert (seen.failure, seen.blame) == (failure, Blame.PROVIDER)
+    assert (seen.failure, seen.blame) == (failure, Fault.PROVIDER)
 
 
 def test_an_error_object_gives_message_and_code() -> None:
