@@ -119,7 +119,8 @@ def _newest_that_met(
 ) -> Select[Any]:
     """The newest that met this fault, as its index has them."""
     met = and_(faults.c.tenant_id == tenant_id, faults.c.fault == fault, faults.c.job_id == jobs.c.id)
-    ends = [] if until is None else [faults.c.job_id < until]
+    # Of both, which no planner concludes: it may read jobs in this order, and would from the newest on.
+    ends = [] if until is None else [faults.c.job_id < until, jobs.c.id < until]
     found = select(jobs).join(faults, met).where(*where, *ends)
     return found.order_by(faults.c.job_id.desc()).limit(limit)
 
