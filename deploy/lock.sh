@@ -13,7 +13,7 @@ compile() {
   "$tools/bin/uv" pip compile pyproject.toml --quiet --universal --python-version 3.11 --only-binary :all: --generate-hashes \
     --no-header --no-emit-index-url --no-emit-find-links --annotation-style line "$@"
 }
-compile --group build --output-file requirements.lock "$@"
-compile --group build --group dev --constraint requirements.lock --output-file requirements-dev.lock "$@"
+compile --group build --extra tracing --output-file requirements.lock "$@"
+compile --group build --group dev --extra tracing --constraint requirements.lock --output-file requirements-dev.lock "$@"
 sed -i.old -e 's/, -c requirements.lock//' -e 's/-c requirements.lock, //' requirements-dev.lock
 rm -f requirements-dev.lock.old

@@ -1,6 +1,7 @@
-"""Prints the reference pages and `deploy/env.example`, which come from the code: `python -m docs.generate`.
+"""Prints the pages and files that come from the code: `python -m docs.generate`.
 
-A house rule compares the pages with what this prints, so none of them is edited by hand.
+They are the reference pages, `deploy/env.example` and the dashboard for Grafana. A house rule compares them
+with what this prints, so none of them is edited by hand.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from docs import client, destinations, env_example, plots
+from docs import client, destinations, env_example, grafana, metrics, plots
 from docs.env_example import written
 from orchestrator.core import blame, diagram
 from orchestrator.core.drift import DriftKind, Place
@@ -48,6 +49,7 @@ def pages() -> dict[Path, str]:
         "destinations.md": "\n\n".join(["# Destinations", _NOTE, *destinations.parts(table)]),
         "client.md": "\n\n".join(["# The client", _NOTE, *client.parts()]),
         "log-events.md": _log_events(),
+        "metrics.md": "\n\n".join(["# Metrics", _NOTE, *metrics.parts(table)]),
         "events.md": _events(),
         "fault-points.md": _fault_points(),
         "sandbox-switches.md": _sandbox_switches(),
@@ -55,7 +57,8 @@ def pages() -> dict[Path, str]:
     }
     made["openapi.json"] = json.dumps(document(without_door()), indent=1, ensure_ascii=False)
     reference = {REFERENCE / name: text + "\n" for name, text in made.items()}
-    return reference | {env_example.PAGE: env_example.text()} | plots.pages()
+    beside = {env_example.PAGE: env_example.text(), grafana.PAGE: grafana.text()}
+    return reference | beside | plots.pages()
 
 
 def comments(kind: type[Enum]) -> dict[str, str]:

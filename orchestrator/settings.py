@@ -9,6 +9,7 @@ import base64
 import binascii
 import difflib
 import ipaddress
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -33,6 +34,7 @@ GATEWAY_S_OWN_KEY = "PHASEO_API_KEY"  # as the gateway's documents tell people t
 # By purpose, so that slow hand-offs never starve looks or creates.
 QUEUES = ("create", "look", "hand_off", "sweep")
 GATEWAY = "https://api.phaseo.app/v1"
+_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]\s]+):(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 
 
@@ -254,13 +256,29 @@ class Settings(BaseModel):
     retain_jobs_days: float = Field(
         0.0, ge=0, description="Days that settled jobs are kept with everything about them; 0: for ever."
     )
+    metrics_address: str | None = Field(
+        None,
+        description="Address at which each process tells its metrics and whether it lives: 127.0.0.1:9464, "
+        "or 127.0.0.1:9464-9479, of which it takes the first that is free. Empty: nowhere.",
+    )
+    tracing: bool = Field(
+        False,
+        description="Tell each job as an OpenTelemetry trace; where to is in the standard OTEL_* variables.",
+    )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level logged.")
     fault_point: str = Field(
         "", description="For tests: `name` or `name:n`; the process kills itself there, the n-th time."
     )
 
     @field_validator(
-        "archive_dir", "destinations_file", "public_url", "api_host", "api_port", "api_url", mode="before"
+        "archive_dir",
+        "destinations_file",
+        "public_url",
+        "api_host",
+        "api_port",
+        "api_url",
+        "metrics_address",
+        mode="before",
     )
     @classmethod
     def _none(cls, value: Any) -> Any:
@@ -317,6 +335,13 @@ class Settings(BaseModel):
         if _has_more(value):
             raise ValueError("must have no user, query or fragment; paths are added to it")
         return value.rstrip("/")
+
+    @field_validator("metrics_address")
+    @classmethod
+    def _ports(cls, value: str | None) -> str | None:
+        if value is not None:
+            ports_of(value)
+        return value
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -408,6 +433,17 @@ def _unknown(environment: Mapping[str, str]) -> list[str]:
                 f"unknown setting {name}" + (f" (did you mean {PREFIX}{close[0]}?)" if close else "")
             )
     return found
+
+
+def ports_of(address: str) -> tuple[str, range]:
+    """The host and the ports of an address such as 127.0.0.1:9464-9479. Raises ValueError."""
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        raise ValueError("is no address with a port; give 127.0.0.1:9464, or 127.0.0.1:9464-9479")
+    ports = range(int(found[2]), int(found[3] or found[2]) + 1)
+    if not ports or ports[-1] > 65_535:
+        raise ValueError("names no possible ports")
+    return found[1].strip("[]"), ports
 
 
 def checked_gateway_url(value: str) -> str:

@@ -14,9 +14,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from orchestrator import metrics
+
 _LOGGER = logging.getLogger("orchestrator")
 _JSON = json.JSONEncoder(default=str, ensure_ascii=False)  # once: `json.dumps` would make one for each line
-_REQUEST: ContextVar[str | None] = ContextVar("request", default=None)
+_REQUEST: ContextVar[dict[str, str] | None] = ContextVar("request", default=None)
 
 
 class Event(StrEnum):
@@ -79,19 +81,22 @@ class Event(StrEnum):
     LEASES_FREED = "leases_freed"  # what attempts left behind that lost the database half-way is free again
 
 
+# Each is there from the start: what first appears with a 1 has not grown, for Prometheus.
+_COUNTED = {event: metrics.LOG_EVENTS.labels(event) for event in Event}
+
+
 def log(event: Event, *, job: str | None = None, level: int = logging.INFO, **facts: Any) -> None:
     """Log one event. Facts are plain values; never pass a secret, a prompt or a body."""
+    _COUNTED[event].inc()
     if _LOGGER.isEnabledFor(level):
         named = {"job": job} if job else {}
-        if request := _REQUEST.get():
-            named["request_id"] = request
-        _LOGGER.log(level, event, extra={"facts": named | facts})
+        _LOGGER.log(level, event, extra={"facts": named | (_REQUEST.get() or {}) | facts})
 
 
 @contextmanager
-def about_request(request_id: str) -> Iterator[None]:
-    """Every line logged meanwhile has the id of the request that it is about."""
-    before = _REQUEST.set(request_id)
+def about_request(request_id: str, trace_id: str | None = None) -> Iterator[None]:
+    """Every line logged meanwhile has the id of the request that it is about, and of its trace if any."""
+    before = _REQUEST.set({"request_id": request_id} | ({"trace_id": trace_id} if trace_id else {}))
     try:
         yield
     finally:
@@ -100,7 +105,7 @@ def about_request(request_id: str) -> Iterator[None]:
 
 def request_id() -> str | None:
     """The id of the request that is being answered."""
-    return _REQUEST.get()
+    return (_REQUEST.get() or {}).get("request_id")
 
 
 class JsonLines(logging.Formatter):

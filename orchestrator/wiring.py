@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ulid import ULID
 
-from orchestrator import fault_points, telemetry
+from orchestrator import __version__, fault_points, telemetry
 from orchestrator.archive import Archive
 from orchestrator.archive.folder import FolderArchive
 from orchestrator.core import links
@@ -35,6 +35,7 @@ from orchestrator.engine.secret_sources import SecretSources
 from orchestrator.errors import SettingError, StoreError
 from orchestrator.fault_points import FaultPoint
 from orchestrator.gateway.account import Account
+from orchestrator.otlp import Spans
 from orchestrator.settings import GATEWAY_S_OWN_KEY, PREFIX, Cadence, Settings, load
 from orchestrator.sinks import Tools
 from orchestrator.sinks.base import Run
@@ -111,7 +112,20 @@ def build(settings: Settings, store: Store, *, asks_gateway: bool = True) -> Con
             off=settings.cadence is Cadence.GUIDANCE,
         ),
         drifts=drifts,
+        spans=spans(settings),
     )
+
+
+def spans(settings: Settings) -> Spans | None:
+    """Tells traces, as the standard variables say. None where it is off. Raises SettingError."""
+    if not settings.tracing:
+        return None
+    host, pid = whoami()
+    resource = {"service.version": __version__, "service.instance.id": f"{host}:{pid}"}
+    named = {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": "orchestrator"}
+    made = Spans(resource | named)
+    made.start()  # or the first span would find out what is wrong, in the middle of work
+    return made
 
 
 def accounts(settings: Settings, store: Store) -> Accounts:

@@ -1,13 +1,88 @@
-"""Names of requests that cross borders: ids of requests, and the parents of W3C traces."""
+"""Names of requests that cross borders, and what is told of a job as one W3C trace.
+
+Everything in a trace is derived: from the trace that the submitter named, or from the job's id, and of each
+span from what its row says. So processes that know nothing of each other, hours apart, tell parts of one.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:~-]{1,100}", re.ASCII)
 # https://www.w3.org/TR/trace-context/#traceparent-header
 _PARENT = re.compile(r"(?!ff)([0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(-.*)?")
 _FIRST_VERSION = "00-"
+_SAMPLED = 1
+
+
+class Part(StrEnum):
+    """What a span of a job is about."""
+
+    JOB = "job"  # from accepted to ended: the parent of all the others
+    SUBMIT = "submit"  # keeping it
+    CREATE = "create"  # one create call, from its claim until its answer was kept
+    WEBHOOK = "webhook"  # one delivery, until it was committed
+    LOOK = "look"  # one GET, until its answer was there
+    TOLD = "told"  # a move by something else: a list, the clock, a person
+    HAND_OFF = "hand_off"  # one attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The trace of a job. `parent` is the submitter's span, and `sampled` its wish; None without one."""
+
+    job_id: str
+    id: str
+    parent: str | None = None
+    sampled: bool | None = None
+
+    def span_id(self, part: Part, name: object = "") -> str:
+        """Of a part of the job, the same whoever asks. `name` tells parts of a kind apart."""
+        return _derived(f"{self.job_id}/{part}/{name}", 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One part of a job, told once it is over. Times are epoch seconds by the database's clock.
+
+    `called`: it was a call to somebody else. `failed` says why it did not do what it was for.
+    """
+
+    trace: Trace
+    part: Part
+    name: object
+    began: float
+    ended: float
+    facts: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    failed: str | None = None
+    called: bool = False
+
+    @property
+    def id(self) -> str:
+        """Derived, in hexadecimal digits."""
+        return self.trace.span_id(self.part, self.name)
+
+    @property
+    def parent(self) -> str | None:
+        """The job's own span; of that, the submitter's."""
+        return self.trace.parent if self.part is Part.JOB else self.trace.span_id(Part.JOB)
+
+
+def trace_of(job_id: str, traceparent: str | None) -> Trace:
+    """The trace that the submitter named, else one of the job's own."""
+    if traceparent is None:
+        return Trace(job_id, _derived(f"{job_id}/trace", 16))
+    _, trace, parent, flags = traceparent.split("-")
+    return Trace(job_id, trace, parent, bool(int(flags, 16) & _SAMPLED))
+
+
+def traceparent_of(trace: Trace, span_id: str, *, sampled: bool) -> str:
+    """What is sent with a call that belongs to a span."""
+    return f"{_FIRST_VERSION}{trace.id}-{span_id}-{'01' if sampled else '00'}"
 
 
 def sane_request_id(given: str) -> str | None:
@@ -21,3 +96,8 @@ def sane_traceparent(given: str) -> str | None:
     if found is None or (found[2] is not None and given.startswith(_FIRST_VERSION)):
         return None
     return found[1]
+
+
+def _derived(name: str, size: int) -> str:
+    """So many bytes as hexadecimal digits. None is known whose SHA-256 begins with zeros alone."""
+    return hashlib.sha256(name.encode()).hexdigest()[: 2 * size]

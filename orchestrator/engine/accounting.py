@@ -18,6 +18,7 @@ from orchestrator.core.learned.folding import Known
 from orchestrator.core.learned.lessons import LessonKind
 from orchestrator.core.learned.paces import Why
 from orchestrator.core.learned.rescues import left_to_looks, read_rescues
+from orchestrator.engine import counting
 from orchestrator.engine.context import Context
 from orchestrator.engine.legible import legible
 from orchestrator.store import estimates, ledger
@@ -67,6 +68,10 @@ def account(
         with readable(None, LessonKind.LISTED):
             pages[_page(one, tx.now)].add(Sums(lists=float(one.get("requests", 1))))
     ledger.add(tx, pages)
+    whole = Sums()
+    for sums in pages.values():
+        whole.add(sums)
+    tx.after_commit.append(lambda: counting.accounted(whole))
 
 
 def _page(data: Mapping[str, Any], at: float) -> Page:

@@ -15,10 +15,10 @@ BROKEN = (RowRefused, LookupError, TypeError, ValueError, AttributeError, Assert
 
 
 @contextmanager
-def alone(tx: Transaction, event: Event, job: str | None) -> Iterator[None]:
+def alone(tx: Transaction, event: Event, job: str | None, **facts: str) -> Iterator[None]:
     """Undo and log as `event` what breaks in here, and go on after it."""
     try:
         with tx.part():
             yield
     except BROKEN as error:
-        log(event, job=job, level=logging.ERROR, error=f"{type(error).__name__}: {error}")
+        log(event, job=job, level=logging.ERROR, error=f"{type(error).__name__}: {error}", **facts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.core.breaker import Breakers
@@ -24,7 +24,8 @@ class Answer:
 
     `asked` says whether a GET was really sent, `listed` what a list showed just before. `believed` is a job
     that the list shows as running, and that is taken for looked at; `measures` one whose end says whether the
-    list is fresh. `put_off` is for how many seconds there is no room to ask.
+    list is fresh. `put_off` is for how many seconds there is no room to ask. `after` and `took` are when the
+    GET was sent, in seconds after the claim, and how long it took.
     """
 
     seen: list[Observation] = field(default_factory=list)
@@ -34,6 +35,8 @@ class Answer:
     believed: bool = False
     measures: bool = False
     put_off: float | None = None
+    after: float = 0.0
+    took: float = 0.0
 
     @property
     def decided(self) -> bool:
@@ -82,12 +85,15 @@ class Sent:
 class Asking:
     """What all questions of one look have in common: the clients by account, or why there is none.
 
+    `now` is the database's time of the claim, which was when `clock` counted `began` seconds.
     `allowances` are those of the tenants that have a limit, `paces` are by the ids of their jobs.
     """
 
     breakers: Breakers
     gateways: Mapping[str, Gateway | AccountUnusable]
     now: float
+    clock: Callable[[], float]
+    began: float
     lists: Lists
     when_absent: float
     sent: Sent

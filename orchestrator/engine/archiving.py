@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrator import metrics
 from orchestrator.core.effects import owed_archive
 from orchestrator.core.events import Lost, Told
 from orchestrator.core.job import HandOff, Job, Output
@@ -78,6 +79,7 @@ def kept(tx: Transaction, job: Job, claimed: HandOff, facts: dict[str, Any]) -> 
     outputs.note(tx, claimed.job_id, claimed.output_index, facts | known)
     hand_offs.release(tx, claimed.job_id, claimed.output_index)
     events.append(tx, job, Told.OUTPUT, {"index": claimed.output_index, **facts})
+    tx.after_commit.append(lambda: metrics.ARCHIVED.inc(facts["bytes"]))
     return _go_on(tx, job, news=before.sha256 is None)  # else it was lost meanwhile, and is back
 
 

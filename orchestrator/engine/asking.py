@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 
+from orchestrator import metrics
 from orchestrator.core.breaker import Breakers
 from orchestrator.core.job import Job, Observation
 from orchestrator.core.lifecycle import LIVE_NEGATIVE, SETTLED
@@ -45,6 +46,8 @@ def ask_all(
         breakers=context.breakers,
         gateways=reached(context.gateways, dict.fromkeys(job.account_id for job in jobs)),
         now=now,
+        clock=context.clock,
+        began=context.clock(),
         lists=context.lists,
         when_absent=context.settings.poll_after_seconds,
         sent=Sent() if sent is None else sent,
@@ -118,6 +121,7 @@ async def _get(common: Asking, job: Job, answer: Answer) -> None:
         return
     assert job.gateway_id is not None  # only jobs that the gateway has are looked at
     answer.asked = True
+    answer.after = common.clock() - common.began
     common.sent.requests[job.tenant_id] += 1
     try:
         answer.seen.append(await gateway.look(job.gateway_id))
@@ -130,6 +134,8 @@ async def _get(common: Asking, job: Job, answer: Answer) -> None:
     else:
         breakers.worked(whole)
         breakers.worked(provider)
+    answer.took = common.clock() - common.began - answer.after
+    metrics.LOOK_CALLS.observe(answer.took)
 
 
 def _count_failure(

@@ -20,6 +20,7 @@ from orchestrator.engine.catalogue import Catalogue
 from orchestrator.engine.drifting import Drifts
 from orchestrator.engine.held import Held
 from orchestrator.engine.http_loop import HttpLoop
+from orchestrator.otlp import Spans
 from orchestrator.settings import Settings
 from orchestrator.store.database import Store
 from orchestrator.store.due import Turns
@@ -116,6 +117,8 @@ class Context:
     lists: Lists = field(default_factory=Lists)
     # What the gateway said that its contract does not foresee, until it is kept.
     drifts: Drifts = field(default_factory=Drifts)
+    # Who is told what became of each job, as one trace; nobody where that is off.
+    spans: Spans | None = None
 
     def most_at_once(self, destination: str) -> int:
         """Hand-offs under way there at once: one that hangs leaves some threads to the others."""
@@ -130,6 +133,8 @@ class Context:
 
     def close(self) -> None:
         """End every call and every connection. The store is for whoever opened it to close."""
+        if self.spans is not None:
+            self.spans.close()
         self.http.cancel()  # else what is under way would end in an error of a client that was closed
         self.destinations.close()
         self.archive.close()

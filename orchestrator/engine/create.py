@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 
+from orchestrator import metrics
 from orchestrator.core.blame import Fault, Met
 from orchestrator.core.job import Job, Observation, Source, Updates
 from orchestrator.core.lifecycle import Seen, State
-from orchestrator.engine import brake
+from orchestrator.core.tracing import Part
+from orchestrator.engine import brake, spans
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.observe import observe
@@ -47,7 +50,9 @@ def create(context: Context) -> list[FollowUp] | None:
 
 def _create(context: Context, job: Job) -> list[FollowUp]:
     reach(FaultPoint.CREATE_CLAIMED)
+    asked_at = context.clock()
     answer = _ask(context, job)
+    metrics.CREATES.labels(answer.kind).observe(context.clock() - asked_at)
     reach(FaultPoint.CREATE_ANSWERED)
     follow_ups = _keep_surely(context, job, answer)
     reach(FaultPoint.CREATE_COMMITTED)
@@ -60,7 +65,11 @@ def _ask(context: Context, job: Job) -> CreateAnswer:
     except (AccountUnusable, StoreError) as error:  # while nothing was sent
         return no_answer(CreateClass.UNSENT, "; ".join(filter(None, (error.message, error.hint))))
     events = EVENTS if job.updates is not Updates.POLL and not job.without_webhook else None
-    return context.http.run(gateway.create(job.request, session_id=job.session_id, webhook_events=events))
+    traceparent = spans.outgoing(context, job, Part.CREATE, job.session_id)
+    asked = gateway.create(
+        job.request, session_id=job.session_id, webhook_events=events, traceparent=traceparent
+    )
+    return context.http.run(asked)
 
 
 def _claim(context: Context) -> tuple[Job | None, list[FollowUp] | None]:
@@ -111,8 +120,18 @@ def _keep(context: Context, job: Job, answer: CreateAnswer) -> list[FollowUp]:
         if answer.webhook_refused:
             jobs.note(tx, job.id, {"without_webhook": True})
             faults.note(tx, job, _ENDPOINT_REFUSED)
-            tx.after_commit.append(lambda: log(Event.WEBHOOK_REFUSED, job=job.id, level=logging.WARNING))
+            refused = partial(log, Event.WEBHOOK_REFUSED, job=job.id, level=logging.WARNING)
+            tx.after_commit.append(partial(refused, **spans.traced(context, job)))
+    _tell(context, job, answer, tx.now)
     return follow_ups
+
+
+def _tell(context: Context, job: Job, answer: CreateAnswer, now: float) -> None:
+    failure = answer.observation.failure
+    failed = None if answer.kind is CreateClass.CREATED else failure.message if failure else answer.kind
+    facts = {"result": answer.kind, "gateway_id": answer.observation.gateway_id, "attempt": job.attempts}
+    began = job.state_since  # it was moved to `creating` when the attempt began
+    spans.tell(context, job, Part.CREATE, job.session_id, began, now, failed=failed, called=True, **facts)
 
 
 def _tell_breaker(context: Context, job: Job, answer: CreateAnswer, now: float) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
 from orchestrator.core.job import HandOff, HandOffKind, Job, Output
-from orchestrator.engine import parcels
+from orchestrator.core.tracing import Part
+from orchestrator.engine import parcels, spans
 from orchestrator.engine.context import Context
 from orchestrator.engine.lease import Lease
 from orchestrator.engine.outcome import document
@@ -64,7 +65,8 @@ def _deliver_outcome(
     links = {one.index: context.link(job.id, one.index) for one in siblings if one.archived_at}
     told = document(job, claimed, siblings, others, timeline=timeline, links=links)
     body = json.dumps(told, indent=2 if sink.takes_files else None, ensure_ascii=False).encode()
-    parcel = parcels.of_outcome(job, claimed, as_file=sink.takes_files)
+    traceparent = spans.outgoing(context, job, Part.HAND_OFF, spans.of_hand_off(claimed))
+    parcel = parcels.of_outcome(job, claimed, as_file=sink.takes_files, traceparent=traceparent)
     return _bring(context, sink, parcel, claimed, [body])
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from orchestrator.core import cadence
 from orchestrator.core.blame import Fault, Met
 from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Job, Output
-from orchestrator.engine import archiving, destinations, telling
+from orchestrator.core.tracing import Part
+from orchestrator.engine import archiving, counting, destinations, spans, telling
 from orchestrator.engine.context import Context
 from orchestrator.engine.delivering import deliver
 from orchestrator.engine.follow_up import FollowUp, Task
@@ -114,11 +116,9 @@ def _done(context: Context, claimed: HandOff, delivered: Delivered, facts: dict[
         if job is None or not hand_offs.finish_if_ours(tx, claimed, changes):
             return []  # a newer attempt has it, and found what we published
         attempts.add(tx, claimed, Result.DONE, began_at=_began(claimed), status=delivered.status)
-        tx.after_commit.append(
-            lambda: log(
-                Event.HANDED_OFF, job=claimed.job_id, destination=claimed.destination, key=claimed.key
-            )
-        )
+        named = {"destination": claimed.destination, "key": claimed.key} | spans.traced(context, job)
+        tx.after_commit.append(partial(log, Event.HANDED_OFF, job=claimed.job_id, **named))
+        _told(context, tx, job, claimed, Result.DONE, status=delivered.status, bytes=delivered.bytes)
         destinations.worked(tx, claimed)
         if claimed.kind is HandOffKind.ARCHIVE:
             return archiving.kept(tx, job, claimed, facts)
@@ -161,7 +161,8 @@ def _failed(context: Context, claimed: HandOff, error: OrchestratorError) -> lis
         destinations.failed(tx, claimed, error)
         if waits or result is not Result.FAILED:
             faults.note(tx, job, _met(claimed, error))
-        _announce(tx, claimed, error, ended=result is not Result.FAILED)
+        _announce(tx, claimed, error, ended=result is not Result.FAILED, **spans.traced(context, job))
+        _told(context, tx, job, claimed, result, failed=error.message, status=answer["status"])
         if waits:
             archiving.fetch_again(context, tx, job, claimed)
             return [FollowUp(Task.HAND_OFF)]
@@ -216,7 +217,32 @@ def _sentence(error: OrchestratorError) -> str:
     return (f"{error.message} ({error.hint})" if error.hint else error.message)[:LONGEST_SENTENCE]
 
 
-def _announce(tx: Transaction, claimed: HandOff, error: OrchestratorError, *, ended: bool) -> None:
+def _told(
+    context: Context,
+    tx: Transaction,
+    job: Job,
+    claimed: HandOff,
+    result: Result,
+    *,
+    failed: str | None = None,
+    **facts: int | None,
+) -> None:
+    """Count the attempt and tell of it, once that it ended is committed."""
+    began_at, now = _began(claimed), tx.now
+    tx.after_commit.append(partial(counting.handed_off, claimed, result, began_at, job, now))
+    what = {"kind": claimed.kind, "destination": claimed.destination, "attempt": claimed.attempts}
+    name = spans.of_hand_off(claimed)
+    told = partial(spans.tell, context, job, Part.HAND_OFF, name, began_at, now, failed=failed, called=True)
+    tx.after_commit.append(partial(told, result=result, **what, **facts))
+
+
+def _announce(
+    tx: Transaction, claimed: HandOff, error: OrchestratorError, *, ended: bool, **more: str
+) -> None:
     event = Event.HAND_OFF_DEAD if ended else Event.HAND_OFF_FAILED
-    facts = {"destination": claimed.destination, "attempt": claimed.attempts, "error": error.message}
+    facts: dict[str, Any] = more | {
+        "destination": claimed.destination,
+        "attempt": claimed.attempts,
+        "error": error.message,
+    }
     tx.after_commit.append(lambda: log(event, job=claimed.job_id, level=logging.WARNING, **facts))

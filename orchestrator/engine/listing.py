@@ -15,6 +15,7 @@ import logging
 from collections.abc import Sequence
 from itertools import groupby
 
+from orchestrator import metrics
 from orchestrator.core.job import Job, Observation
 from orchestrator.core.learned.classes import channel_of
 from orchestrator.core.learned.lists import gets_anyway, read_freshness
@@ -80,9 +81,11 @@ async def recent(asking: Asking, gateway: Gateway, jobs: Sequence[Job]) -> dict[
     try:
         listed = await gateway.list_recent()
     except GatewayError as error:
+        metrics.LISTS.labels("failed").inc()
         if error.whole_gateway:
             asking.breakers.failed(whole, asking.now)
         raise
+    metrics.LISTS.labels("told").inc()
     asking.breakers.worked(whole)
     return {seen.gateway_id: seen for seen in listed if seen.gateway_id is not None}
 

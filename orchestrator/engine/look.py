@@ -10,7 +10,8 @@ from typing import Any
 from orchestrator.core import cadence, effects, evidence
 from orchestrator.core.job import Job, Observation, Source
 from orchestrator.core.lifecycle import SETTLED, Seen, State, Verdict
-from orchestrator.engine import budget, listing, outage, telling, unasked, uncertain
+from orchestrator.core.tracing import Part
+from orchestrator.engine import budget, counting, listing, outage, spans, telling, unasked, uncertain
 from orchestrator.engine.alone import BROKEN
 from orchestrator.engine.answer import Answer, Sent, listings
 from orchestrator.engine.asking import SNAPSHOTS_WITHIN, ask_all
@@ -93,10 +94,33 @@ def _ask_and_keep(
                 # Sent once the last wave is kept; if that takes long, a sweep finds what the first one owes.
                 follow_ups += _keep(context, tx, answered)
                 lessons.note(tx, None, sent.take_lists() + listings(answered))
+            _tell(context, answered, now)
             for account, ends in sent.take_unasked().items():
                 follow_ups += unasked.settle(context, account, ends)
     budget.settle(context, allowances, sent.requests)
     return follow_ups
+
+
+def _tell(context: Context, answered: Sequence[tuple[Job, Answer]], claimed_at: float) -> None:
+    """Count these looks, and tell of those that were calls; what they say is kept."""
+    for job, answer in answered:
+        counting.looked(context.policy.pace(job).why, answer)
+        if not answer.asked:
+            continue
+        began = claimed_at + answer.after
+        failed = answer.error.message if answer.error else None
+        seen = answer.seen[0].seen if answer.seen else None
+        spans.tell(
+            context,
+            job,
+            Part.LOOK,
+            job.fence,
+            began,
+            began + answer.took,
+            failed=failed,
+            called=True,
+            seen=seen,
+        )
 
 
 def _keep(context: Context, tx: Transaction, answered: Sequence[tuple[Job, Answer]]) -> list[FollowUp]:
@@ -108,7 +132,8 @@ def _keep(context: Context, tx: Transaction, answered: Sequence[tuple[Job, Answe
     asked = [pair for pair in answered if pair[0].id not in waits]
     for job, answer in sorted(asked, key=lambda pair: pair[0].id):
         if answer.error is not None and answer.asked:
-            log(Event.LOOK_FAILED, job=job.id, level=logging.WARNING, error=answer.error.message)
+            failed = {"error": answer.error.message} | spans.traced(context, job)
+            log(Event.LOOK_FAILED, job=job.id, level=logging.WARNING, **failed)
         if _changed_nothing(context, tx, job, answer):
             _count(context, tx, job, answer, done)
         else:

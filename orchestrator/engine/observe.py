@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from orchestrator.core import effects, evidence
@@ -12,7 +13,7 @@ from orchestrator.core.effects import Effect
 from orchestrator.core.job import Job, Observation
 from orchestrator.core.learned.lessons import taught
 from orchestrator.core.lifecycle import State, Verdict
-from orchestrator.engine import telling
+from orchestrator.engine import counting, spans, telling
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.fault_points import FaultPoint, reach
@@ -35,7 +36,7 @@ def observe(context: Context, tx: Transaction, job_id: str, seen: Observation) -
             break  # else somebody moved it since it was read: decide again
     if effect.keep:
         observations.append(tx, job, seen, effect.step)
-    _announce(tx, job, seen, effect)
+    _announce(context, tx, job, seen, effect)
     telling.learned(tx, job, effect)
     lessons.note(tx, job.id, taught(job, seen, effect.step, effect.changes, tx.now))
     _note_faults(tx, job, seen, effect)
@@ -92,15 +93,17 @@ def _early_webhooks(context: Context, tx: Transaction, job: Job, gateway_id: str
     return follow_ups
 
 
-def _announce(tx: Transaction, job: Job, seen: Observation, effect: Effect) -> None:
-    facts: dict[str, Any] = {"seen": seen.seen, "source": seen.source}
+def _announce(context: Context, tx: Transaction, job: Job, seen: Observation, effect: Effect) -> None:
+    tx.after_commit.append(lambda: counting.learned(job, seen, effect, tx.now))
+    spans.moved(context, tx, job, seen, effect)
+    traced = spans.traced(context, job)
+    facts: dict[str, Any] = {"seen": seen.seen, "source": seen.source} | traced
     if effect.step.verdict is Verdict.MOVED:
         facts |= {"was": job.state, "now": effect.step.to}
         tx.after_commit.append(lambda: log(Event.JOB_MOVED, job=job.id, **facts))
         if effect.step.to is State.UNCERTAIN:
-            tx.after_commit.append(
-                lambda: log(Event.CREATE_UNCERTAIN, job=job.id, level=logging.WARNING, session=job.session_id)
-            )
+            lost = partial(log, Event.CREATE_UNCERTAIN, job=job.id, level=logging.WARNING)
+            tx.after_commit.append(partial(lost, session=job.session_id, **traced))
     elif effect.step.verdict is Verdict.CLASH and effect.keep:
         facts |= {"state": job.state}
         tx.after_commit.append(lambda: log(Event.JOB_CLASH, job=job.id, level=logging.WARNING, **facts))

@@ -19,14 +19,14 @@ def of_output(job: Job, claimed: HandOff, output: Output) -> Parcel:
     return Parcel(name, mime_type, "output", claimed.created_at, _facts(job) | facts)
 
 
-def of_outcome(job: Job, claimed: HandOff, *, as_file: bool) -> Parcel:
+def of_outcome(job: Job, claimed: HandOff, *, as_file: bool, traceparent: str | None = None) -> Parcel:
     """A document about how something ended: a file of its own, or a message whose name is its id."""
     stem = f"{job.id}.{claimed.outcome}" if as_file else f"{job.id}-{claimed.outcome}"
     again = _again(claimed)
     name = f"{stem}{again}.json" if as_file else f"{stem}{again.replace('.', '-')}"
     event = f"job.{(claimed.outcome or '').partition('-')[0]}"
     facts = _facts(job) | {"outcome": claimed.outcome or "", "event": event}
-    return Parcel(name, JSON, event, claimed.created_at, facts)
+    return Parcel(name, JSON, event, claimed.created_at, facts, traceparent)
 
 
 def _again(claimed: HandOff) -> str:

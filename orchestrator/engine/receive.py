@@ -8,9 +8,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from orchestrator import metrics
 from orchestrator.core.blame import Fault, Met
 from orchestrator.core.job import Job
 from orchestrator.core.signatures import Refusal, verify
+from orchestrator.core.tracing import Part
+from orchestrator.engine import spans
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp
 from orchestrator.engine.observe import observe
@@ -40,12 +43,13 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The answer to a delivery; `reason` says why it was rejected."""
+    """The answer to a delivery; `reason` says why it was rejected. `job` is as it was before."""
 
     fate: Fate
     follow_ups: tuple[FollowUp, ...] = ()
     reason: str | None = None
     entry_id: int | None = None
+    job: Job | None = None
 
 
 def receive(context: Context, account: str, headers: Mapping[str, str], body: bytes, now: float) -> Receipt:
@@ -53,19 +57,35 @@ def receive(context: Context, account: str, headers: Mapping[str, str], body: by
 
     When this returns, everything it says is committed. Raises NotFound where there is no such account.
     """
+    began = context.clock()
     refused, delivery = _believe(context, account, headers, body, now)
     if delivery is None:
         reason, detail = refused
         if reason == UNREADABLE:  # by whoever has the secret
             context.drifts.see(drift.of_unreadable_delivery(detail), None)
         _keep_rejected(context, account, reason, detail, headers, body)
-        return Receipt(Fate.REJECTED, reason=reason)
+        metrics.REJECTED.labels(reason).inc()
+        receipt = Receipt(Fate.REJECTED, reason=reason)
+    else:
+        receipt = _take(context, account, headers, body, delivery, began)
+    metrics.WEBHOOKS.labels(receipt.fate).observe(context.clock() - began)
+    return receipt
+
+
+def _take(
+    context: Context, account: str, headers: Mapping[str, str], body: bytes, delivery: Delivery, began: float
+) -> Receipt:
     with context.store.write() as tx:
+        began_at = tx.now - (context.clock() - began)
         receipt = take(context, tx, account, headers, body, delivery)
         seen = (*delivery.unforeseen, *drift.of_webhook_headers(headers))
         tx.after_commit.append(lambda: context.drifts.see(seen, delivery.gateway_id))
         reach(FaultPoint.RECEIVE_APPLIED)
     reach(FaultPoint.RECEIVE_COMMITTED)
+    if receipt.job is not None:
+        name = f"{receipt.entry_id}/{receipt.job.webhooks}"
+        ended_at = began_at + (context.clock() - began)
+        spans.tell(context, receipt.job, Part.WEBHOOK, name, began_at, ended_at, type=delivery.type)
     return receipt
 
 
@@ -106,7 +126,10 @@ def take(
     )
     receipt = _bring(context, tx, entry_id, delivery, job, first=first)
     facts: dict[str, Any] = {"type": delivery.type, "fate": receipt.fate, "entry": entry_id, "first": first}
-    tx.after_commit.append(lambda: log(Event.WEBHOOK_RECEIVED, gateway_id=delivery.gateway_id, **facts))
+    if job is not None:
+        facts |= spans.traced(context, job)
+    known, told = job.id if job else None, {"gateway_id": delivery.gateway_id} | facts
+    tx.after_commit.append(lambda: log(Event.WEBHOOK_RECEIVED, job=known, **told))
     return receipt
 
 
@@ -137,7 +160,7 @@ def _bring(
     seen = replace(
         delivery.observation, gateway_id=delivery.gateway_id, inbox_id=entry_id, repeated=not first
     )
-    return Receipt(Fate.APPLIED, tuple(observe(context, tx, job.id, seen)), entry_id=entry_id)
+    return Receipt(Fate.APPLIED, tuple(observe(context, tx, job.id, seen)), entry_id=entry_id, job=job)
 
 
 def _state(delivery: Delivery, job: Job | None) -> EntryState:

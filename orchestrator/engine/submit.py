@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from orchestrator import metrics
 from orchestrator.core.ids import job_id
 from orchestrator.core.job import Job, Updates, session_of
 from orchestrator.core.lifecycle import State
 from orchestrator.core.routes import Route
+from orchestrator.core.tracing import Part
+from orchestrator.engine import spans
 from orchestrator.engine.catalogue import Destination
 from orchestrator.engine.checked import require_sound
 from orchestrator.engine.context import Context
@@ -87,8 +90,10 @@ def keep(context: Context, wanted: Sequence[Submission], once: Once | None = Non
 
 
 def _keep(context: Context, wanted: Sequence[Submission], once: Once | None) -> Kept:
+    began = context.clock()
     routes = _checked(context, wanted)
     with context.store.write() as tx:
+        began_at = tx.now - (context.clock() - began)
         paying = _Accounts(tx)
         new = [_job(context, one, to, paying, tx.now) for one, to in zip(wanted, routes, strict=True)]
         if once and not _is_first(tx, once, new):
@@ -96,7 +101,9 @@ def _keep(context: Context, wanted: Sequence[Submission], once: Once | None) -> 
         jobs.add(tx, new)
         events.append_first(tx, new)
     for job in new:
-        log(Event.JOB_ACCEPTED, job=job.id)
+        log(Event.JOB_ACCEPTED, job=job.id, **spans.traced(context, job))
+        spans.tell(context, job, Part.SUBMIT, "", began_at, began_at + context.clock() - began)
+    metrics.ACCEPTED.inc(len(new))
     reach(FaultPoint.SUBMIT_COMMITTED)
     return Kept(new, [FollowUp(Task.CREATE) for _ in new], paying.names)
 

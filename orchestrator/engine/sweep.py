@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from orchestrator import metrics
 from orchestrator.core.job import Observation, Source
 from orchestrator.core.lifecycle import Seen
 from orchestrator.engine.alone import alone
@@ -33,6 +34,7 @@ def sweep(context: Context, *, from_beat: bool = False) -> list[FollowUp]:
         workers.pulse(tx, Pulse.SWEEP)
         if from_beat:
             workers.pulse(tx, Pulse.BEAT)
+    metrics.SWEEPS.inc()
     return follow_ups
 
 
@@ -74,7 +76,7 @@ def _match_again(context: Context, tx: Transaction) -> Iterator[FollowUp]:
     Neither transaction saw the other one, so neither brought them together.
     """
     for entry in _unmatched(tx, limit=MOST):
-        with alone(tx, Event.SWEEP_BROKE, entry.gateway_id):
+        with alone(tx, Event.SWEEP_BROKE, entry.job_id, gateway_id=entry.gateway_id):
             yield from match(context, tx, entry)
 
 

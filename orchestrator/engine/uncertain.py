@@ -8,11 +8,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from orchestrator.core.events import Told
 from orchestrator.core.job import Job, Observation, Source, job_of_session
 from orchestrator.core.lifecycle import Seen, State
 from orchestrator.core.routes import Outcome
+from orchestrator.engine import spans
 from orchestrator.engine.alone import alone
 from orchestrator.engine.asking import SNAPSHOTS_AT_ONCE, SNAPSHOTS_WITHIN
 from orchestrator.engine.context import Context
@@ -92,9 +94,8 @@ def _search_again(context: Context, tx: Transaction, job: Job, *, needs_person: 
         events.append(tx, job, Told.NEEDS_PERSON, {})
         if job.cancel_requested_at is None:
             hand_offs.owe_outcome(tx, job, Outcome.UNCERTAIN)
-        tx.after_commit.append(
-            lambda: log(Event.NEEDS_PERSON, job=job.id, level=logging.WARNING, session=job.session_id)
-        )
+        waits = partial(log, Event.NEEDS_PERSON, job=job.id, level=logging.WARNING, session=job.session_id)
+        tx.after_commit.append(partial(waits, **spans.traced(context, job)))
         return [FollowUp(Task.LOOK, due_at - tx.now), FollowUp(Task.HAND_OFF)]
     return [FollowUp(Task.LOOK, due_at - tx.now)]
 

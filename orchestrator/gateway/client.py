@@ -82,37 +82,45 @@ class Gateway:
             self._under_way -= 1
 
     async def create(
-        self, request: Mapping[str, Any], *, session_id: str, webhook_events: Sequence[str] | None
+        self,
+        request: Mapping[str, Any],
+        *,
+        session_id: str,
+        webhook_events: Sequence[str] | None,
+        traceparent: str | None = None,
     ) -> CreateAnswer:
         """Ask for a job. Never raises for what the gateway does: every outcome is one of five classes.
 
         With `webhook_events`, and an endpoint in the account, the gateway is asked to call. If it
-        refuses the endpoint, the job is asked for once more without, and the answer says so.
+        refuses the endpoint, the job is asked for once more without, and the answer says so. The gateway
+        reads no `traceparent`; what stands in front of it may.
         """
         endpoint = self.account.webhook_endpoint_id if webhook_events else None
         hook = (
             {"webhook": {"endpoint_id": endpoint, "events": list(webhook_events or ())}} if endpoint else {}
         )
         refused = False
+        headers = {"content-type": "application/json", "x-session-id": session_id}
+        if traceparent is not None:
+            headers["traceparent"] = traceparent
         try:
             with self._call():
                 async with asyncio.timeout(self.timeouts.total_create):
-                    answer = await self._create_once({**request, **hook}, session_id)
+                    answer = await self._create_once({**request, **hook}, headers)
                     refused = bool(hook) and answer.webhook_refused
                     if refused:
                         bare = {name: value for name, value in request.items() if name != "webhook"}
-                        answer = await self._create_once(bare, session_id)
+                        answer = await self._create_once(bare, headers)
         except TimeoutError:
             answer = no_answer(CreateClass.UNCERTAIN, f"no answer in {self.timeouts.total_create:g} s")
         told = replace(answer.observation, attempt_id=session_id, hooked=bool(hook) and not refused)
         return replace(answer, observation=told, webhook_refused=refused)
 
-    async def _create_once(self, request: Mapping[str, Any], session_id: str) -> CreateAnswer:
+    async def _create_once(self, request: Mapping[str, Any], headers: Mapping[str, str]) -> CreateAnswer:
         try:
             body = json.dumps(request, allow_nan=False).encode()
         except (TypeError, ValueError, RecursionError) as exc:
             return no_answer(CreateClass.REFUSED, f"the request is no JSON: {exc}")
-        headers = {"content-type": "application/json", "x-session-id": session_id}
         try:
             async with self._fresh.stream("POST", "videos", content=body, headers=headers) as response:
                 answer = await connection.read_whole(response, self.account)

@@ -8,8 +8,10 @@ from typing import Any
 
 from celery.beat import ScheduleEntry, Scheduler, SchedulingError, Service
 
+from orchestrator import metrics
 from orchestrator.celery_app import make_app, patient
 from orchestrator.engine.follow_up import Task
+from orchestrator.processes.exposing import exposing
 from orchestrator.processes.scaled import broker_url, stop_signal
 from orchestrator.settings import Settings
 from orchestrator.telemetry import Event, log
@@ -17,12 +19,14 @@ from orchestrator.telemetry import Event, log
 SWEEP_EVERY = 1.0
 EXPIRES_AFTER = 5  # seconds: a backlog of sweeps evaporates, the latest one does all their work
 STOP_WITHIN = 10.0
+_NOT_SENT = "the broker did not take the last message; until it does, the workers sweep by themselves"
 
 
 class _Scheduler(Scheduler):
     """Says in one line that a message could not be sent; Celery's says it in two hundred, every second."""
 
     connection: Any
+    sends = False  # whether the broker took the last message
 
     def _ensure_connected(self) -> Any:
         patient(self.connection)
@@ -32,7 +36,11 @@ class _Scheduler(Scheduler):
         """Send; the next one is due in a second anyway."""
         try:
             self.apply_async(entry, producer=producer, advance=False)
+            self.sends = True
+            metrics.MESSAGES.labels(entry.task, "sent").inc()
         except SchedulingError as error:
+            self.sends = False
+            metrics.MESSAGES.labels(entry.task, "failed").inc()
             log(Event.SEND_FAILED, level=logging.WARNING, task=entry.task, error=str(error))
 
 
@@ -51,11 +59,13 @@ def beat(settings: Settings) -> None:
     # Celery's own default keeps a file of when it last ran: of no use to a schedule of one second.
     service = Service(app, scheduler_cls=_Scheduler)
     ticking = threading.Thread(target=service.start, name="beat", daemon=True)
-    ticking.start()
-    log(Event.STARTED, every=SWEEP_EVERY)
-    while not stopping.wait(SWEEP_EVERY):
-        if not ticking.is_alive():
-            raise RuntimeError("celery's beat ended by itself")  # the supervisor starts it anew
-    service.stop()
-    ticking.join(STOP_WITHIN)
+    with exposing(settings, "beat") as exposed:
+        exposed.lacking = lambda: () if getattr(service.scheduler, "sends", False) else (_NOT_SENT,)
+        ticking.start()
+        log(Event.STARTED, every=SWEEP_EVERY, **exposed.told)
+        while not stopping.wait(SWEEP_EVERY):
+            if not ticking.is_alive():
+                raise RuntimeError("celery's beat ended by itself")  # the supervisor starts it anew
+        service.stop()
+        ticking.join(STOP_WITHIN)
     log(Event.STOPPED)

@@ -14,8 +14,10 @@ from orchestrator.engine import alarms as alarm_rules
 from orchestrator.engine import drifting
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
+from orchestrator.engine.gauges import Gauges
 from orchestrator.engine.outage import sign_of_life
 from orchestrator.engine.sweep import due
+from orchestrator.metrics import Rows
 from orchestrator.processes.lock import Hold
 from orchestrator.processes.workers import EmbeddedWorkers
 from orchestrator.store import workers
@@ -28,6 +30,7 @@ SWEEP_EVERY = 1.0
 GLANCE_EVERY = 0.04
 ALARMS_EVERY = 5.0
 RECEIVING_EVERY = 3.0
+MEASURE_EVERY = 15.0
 STOP_WITHIN = 2.0  # seconds; what still hangs then hangs with the database
 
 
@@ -109,6 +112,12 @@ def alarms(context: Context, *, beat_expected: bool) -> Timer:
         bell.ring(found)
 
     return Timer("alarms", ALARMS_EVERY, listen)
+
+
+def measuring(context: Context, rows: Rows, *, beat_expected: bool) -> Timer:
+    """Reads for whoever watches what is the same from every process."""
+    gauges = Gauges(context, beat_expected)
+    return Timer("measuring", MEASURE_EVERY, lambda: rows.take(gauges.read(wiring.wall_clock())))
 
 
 def receiving(context: Context) -> Timer:

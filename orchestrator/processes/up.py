@@ -11,6 +11,7 @@ import uvicorn
 
 from orchestrator.processes import timers
 from orchestrator.processes.embedded import Running, opened, working
+from orchestrator.processes.exposing import exposing
 from orchestrator.processes.listening import Listening, Urls, listen
 from orchestrator.processes.public import public_server
 from orchestrator.settings import Settings
@@ -22,12 +23,20 @@ def serve(settings: Settings, on_ready: Callable[[Urls], None]) -> None:
     """Run until SIGTERM or SIGINT. `on_ready` gets the base URLs once everything works."""
     # Both signals end as KeyboardInterrupt, also during the start, so that everything is drained.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with opened(settings) as context, listen(settings) as listening, working(context) as orchestrator:
-        urls = listening.urls
-        log(Event.STARTED, url=urls.receiver, api_url=urls.api, worker=orchestrator.context.worker)
+    with (
+        exposing(settings, "up") as exposed,
+        opened(settings) as context,
+        listen(settings) as listening,
+        working(context) as orchestrator,
+    ):
+        urls, worker = listening.urls, orchestrator.context.worker
+        log(Event.STARTED, url=urls.receiver, api_url=urls.api, worker=worker, **exposed.told)
         threading.Thread(target=on_ready, args=(urls,), daemon=True).start()
+        recurrent = [timers.receiving(context)]
+        if exposed.url:
+            recurrent.append(timers.measuring(context, exposed.rows, beat_expected=False))
         # uvicorn raises the signal again once it has stopped
-        with timers.running(timers.receiving(context)), suppress(KeyboardInterrupt):
+        with timers.running(*recurrent), suppress(KeyboardInterrupt):
             _server(orchestrator, listening).run(sockets=listening.sockets)
     log(Event.STOPPED)
 

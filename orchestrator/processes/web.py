@@ -14,6 +14,7 @@ from orchestrator.celery_app import make_app
 from orchestrator.engine.context import Context
 from orchestrator.errors import StoreError
 from orchestrator.processes import timers
+from orchestrator.processes.exposing import Exposed, exposing
 from orchestrator.processes.listening import Urls, listen
 from orchestrator.processes.public import public_server
 from orchestrator.processes.ringing import hearing
@@ -31,7 +32,11 @@ def receive(settings: Settings, on_ready: Callable[[Urls], None]) -> None:
     a setting is missing, and StoreError where the database must be migrated first, then or once it is there.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with connected(settings, asks_gateway=False) as context, listen(settings) as listening:
+    with (
+        exposing(settings, "web") as exposed,
+        connected(settings, asks_gateway=False) as context,
+        listen(settings) as listening,
+    ):
         current = database_is_current(context)
         send = Courier(make_app(broker_url(settings), publishes=True), wiring.monotonic)
         hub = Hub(context.store)
@@ -40,15 +45,21 @@ def receive(settings: Settings, on_ready: Callable[[Urls], None]) -> None:
             stack.enter_context(closing(send))
             stack.enter_context(hearing(context.store, hub.wake))
             recurrent = timers.alarms(context, beat_expected=True), timers.receiving(context)
-            stack.enter_context(timers.running(*recurrent))
+            stack.enter_context(timers.running(*recurrent, *_told_of_rows(context, exposed)))
             stack.enter_context(timers.counting_drift(context))
             if not current:
                 stack.enter_context(_going_on_to_look(context, server))
-            log(Event.STARTED, url=listening.urls.receiver, api_url=listening.urls.api)
+            urls = listening.urls
+            log(Event.STARTED, url=urls.receiver, api_url=urls.api, **exposed.told)
             threading.Thread(target=on_ready, args=(listening.urls,), daemon=True).start()
             with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
                 server.run(sockets=listening.sockets)
     log(Event.STOPPED)
+
+
+def _told_of_rows(context: Context, exposed: Exposed) -> list[timers.Timer]:
+    """The numbers that are read from rows, for whoever asks for them."""
+    return [timers.measuring(context, exposed.rows, beat_expected=True)] if exposed.url else []
 
 
 @contextmanager

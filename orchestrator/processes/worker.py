@@ -6,14 +6,16 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 
 from orchestrator import wiring
 from orchestrator.celery_app import make_app
 from orchestrator.engine.context import Context
 from orchestrator.engine.destinations import probes
 from orchestrator.engine.follow_up import Task
-from orchestrator.errors import DestinationError
+from orchestrator.errors import DestinationError, StoreError
 from orchestrator.processes import timers
+from orchestrator.processes.exposing import Exposed, exposing
 from orchestrator.processes.pacer import pacer
 from orchestrator.processes.scaled import (
     broker_url,
@@ -25,6 +27,7 @@ from orchestrator.processes.scaled import (
 from orchestrator.processes.standby import LocalHands, standby
 from orchestrator.processes.workers import EmbeddedWorkers, joined, threads
 from orchestrator.settings import Settings
+from orchestrator.store import workers
 from orchestrator.tasks.sending import Courier
 from orchestrator.tasks.work import register
 from orchestrator.telemetry import Event, log
@@ -38,12 +41,23 @@ def work(settings: Settings) -> None:
     Raises SettingError where a setting is missing, and StoreError where the database must be migrated first.
     """
     stopping = stop_signal()
-    with connected(settings, asks_gateway=True) as context:
+    with exposing(settings, "worker") as exposed, connected(settings, asks_gateway=True) as context:
+        exposed.lacking = partial(_lacking, context)
         if wait_for_database(context, stopping):
             if _wanted(context, Task.HAND_OFF):
                 _try_destinations(context)
-            _work(context, broker_url(settings), stopping)
+            _work(context, broker_url(settings), stopping, exposed)
     log(Event.STOPPED)
+
+
+def _lacking(context: Context) -> list[str]:
+    """Why this worker could do nothing now."""
+    try:
+        with context.store.read() as tx:
+            beats = workers.beats(tx, context.worker)
+    except StoreError as error:
+        return [error.message]
+    return [] if beats else ["its heartbeats do not reach the database, or it has not begun"]
 
 
 def _try_destinations(context: Context) -> None:
@@ -82,7 +96,7 @@ def beating(context: Context, host: str, pid: int) -> Iterator[None]:
             yield
 
 
-def _work(context: Context, broker: str, stopping: threading.Event) -> None:
+def _work(context: Context, broker: str, stopping: threading.Event, exposed: Exposed) -> None:
     with ExitStack() as stack:
         host, pid = wiring.whoami()
         stack.enter_context(joined(context, host, pid))
@@ -109,7 +123,7 @@ def _work(context: Context, broker: str, stopping: threading.Event) -> None:
             timers.watchdog(consuming),
         )
         stack.enter_context(timers.running(*recurrent))
-        log(Event.STARTED, worker=context.worker, queues=sorted(ours))
+        log(Event.STARTED, worker=context.worker, queues=sorted(ours), **exposed.told)
         wait_until_told(stopping)
 
 

@@ -20,6 +20,7 @@ class RequestLog:
         """Note a request; status stays 0 until it is answered."""
         self._count += 1
         headers = dict(scope["headers"])
+        traceparent = headers.get(b"traceparent")
         session = headers.get(b"x-session-id") or headers.get(b"x-phaseo-session-id")
         entry = {
             "n": self._count,
@@ -30,6 +31,7 @@ class RequestLog:
             "status": 0,
             "session_id": session.decode("latin-1") if session else None,
             "job_id": _job_id(scope["path"]),
+            "traceparent": traceparent.decode("latin-1") if traceparent else None,
         }
         self._entries.append(entry)
         return entry

@@ -42,7 +42,12 @@ class PretendClient:
     hears: Callable[[str, str, Answer], None]
 
     async def create(
-        self, request: Mapping[str, Any], *, session_id: str, webhook_events: Sequence[str] | None
+        self,
+        request: Mapping[str, Any],
+        *,
+        session_id: str,
+        webhook_events: Sequence[str] | None,
+        traceparent: str | None = None,
     ) -> CreateAnswer:
         """Never raises; every outcome is one of the five classes."""
         self.asks("create", session_id)

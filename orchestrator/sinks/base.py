@@ -21,7 +21,8 @@ class Parcel:
     `name` is the same over retries and crashes and belongs to no other thing: 1 to 200 letters, digits, `_`,
     `-` and `.`, the first of them no `-` or `.`. `event` says what it is, for example `job.completed` or
     `output`; `at` is when it became owed, in epoch seconds. `facts` are what is known about its job, as text,
-    by the names that key templates and metadata use: see `engine.parcels`.
+    by the names that key templates and metadata use: see `engine.parcels`. `traceparent` goes with a call,
+    for a receiver that takes part in traces.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Parcel:
     event: str = "output"
     at: float = 0.0
     facts: Mapping[str, str] = field(default_factory=dict)
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,16 +78,21 @@ class WebhookSink:
         with suppress(Stopping):
             self._tools.run(self._client.aclose())
 
-    def call(self, name: str, body: bytes) -> Delivered:
+    def call(self, name: str, body: bytes, traceparent: str | None = None) -> Delivered:
         """Make one call. Raises DestinationError for every answer that is no 2xx."""
         now = self._tools.wall_clock()
         signatures = self._sign(name, body, now)
-        headers = self._headers | {
-            "content-type": "application/json",
-            "webhook-id": name,
-            "webhook-timestamp": str(int(now)),
-            "webhook-signature": " ".join(signatures),
-        }
+        traced = {"traceparent": traceparent} if traceparent else {}
+        headers = (
+            traced
+            | self._headers
+            | {
+                "content-type": "application/json",
+                "webhook-id": name,
+                "webhook-timestamp": str(int(now)),
+                "webhook-signature": " ".join(signatures),
+            }
+        )
         answer = self._tools.run(post(self._client, self._url, body, headers, self._seconds))
         if not 200 <= answer.status <= 299:
             self._refused(name, answer, now, signatures)
@@ -127,6 +132,7 @@ class WebhookStaging:
     def __init__(self, sink: WebhookSink, parcel: Parcel) -> None:
         self._sink = sink
         self._name = parcel.name
+        self._traceparent = parcel.traceparent
         self._opening = opening(parcel)
         self._document = bytearray()
         self._sha256 = hashlib.sha256(self._opening)
@@ -156,7 +162,7 @@ class WebhookStaging:
             self.discard()
             if not _is_json_object(document):
                 raise self._unfit("its document is no JSON object")
-            self._delivered = self._sink.call(self._name, self._opening + document + b"}")
+            self._delivered = self._sink.call(self._name, self._opening + document + b"}", self._traceparent)
         return self._delivered
 
     def discard(self) -> None:

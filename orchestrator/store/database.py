@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event
@@ -18,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql import Executable
 
+from orchestrator import metrics
 from orchestrator.errors import RowRefused, SettingError, StoreError
 
 BUSY_FOR = 10.0  # seconds that a statement waits for another process to let the database go
@@ -41,6 +43,7 @@ _BEGIN = {
     "write": _WRITE,
     "lease": f"{_WRITE}; SET LOCAL synchronous_commit TO off",
 }
+_TOOK = {mode: metrics.TRANSACTIONS.labels(mode) for mode in _BEGIN}
 _BEGAN = "began"  # where a connection to PostgreSQL keeps the moment at which its transaction began
 
 _LIMITS = {
@@ -139,6 +142,7 @@ class Store:
 
     @contextmanager
     def _begin(self, mode: str) -> Iterator[Transaction]:
+        began = perf_counter()
         if self._closed:  # the lock on the file may be somebody else's by now
             raise StoreError("the store is closed", hint="this process is stopping; the next one goes on")
         try:
@@ -154,6 +158,8 @@ class Store:
             ) from error
         except self._driver_error as error:  # raised while a connection was being prepared
             raise _translated(error) from error
+        finally:
+            _TOOK[mode].observe(perf_counter() - began)
 
     def _now(self, connection: Connection) -> float:
         if self._clock is not None:

@@ -100,6 +100,7 @@ class Waiting:
         self.oldest = select(func.min(first)).select_from(lines).where(some)
         in_line = select(columns.id, columns.due_at).where(line == _LINE, due)
         self.in_line = in_line.order_by(columns.due_at).limit(_LIMIT)
+        self.counted = select(func.count()).select_from(self.in_line.subquery())
         chosen = self.in_line.with_for_update(skip_locked=True, key_share=True).cte("chosen")
         held = {
             "leased_by": bindparam("worker", type_=String),
@@ -176,6 +177,13 @@ def oldest(tx: Transaction, waiting: Waiting, *, given: Mapping[str, Any] | None
         waiting.oldest, {**moment(tx), "until": tx.now, **(given or {})}
     ).scalar()
     return due_at
+
+
+def count(tx: Transaction, waiting: Waiting, *, most: int, given: Mapping[str, Any] | None = None) -> int:
+    """How many rows wait for somebody to take them, `most` a line at most, of `ROUND` lines."""
+    known = {**moment(tx), "until": tx.now, **(given or {})}
+    lines = _with_due(tx, waiting, "", known)
+    return sum(tx.execute(waiting.counted, known | {"line": one, "most": most}).scalar_one() for one in lines)
 
 
 def _with_due(tx: Transaction, waiting: Waiting, after: str, known: Mapping[str, Any]) -> list[str]:

@@ -213,6 +213,11 @@ def due_since(tx: Transaction, *, without: Collection[str] = ()) -> float | None
     return due.oldest(tx, HAND_OFFS, given={"without": list(without)})
 
 
+def count_due(tx: Transaction, *, most: int, without: Collection[str] = ()) -> int:
+    """How many are due and wait for a worker, `most` a lane at most."""
+    return due.count(tx, HAND_OFFS, most=most, given={"without": list(without)})
+
+
 def read_row(row: Row[Any]) -> HandOff:
     """One hand-off as the database has it."""
     values = dict(row._mapping)

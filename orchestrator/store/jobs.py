@@ -314,6 +314,11 @@ def due_since(tx: Transaction, waiting: Waiting, *, held_within: float) -> float
     return due.oldest(tx, waiting, given={"held_before": tx.now - held_within})
 
 
+def count_due(tx: Transaction, waiting: Waiting, *, held_within: float, most: int) -> int:
+    """How many jobs are due and wait for a worker, as `due_since` has it; `most` of each tenant at most."""
+    return due.count(tx, waiting, most=most, given={"held_before": tx.now - held_within})
+
+
 def _one(tx: Transaction, *where: ColumnElement[bool]) -> Job | None:
     row = tx.execute(select(jobs).where(*where)).first()
     return read_row(row) if row else None

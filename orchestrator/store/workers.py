@@ -50,6 +50,12 @@ def alive(tx: Transaction, *, host: str | None = None) -> list[int]:
     return [row.pid for row in tx.execute(query.order_by(workers.c.started_at))]
 
 
+def beats(tx: Transaction, worker: str) -> bool:
+    """Whether a worker is known and alive."""
+    beaten_at = tx.execute(select(workers.c.beaten_at).where(workers.c.id == worker)).scalar()
+    return beaten_at is not None and beaten_at > tx.now - WORKER_DEAD_AFTER
+
+
 def first_start(tx: Transaction) -> float | None:
     """Since when there has been a worker that is known, or None when there is none."""
     return tx.execute(select(func.min(workers.c.started_at))).scalar()

@@ -18,6 +18,7 @@ from contextlib import suppress
 
 from celery import Celery
 
+from orchestrator import metrics
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.sweep import HORIZON
 from orchestrator.telemetry import Event, log
@@ -89,7 +90,9 @@ class Sender:
         except Exception as error:  # noqa: BLE001 - its clients raise all sorts, and the sweep makes up for it
             self._away, self._try_again_at = True, self._clock() + AWAY_FOR
             log(Event.SEND_FAILED, level=logging.WARNING, task=task, error=str(error))
+            metrics.MESSAGES.labels(task, "failed").inc()
             return False
+        metrics.MESSAGES.labels(task, "sent").inc()
         self._away = False
         return True
 

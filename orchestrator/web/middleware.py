@@ -13,7 +13,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from orchestrator import telemetry
+from orchestrator import metrics, telemetry
 from orchestrator.core.tracing import sane_request_id, sane_traceparent
 from orchestrator.telemetry import Event, log
 from orchestrator.web.problems import problem
@@ -25,6 +25,7 @@ BODY_WITHIN = 30.0  # seconds
 BODIES_AT_ONCE = 32  # of the largest size; more than that is not held at one time
 SMALL = 1_024  # so many times smaller than the largest, a body is taken however much is held
 LOGGED_BODY = 10_000  # bytes
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 CLOSE = {"Connection": "close"}  # or what is not wanted would be read, however much there is
 SECURITY_HEADERS = (
@@ -157,7 +158,7 @@ class Named:
                 message["headers"] = [*message.get("headers", ()), *added]
             await send(message)
 
-        with telemetry.about_request(request_id):
+        with telemetry.about_request(request_id, traceparent.split("-")[1] if traceparent else None):
             await self._app(scope, receive, named)
 
 
@@ -179,11 +180,12 @@ class Recorded:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         begun, status, whole = self._clock(), 0, False
+        waited: float | None = None
 
         async def recorded(message: Message) -> None:
-            nonlocal status, whole
+            nonlocal status, whole, waited
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, waited = message["status"], self._clock() - begun
             whole = message["type"] == "http.response.body" and not message.get("more_body", False)
             await send(message)
 
@@ -197,6 +199,13 @@ class Recorded:
                 await _refuse(_BUG, scope, receive, recorded)
         finally:
             self._record(scope, status, self._clock() - begun)
+            self._measure(scope, status, waited)
+
+    def _measure(self, scope: Scope, status: int, waited: float | None) -> None:
+        """By the route as it is declared: what strangers ask for names no series."""
+        if waited is not None:  # else the client was gone before there was an answer
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            metrics.REQUESTS.labels(method, self._route(scope) or "none", status).observe(waited)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         caller: Any = scope["state"].get("caller")

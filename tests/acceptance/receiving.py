@@ -15,6 +15,7 @@ class SignedCalls:
     def __init__(self, secret: str) -> None:
         self.kept: dict[str, dict[str, Any]] = {}
         self.times: Counter[str] = Counter()
+        self.traceparents: dict[str, str | None] = {}
         self.unbelieved: list[str] = []
         self.refuse = 0
         self._lock = threading.Lock()
@@ -43,6 +44,7 @@ class SignedCalls:
                 self.refuse -= 1
                 return 503
             self.times[headers["webhook-id"]] += 1
+            self.traceparents[headers["webhook-id"]] = headers.get("traceparent")
             self.kept.setdefault(headers["webhook-id"], json.loads(body))
             return 200
 

@@ -22,9 +22,11 @@ class Served:
 
     def __init__(self, orchestrator: Orchestrator) -> None:
         self.orchestrator = orchestrator
-        orchestrator.start(api_port=0, log_level="debug", trusted_proxies="127.0.0.1")
+        orchestrator.start(
+            api_port=0, log_level="debug", trusted_proxies="127.0.0.1", metrics_address="127.0.0.1:0"
+        )
         (started,) = orchestrator.events("started")
-        self.receiver, self.api = started["url"], started["api_url"]
+        self.receiver, self.api, self.metrics = (started[at] for at in ("url", "api_url", "metrics_url"))
         self.key = new_key(orchestrator.database)
         allow(orchestrator.database, PAGE)
         request = {"model": "google/veo-3.1-lite", "prompt": PROMPT}
@@ -134,6 +136,21 @@ def _code(client: httpx.Client, path: str) -> tuple[int, str]:
     return answer.status_code, answer.json()["code"] if problem else ""
 
 
+def numbers_are_told_at_their_address_alone(served: Served) -> None:
+    with calling(served.metrics) as client, calling(served.api) as api, calling(served.receiver) as receiver:
+        assert [one.get("/metrics").status_code for one in (api, receiver)] == [404, 404]
+        told = str(until("rows are read", lambda: _with_rows(client.get("/metrics").text)))
+        assert 'orchestrator_jobs_ended_total{blame="nobody",' in told
+        assert 'role="up"' in told
+        assert "orchestrator_workers 1.0" in told
+        assert not [secret for secret in (PROMPT, "order-1", served.key, SECRET) if secret in told]
+        assert [client.get(path).status_code for path in ("/healthz", "/readyz")] == [200, 200]
+
+
+def _with_rows(text: str) -> str | None:
+    return text if "orchestrator_rows_age_seconds" in text else None
+
+
 def nothing_secret_was_written(served: Served) -> None:
     with calling(served.api, served.key) as client:  # what is refused is logged as well
         client.post(
@@ -164,6 +181,7 @@ def test_two_ports_outputs_for_whoever_may_have_them_and_logs_without_secrets(se
     every_problem_says_under_which_id_the_log_has_it(served)
     the_proxy_is_believed(served)
     a_large_submit_is_taken_and_a_larger_one_is_not(served)
+    numbers_are_told_at_their_address_alone(served)
     nothing_secret_was_written(served)
 
 

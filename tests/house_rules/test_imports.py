@@ -50,9 +50,9 @@ def test_the_lifecycle_needs_nothing_but_the_standard_library() -> None:
 @pytest.mark.parametrize(
     ("process", "unwanted"),
     [
-        ("worker", ["alembic"]),
-        ("web", ["alembic", "aiohttp", "httpx", "numpy", "websockets"]),
-        ("beat", ["alembic", "aiohttp", "httpx", "numpy", "websockets"]),
+        ("worker", ["alembic", "opentelemetry.sdk.trace"]),
+        ("web", ["alembic", "aiohttp", "httpx", "numpy", "opentelemetry.sdk.trace", "websockets"]),
+        ("beat", ["alembic", "aiohttp", "httpx", "numpy", "opentelemetry.sdk.trace", "websockets"]),
     ],
 )
 def test_a_process_loads_nothing_large_that_it_does_not_use(process: str, unwanted: list[str]) -> None:

@@ -83,6 +83,38 @@ def test_every_event_is_logged_somewhere_and_every_log_line_is_an_event() -> Non
     assert set(members_used("Event")) == {event.name for event in Event}
 
 
+ABOUT_A_JOB = {event.name for event in Event if event.startswith(("job_", "hand_off_", "output_"))}
+ABOUT_A_JOB |= {"HANDED_OFF", "CREATE_UNCERTAIN", "NEEDS_PERSON", "LOOK_FAILED"}
+ABOUT_A_JOB |= {"WEBHOOK_RECEIVED", "WEBHOOK_REFUSED"}
+
+
+def logging_calls() -> Iterator[tuple[str, ast.Call]]:
+    """Each call that logs an event, or makes what will, with the event's name where it stands there."""
+    for _, tree in product():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and "log" in {_name(one) for one in (node.func, *node.args)}:
+                for one in node.args:
+                    if isinstance(one, ast.Attribute) and _name(one.value) == "Event":
+                        yield one.attr, node
+
+
+def _name(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def test_every_line_about_a_job_has_its_id() -> None:
+    calls = list(logging_calls())
+    assert {event for event, _ in calls} >= ABOUT_A_JOB - {"HAND_OFF_FAILED", "HAND_OFF_DEAD"}, (
+        "these by a name"
+    )
+    lacking = [
+        event
+        for event, call in calls
+        if event in ABOUT_A_JOB and "job" not in {one.arg for one in call.keywords}
+    ]
+    assert not lacking
+
+
 def test_nothing_is_logged_past_telemetry() -> None:
     for file, tree in product():
         for node in ast.walk(tree):

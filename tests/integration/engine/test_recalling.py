@@ -235,7 +235,9 @@ def test_what_came_while_our_receiver_was_away_is_not_missing(
     with engine.store.read() as tx:
         assert estimates.get(tx, EstimateKind.HOOKS, ENDPOINT)["health"] == health
         tried = estimates.get(tx, EstimateKind.PROBES, ENDPOINT)
-    assert bool(tried) == (health is Health.HEALTHY and back), "they are left to the gateway when they are due"
+    assert bool(tried) == (health is Health.HEALTHY and back), (
+        "they are left to the gateway when they are due"
+    )
 
 
 def test_what_does_not_come_after_an_outage_is_missing_again(engine: Engine) -> None:

@@ -19,6 +19,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from orchestrator.core.access import Caller
+from orchestrator.metrics import REGISTRY
 from orchestrator.telemetry import Event, JsonLines, log
 from orchestrator.web.middleware import (
     BODIES_AT_ONCE,
@@ -241,6 +242,26 @@ def test_any_other_id_is_replaced(client: httpx.Client, given: list[str]) -> Non
 def test_a_trace_is_kept_for_the_door_and_told_back(client: httpx.Client) -> None:
     answer = client.get("/v1/jobs", headers={"traceparent": PARENT})
     assert (answer.json()["state"], answer.headers["traceparent"]) == (PARENT, PARENT)
+
+
+def test_each_log_line_of_a_request_has_the_id_of_its_trace(
+    client: httpx.Client, logged: pytest.LogCaptureFixture
+) -> None:
+    client.get("/v1/jobs", headers={"traceparent": PARENT})
+    (within,), (request,) = lines(logged, Event.STORE_FAILED), lines(logged, Event.API_REQUEST)
+    assert within["trace_id"] == request["trace_id"] == PARENT.split("-")[1]
+
+
+def test_requests_are_measured_by_route_and_a_strangers_words_name_no_series(client: httpx.Client) -> None:
+    def measured(**labels: str) -> float:
+        return REGISTRY.get_sample_value("orchestrator_request_seconds_count", labels) or 0.0
+
+    found = {"method": "GET", "route": "/v1/jobs", "status": "200"}
+    strange = {"method": "other", "route": "none", "status": "404"}
+    before = measured(**found), measured(**strange)
+    client.get("/v1/jobs")
+    client.request("STRANGE", "/v1/somewhere")
+    until(lambda: (measured(**found), measured(**strange)) == (before[0] + 1, before[1] + 1))
 
 
 @pytest.mark.parametrize("given", [["garbage"], [PARENT, PARENT]])
