@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import Any
 
 from orchestrator.cli.screen import ago, moment, print_json, text
-from orchestrator.cli.why import WHY
 from orchestrator.cli.words import doing
 from orchestrator.core.job import Job, Source, Updates
 from orchestrator.core.learned.estimate import SILENT_FOR
@@ -16,6 +15,7 @@ from orchestrator.core.learned.plan import Plan
 from orchestrator.core.lifecycle import SETTLED
 from orchestrator.engine.explaining import Alike, End, Explained, Next
 from orchestrator.engine.planning import title
+from orchestrator.engine.why import WHY
 
 _WON = {
     Source.WEBHOOK: "a webhook",

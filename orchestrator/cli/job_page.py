@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import Any
 
 from orchestrator.cli.screen import ago, moment, print_table, text
-from orchestrator.cli.why import SHORT
 from orchestrator.cli.words import WAYS_OUT, doing, next_look
 from orchestrator.core.blame import Finding
 from orchestrator.core.job import HandOff, HandOffState, Job
@@ -15,6 +14,7 @@ from orchestrator.core.learned.paces import Why
 from orchestrator.core.lifecycle import SETTLED
 from orchestrator.core.support import title
 from orchestrator.engine.standing import Standing
+from orchestrator.engine.why import SHORT
 from orchestrator.store.attempts import Attempt
 from orchestrator.store.observations import Recorded
 

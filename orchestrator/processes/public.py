@@ -48,7 +48,7 @@ def public_app(
     settings = context.settings
     links = output_routes(find, context.archive, wiring.link_keys(settings))
     receiver = make_receiver(context, send, wiring.wall_clock, beat_expected=beat_expected, beside=links)
-    door = _door(context, send, hub)
+    door = _door(context, send, hub, beat_expected=beat_expected)
     api = make_api(door)
     narrow = SecurityHeaders(Heads(receiver))
     parts: dict[Part, ASGIApp] = {
@@ -64,9 +64,9 @@ def public_app(
     return _behind_proxies(Doors(parts, (receiver, api), listening.parts, nothing), settings)
 
 
-def _door(context: Context, send: Send, hub: Hub) -> Door:
+def _door(context: Context, send: Send, hub: Hub, *, beat_expected: bool) -> Door:
     guard = Guard(context.store, wiring.monotonic, wiring.chance)
-    return Door(context, send, guard, hub, wiring.wall_clock)
+    return Door(context, send, guard, hub, wiring.wall_clock, beat_expected)
 
 
 def _recorded(app: ASGIApp, settings: Settings, prefix: str = "") -> ASGIApp:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row, and_, delete, func, insert, literal_column, or_, select, update
 
+from orchestrator.core.job import Job
 from orchestrator.store.database import Transaction
 from orchestrator.store.schema import inbox, jobs, rejections
 
@@ -102,6 +103,15 @@ def recent(tx: Transaction, *, limit: int) -> list[Entry]:
 def of_job(tx: Transaction, job_id: str) -> list[Entry]:
     """What came in for a job, in the order of its first receipt."""
     query = select(inbox).where(inbox.c.job_id == job_id).order_by(inbox.c.id)
+    return [_entry(row) for row in tx.execute(query)]
+
+
+def received_for(tx: Transaction, job: Job) -> list[Entry]:
+    """What came in for a job, in the order of its first receipt, found by the gateway's name for it."""
+    if job.gateway_id is None:
+        return []
+    named = (inbox.c.account_id == job.account_id, inbox.c.gateway_id == job.gateway_id)
+    query = select(inbox).where(*named, inbox.c.job_id == job.id).order_by(inbox.c.id)
     return [_entry(row) for row in tx.execute(query)]
 
 

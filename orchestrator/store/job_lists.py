@@ -49,6 +49,15 @@ def of_tenant(tx: Transaction, tenant_id: str, job_id: str) -> Job:
     return read_row(row)
 
 
+def tenant_of(tx: Transaction, job_id: str) -> str:
+    """Whose job it is. Raises NotFound."""
+    whose = select(jobs.c.tenant_id).where(jobs.c.id == job_id)
+    found: str | None = None if "\x00" in job_id else tx.execute(whose).scalar()
+    if found is None:
+        raise unknown(job_id)
+    return found
+
+
 def unknown(job_id: str) -> NotFound:
     """What is said of a job that is not there, and of one that is another's."""
     return NotFound(f"there is no job {job_id}", hint="`GET /v1/jobs` and `orchestrator jobs` list them")
@@ -59,6 +68,12 @@ def several(tx: Transaction, tenant_id: str, job_ids: Sequence[str]) -> list[Job
     rows = tx.execute(select(jobs).where(jobs.c.id.in_(job_ids), jobs.c.tenant_id == tenant_id))
     found = {row.id: read_row(row) for row in rows}
     return [found[one] for one in job_ids if one in found]
+
+
+def retries_of(tx: Transaction, job_id: str) -> list[str]:
+    """The jobs that ask for this one once more, oldest first."""
+    query = select(jobs.c.id).where(jobs.c.retry_of == job_id).order_by(jobs.c.id)
+    return list(tx.execute(query).scalars())
 
 
 def references(tx: Transaction, job_ids: Collection[str]) -> dict[str, str | None]:
@@ -86,22 +101,22 @@ def page(
     theirs, named = jobs.c.tenant_id == tenant_id, _named(which)
     among = [jobs.c.state.in_(states)] if states else []
     if named is not None:
-        listed = _newest([theirs, *filters, *among], *named, until, limit)
+        listed = newest([theirs, *filters, *among], *named, until, limit)
     elif which.blame is not None and which.blame not in OF_ENDS:
         listed = _newest_that_met(tenant_id, which.blame, [theirs, *filters, *among], until, limit)
     elif states:
         # One index has each state in order, and none has several: so each gives its newest.
-        each = [_newest([theirs, *filters], jobs.c.state, state, until, limit).subquery() for state in states]
+        each = [newest([theirs, *filters], jobs.c.state, state, until, limit).subquery() for state in states]
         merged = union_all(*(select(one) for one in each)).subquery()
         listed = select(merged).order_by(merged.c.id.desc()).limit(limit)
     else:
         # How far back it may read is known in that case, and PostgreSQL may choose how.
         bounded = [] if which.accepted_after is None else [theirs]
-        listed = _newest([*bounded, *filters], jobs.c.tenant_id, tenant_id, until, limit)
+        listed = newest([*bounded, *filters], jobs.c.tenant_id, tenant_id, until, limit)
     return [read_row(row) for row in tx.execute(listed)]
 
 
-def _newest(
+def newest(
     where: Iterable[ColumnElement[bool]], by: Column[Any], value: Any, until: str | None, limit: int
 ) -> Select[Any]:
     """The newest where the column has this value, as a range of its index, which has ids in order within.

@@ -472,6 +472,14 @@ hand_offs = Table(
         sqlite_where=DEAD_LETTERS,
         postgresql_where=DEAD_LETTERS,
     ),
+    # The jobs that have one, in their order.
+    Index(
+        "ix_hand_offs_jobs_dead",
+        "tenant_id",
+        "job_id",
+        sqlite_where=DEAD_LETTERS,
+        postgresql_where=DEAD_LETTERS,
+    ),
     Index("ix_hand_offs_leased", "leased_by", sqlite_where=_LEASED, postgresql_where=_LEASED),
     Index("ix_hand_offs_job_id", "job_id"),
 )

@@ -94,6 +94,11 @@ def every(tx: Transaction) -> list[Tenant]:
     return [_tenant(row) for row in tx.execute(select(*_READ).order_by(tenants.c.id))]
 
 
+def ids(tx: Transaction) -> list[str]:
+    """The ids of all, in order."""
+    return list(tx.execute(select(tenants.c.id).order_by(tenants.c.id)).scalars())
+
+
 def get(tx: Transaction, tenant_id: str) -> Tenant:
     """One tenant. Raises NotFound."""
     return _found(tx.execute(select(*_READ).where(tenants.c.id == tenant_id)).first(), tenant_id)

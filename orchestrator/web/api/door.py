@@ -28,13 +28,17 @@ WITHIN = 15.0  # seconds that whoever asks waits for the database
 
 @dataclass(slots=True)
 class Door:
-    """The tools of the API in one process. `clock` is the wall clock, `send` takes what follows a commit."""
+    """The tools of the API in one process. `clock` is the wall clock, `send` takes what follows a commit.
+
+    `beat_expected` says whether messages of beat should arrive.
+    """
 
     context: Context
     send: Send
     guard: Guard
     hub: Hub
     clock: Callable[[], float]
+    beat_expected: bool = False
     limits: Limits = field(init=False)
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "api"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -73,6 +74,27 @@ def money(dollars: float | None) -> str:
     return "" if dollars is None else f"${dollars:,.4f}"
 
 
+def number(count: float) -> str:
+    """A whole number with its thousands set apart."""
+    return f"{count:,.0f}"
+
+
+def counted(count: Any) -> str:
+    """What was counted up to a bound."""
+    return f"more than {count.many:,}" if count.more else f"{count.many:,}"
+
+
+def plainly(word: str) -> str:
+    """A word of ours as people write it."""
+    return word.replace("_", " ")
+
+
+def as_json(value: Any, longest: int) -> str:
+    """A document as people read it, cut where it would be too long."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return text if len(text) <= longest else f"{text[:longest]} …"
+
+
 @cache
 def _environment() -> Environment:
     made = Environment(
@@ -83,5 +105,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"moment": moment, "span": span, "size": size, "money": money, "unquoted": unquote}
+    made.filters |= {"number": number, "counted": counted, "plainly": plainly, "as_json": as_json}
     made.globals["version_of"] = version_of
     return made

@@ -91,6 +91,7 @@ class Visit:
             "scopes": self.caller.scopes,
             "everywhere": self.tenant_id is None,
             "csrf": self.csrf,
+            "status": status,
             "notice": self.request.cookies.get(NOTICE),
         }
         answer = HTMLResponse(render(template, common | facts), status, HEADERS)

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from orchestrator.cli.exits import Exit
-from orchestrator.cli.why import SHORT, WHY
 from orchestrator.core.job import Observation, Source, Updates
 from orchestrator.core.learned.estimate import SILENT_FOR
 from orchestrator.core.learned.outage import AFTER_TICK, Outage
 from orchestrator.core.learned.paces import Why
 from orchestrator.core.learned.ticks import TICK
 from orchestrator.core.lifecycle import Seen
+from orchestrator.engine.why import SHORT, WHY
 from orchestrator.store import jobs, workers
 from orchestrator.store.workers import Pulse
 from tests.integration.cli.conftest import Rows, Run

@@ -234,6 +234,30 @@ ROWS["0008"] = ROWS["0007"] | {
     ],
 }
 
+ROWS["0009"] = ROWS["0008"] | {
+    "faults": [
+        {
+            "job_id": "job_done",
+            "fault": "poll_fault",
+            "tenant_id": "other",
+            "at": 1_000_003.0,
+            "last_at": 1_000_004.0,
+            "times": 2,
+            "evidence": "no answer",
+        }
+    ],
+    "drift": [
+        {
+            "kind": "unknown_status",
+            "place": "look",
+            "name": "asleep",
+            "times": 3,
+            "first_at": 1_000_003.0,
+            "last_at": 1_000_004.0,
+        }
+    ],
+}
+
 
 def after_an_upgrade(revision: str) -> Rows:
     """The rows of then as they are now: before there was an archive, an output that is owed waits for it.

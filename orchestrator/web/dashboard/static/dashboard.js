@@ -19,9 +19,10 @@ function inUse(part) {
 }
 
 function replace(part, fresh) {
-  if (part.outerHTML === fresh.outerHTML || inUse(part)) return;
   const open = new Set([...part.querySelectorAll("details[open][id]")].map((one) => one.id));
   for (const details of fresh.querySelectorAll("details[id]")) details.open = details.open || open.has(details.id);
+  for (const one of fresh.querySelectorAll("[data-scripted]")) one.hidden = false;
+  if (part.outerHTML === fresh.outerHTML || inUse(part)) return;
   part.replaceWith(document.importNode(fresh, true));
 }
 
