@@ -29,6 +29,12 @@ class FaultPoint(StrEnum):
     DELIVERING_STAGED = "delivering.staged"  # the whole content was brought, nobody sees it yet
     HAND_OFF_PUBLISHED = "hand_off.published"  # the archive or destination has it, we have not kept that
     HAND_OFF_COMMITTED = "hand_off.committed"  # it is kept as done, no message was sent
+    ENDPOINT_MADE = "endpoint.made"  # the gateway made a webhook endpoint, its secret is not kept
+    ENDPOINT_SECRET_BEGUN = (
+        "endpoint_secret.begun"  # it is noted that a secret is replaced, nothing was asked
+    )
+    ENDPOINT_SECRET_ANSWERED = "endpoint_secret.answered"  # the gateway signs with a new one, it is not kept
+    ENDPOINT_SECRET_KEPT = "endpoint_secret.kept"  # both are kept, nobody was told
 
 
 _armed: FaultPoint | None = None

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -35,6 +35,7 @@ GATEWAY_S_OWN_KEY = "PHASEO_API_KEY"  # as the gateway's documents tell people t
 QUEUES = ("create", "look", "hand_off", "sweep")
 GATEWAY = "https://api.phaseo.app/v1"
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]\s]+):(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
+_NAMED = re.compile(PREFIX + "([A-Z_]+)")
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 
 
@@ -50,6 +51,13 @@ class Cadence(StrEnum):
 
     LEARNED = "learned"  # by what was learned about the ends of jobs and about webhooks
     GUIDANCE = "guidance"  # as soon as the gateway allows
+
+
+class Problem(NamedTuple):
+    """What is wrong, in words that name the setting; `fields` are those that cannot be used."""
+
+    fields: frozenset[str]
+    words: str
 
 
 class Settings(BaseModel):
@@ -410,28 +418,36 @@ class Settings(BaseModel):
 
 def load(environment: Mapping[str, str], **overrides: Any) -> Settings:
     """Read the settings from an environment. Raises SettingError naming each unknown or wrong one."""
-    problems = _unknown(environment)
-    names = {PREFIX + name.upper(): name for name in Settings.model_fields}
-    given: dict[str, Any] = {names[name]: value for name, value in environment.items() if name in names}
-    given |= {name: value for name, value in overrides.items() if value is not None}
-    try:
-        settings = Settings.model_validate(given)
-    except ValidationError as error:
-        problems += [_explained(one) for one in error.errors(include_input=False, include_url=False)]
+    settings, problems = read(environment, **overrides)
     if problems:
-        raise SettingError("; ".join(problems), hint="`orchestrator check --settings` lists every setting")
+        raise SettingError("; ".join(one.words for one in problems))
     return settings
 
 
-def _unknown(environment: Mapping[str, str]) -> list[str]:
+def read(environment: Mapping[str, str], **overrides: Any) -> tuple[Settings, list[Problem]]:
+    """The settings, each wrong one as if it were not given, and everything that is wrong."""
+    problems, wrong = _unknown(environment), set[str]()
+    names = {PREFIX + name.upper(): name for name in Settings.model_fields}
+    given: dict[str, Any] = {names[name]: value for name, value in environment.items() if name in names}
+    given |= {name: value for name, value in overrides.items() if value is not None}
+    while True:  # what is wrong together shows once each by itself is right
+        try:
+            return Settings.model_validate(given), problems
+        except ValidationError as error:
+            found = [_explained(one) for one in error.errors(include_input=False, include_url=False)]
+        problems += [one for one in found if not one.fields & wrong]
+        wrong |= {name for one in found for name in one.fields}
+        given = {name: value for name, value in given.items() if name not in wrong}
+
+
+def _unknown(environment: Mapping[str, str]) -> list[Problem]:
     known = [name.upper() for name in Settings.model_fields]
     found = []
     for name in sorted(environment):
         if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in known:
             close = difflib.get_close_matches(name.removeprefix(PREFIX), known, n=1)
-            found.append(
-                f"unknown setting {name}" + (f" (did you mean {PREFIX}{close[0]}?)" if close else "")
-            )
+            meant = f" (did you mean {PREFIX}{close[0]}?)" if close else ""
+            found.append(Problem(frozenset(), f"unknown setting {name}{meant}"))
     return found
 
 
@@ -524,6 +540,9 @@ def _why_no_database(url: str) -> str:
     return ""
 
 
-def _explained(error: Any) -> str:
+def _explained(error: Any) -> Problem:
     words = str(error["msg"]).removeprefix("Value error, ")
-    return f"{PREFIX}{str(error['loc'][0]).upper()}: {words}" if error["loc"] else words
+    if not error["loc"]:
+        return Problem(frozenset(name.lower() for name in _NAMED.findall(words)), words)
+    field = str(error["loc"][0])
+    return Problem(frozenset({field}), f"{PREFIX}{field.upper()}: {words}")

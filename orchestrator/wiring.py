@@ -7,6 +7,7 @@ import random
 import secrets
 import signal
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pydantic import SecretStr
 from ulid import ULID
 
 from orchestrator import __version__, fault_points, telemetry
@@ -36,7 +38,7 @@ from orchestrator.errors import SettingError, StoreError
 from orchestrator.fault_points import FaultPoint
 from orchestrator.gateway.account import Account
 from orchestrator.otlp import Spans
-from orchestrator.settings import GATEWAY_S_OWN_KEY, PREFIX, Cadence, Settings, load
+from orchestrator.settings import GATEWAY_S_OWN_KEY, PREFIX, Cadence, Problem, Settings, load, read
 from orchestrator.sinks import Tools
 from orchestrator.sinks.base import Run
 from orchestrator.sinks.folder import FolderSink
@@ -46,6 +48,7 @@ from orchestrator.store.schema import DEFAULT
 
 if TYPE_CHECKING:
     from orchestrator.gateway.client import Gateway
+    from orchestrator.gateway.endpoints import Management
 
 
 def environment() -> dict[str, str]:
@@ -69,6 +72,12 @@ def read_settings(*, quiet: bool = False, **overrides: Any) -> Settings:
     if settings.fault_point:
         fault_points.arm(settings.fault_point, _die)
     return settings
+
+
+def read_what_is_right(**overrides: Any) -> tuple[Settings, list[Problem]]:
+    """The settings, each wrong one as if it were not given, and what is wrong with them."""
+    telemetry.configure("error")
+    return read(environment(), **overrides)
 
 
 def open_store(settings: Settings, *, connections: int | None = None) -> Store:
@@ -96,7 +105,7 @@ def build(settings: Settings, store: Store, *, asks_gateway: bool = True) -> Con
         store=store,
         http=http,
         gateways=Gateways(known, connect, http, time.monotonic) if asks_gateway else {},
-        webhook_secrets=WebhookSecrets(known),
+        webhook_secrets=WebhookSecrets(known, wall_clock),
         destinations=catalogue(settings, store, http.run),
         archive=archive(settings, builder(settings, http.run)),
         link=linker(settings),
@@ -175,6 +184,20 @@ def connected(settings: Settings, to: Account, notice: Notice = ignored) -> Gate
         read=settings.look_timeout_seconds,
     )
     return connect(to, timeouts, notice=notice)
+
+
+def management(settings: Settings, account_id: str, base_url: str, key: str) -> Management:
+    """A client of the routes that change webhook endpoints. Raises SettingError for what can be no key."""
+    from orchestrator.gateway.connection import Timeouts
+    from orchestrator.gateway.endpoints import Management
+
+    timeouts = Timeouts(total_look=settings.look_timeout_seconds, read=settings.look_timeout_seconds)
+    return Management(Account(account_id, base_url, SecretStr(key), None, ()), timeouts)
+
+
+def public_tls() -> ssl.SSLContext:
+    """What strangers believe: the system's authorities, unless SSL_CERT_FILE names others."""
+    return ssl.create_default_context()
 
 
 def output_folder(settings: Settings) -> FolderSink:

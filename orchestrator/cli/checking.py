@@ -41,9 +41,10 @@ def check(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check settings, database, output folder, gateway, webhooks and port; starts and changes nothing.
+    """Check everything that has to be right, all at once, and say what to do; starts and changes nothing.
 
-    Exit code 1 if something would not work.
+    Settings, database, broker, disk, secrets, gateway, clocks, webhooks and their way here, destinations,
+    ports. Exit code 1 if something would not work.
     """
     from orchestrator.cli.findings import print_findings
     from orchestrator.cli.screen import print_json
@@ -62,16 +63,14 @@ def check(
 def _findings(alive: Process | None, destinations: bool) -> list[Finding]:
     from orchestrator import wiring
     from orchestrator.cli.findings import Finding
-    from orchestrator.errors import SettingError
 
-    try:
-        given = wiring.read_settings(quiet=True)
-    except SettingError as error:  # there is nothing further to check
-        return [Finding("fail", "settings", error.message, error.hint)]
-    if alive:
-        from orchestrator.cli import processes_checks
+    given, problems = wiring.read_what_is_right()
+    if not alive:
+        from orchestrator.cli import checks
 
-        return [processes_checks.alive(given, alive)]
-    from orchestrator.cli import checks
+        return checks.every_check(given, problems, destinations=destinations)
+    if problems:
+        return [Finding("fail", "settings", one.words, "see `orchestrator check`") for one in problems]
+    from orchestrator.cli import processes_checks
 
-    return checks.every_check(given, destinations=destinations)
+    return [processes_checks.alive(given, alive)]

@@ -38,6 +38,7 @@ from orchestrator.cli import (
     tokens,
     trying,
     watch,
+    webhooks,
 )
 from orchestrator.cli.exits import Exit, code_of
 from orchestrator.cli.exits import explain as explain_error
@@ -149,6 +150,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(secrets.app, name="secrets")
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(hooks.app, name="hooks")
 app.add_typer(drift.app, name="drift")
 app.add_typer(sandbox.app, name="sandbox")

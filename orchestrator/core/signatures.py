@@ -43,6 +43,12 @@ class Verified:
     signed_at: float
 
 
+def sign(secret: str, timestamp: str, body: bytes) -> dict[str, str]:
+    """The headers that make a delivery believed, as the gateway sends them."""
+    mac = _mac(secret, timestamp, body)
+    return {f"{FAMILIES[0]}-timestamp": timestamp, f"{FAMILIES[0]}-signature": mac.finalize().hex()}
+
+
 def verify(
     headers: Mapping[str, str],
     body: bytes,
@@ -72,6 +78,12 @@ def verify(
     return Verified(secret_index=found, signed_at=signed_at)
 
 
+def signer(headers: Mapping[str, str], body: bytes, secrets: Iterable[str]) -> int | None:
+    """Which of the secrets made the signature, by position, whenever that was."""
+    claimed, timestamp = _claim(headers)
+    return _who_signed(claimed, timestamp, body, list(secrets))
+
+
 def _claim(headers: Mapping[str, str]) -> tuple[str, str]:
     for family in FAMILIES:
         claimed = headers.get(f"{family}-signature", "").strip()
@@ -86,14 +98,19 @@ def _who_signed(claimed: str, timestamp: str, body: bytes, secrets: list[str]) -
     if not _HEX.match(claimed):
         return None
     for index, secret in enumerate(secrets):
-        mac = HMAC(secret.strip().encode(), SHA256())
-        mac.update(timestamp.encode() + b"." + body)
+        mac = _mac(secret, timestamp, body)
         try:
             mac.verify(bytes.fromhex(claimed))  # constant time
         except InvalidSignature:
             continue
         return index
     return None
+
+
+def _mac(secret: str, timestamp: str, body: bytes) -> HMAC:
+    mac = HMAC(secret.strip().encode(), SHA256())
+    mac.update(timestamp.encode() + b"." + body)
+    return mac
 
 
 def _moment(timestamp: str) -> float | None:

@@ -83,8 +83,9 @@ def remove(store: Store, tenant_id: str, name: str) -> None:
 def _merged(vault: Vault, entry: Entry, wanted: Wanted) -> Entry:
     """The entry with what is wanted written over it. Raises RequestError where that cannot work."""
     before = _before(vault, entry, wanted)
-    kept = () if wanted.only else before.webhook_secrets
+    kept, retired = ((), ()) if wanted.only else (before.webhook_secrets, before.retired)
     signing = tuple(dict.fromkeys((*wanted.webhook_secrets, *kept)))
+    retired = tuple(one for one in retired if one.secret not in signing)
     base_url = _checked("the base URL", checked_gateway_url, wanted.base_url) or entry.base_url
     endpoint = _checked("the endpoint", checked_endpoint_id, wanted.webhook_endpoint_id)
     endpoint = endpoint or entry.webhook_endpoint_id
@@ -96,7 +97,7 @@ def _merged(vault: Vault, entry: Entry, wanted: Wanted) -> Entry:
     key = wanted.api_key or before.api_key
     if key is not None:
         Account(entry.name, "", key, None, ())  # raises for a key that could never be sent
-    token = sealed(vault, entry.id, Secrets(key, signing))
+    token = sealed(vault, entry.id, Secrets(key, signing, retired, before.begun_at))
     return replace(entry, base_url=base_url, secrets=token, webhook_endpoint_id=endpoint)
 
 

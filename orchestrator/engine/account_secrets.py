@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from pydantic import SecretStr
 
@@ -13,12 +14,25 @@ from orchestrator.gateway.account import Account
 from orchestrator.store.accounts import Entry
 
 
+class Retired(NamedTuple):
+    """A signing secret that was replaced, and until when it is believed, in epoch seconds."""
+
+    secret: SecretStr
+    until: float
+
+
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """As they were given. Of the default account, what is missing is as the settings say."""
+    """As they were given. Of the default account, what is missing is as the settings say.
+
+    `retired` are signing secrets that the gateway uses no more, each with the moment, in epoch seconds, until
+    which it is believed; `begun_at` is when a rotation began that was not finished.
+    """
 
     api_key: SecretStr | None = None
     webhook_secrets: tuple[SecretStr, ...] = ()
+    retired: tuple[Retired, ...] = ()
+    begun_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +45,12 @@ class Opened:
     webhook_endpoint_id: str | None = None
     webhook_secrets: tuple[SecretStr, ...] = ()
     problem: SettingError | None = None
+    retired: tuple[Retired, ...] = ()
+    begun_at: float | None = None
+
+    def believed(self, now: float) -> tuple[SecretStr, ...]:
+        """What may have signed what comes in at that moment, in epoch seconds."""
+        return (*self.webhook_secrets, *(one.secret for one in self.retired if now < one.until))
 
     def account(self) -> Account:
         """How the gateway is reached. Raises SettingError."""
@@ -53,16 +73,20 @@ class Opener:
             secrets = unsealed(self.vault, entry)
         except SettingError as error:
             return Opened(entry.id, base_url, problem=error)
+        rotated: dict[str, Any] = {"retired": secrets.retired, "begun_at": secrets.begun_at}
         if entry.id != self.default.id:
             own = (secrets.api_key or SecretStr(""), entry.webhook_endpoint_id, secrets.webhook_secrets)
-            return Opened(entry.id, base_url, *own)
+            return Opened(entry.id, base_url, *own, **rotated)
+        replaced = {one.secret for one in secrets.retired}
         return Opened(
             entry.id,
             base_url,
             secrets.api_key or self.default.api_key,
             entry.webhook_endpoint_id or self.default.webhook_endpoint_id,
             # Both: a delivery that was signed before somebody changed the account is believed as well.
-            (*secrets.webhook_secrets, *self.default.webhook_secrets),
+            # But for what was replaced since: the settings may go on naming it.
+            (*secrets.webhook_secrets, *(one for one in self.default.webhook_secrets if one not in replaced)),
+            **rotated,
         )
 
 
@@ -71,8 +95,17 @@ def sealed(vault: Vault, account_id: str, secrets: Secrets) -> str | None:
     if secrets == Secrets():
         return None
     key = secrets.api_key.get_secret_value() if secrets.api_key else None
-    signing = [one.get_secret_value() for one in secrets.webhook_secrets]
-    return vault.seal(_purpose(account_id), json.dumps({"api_key": key, "webhook_secrets": signing}))
+    # Earlier versions read the first two alone, and believe the retired ones for as long as they are here.
+    all_of_them = (*secrets.webhook_secrets, *(one.secret for one in secrets.retired))
+    found: dict[str, Any] = {
+        "api_key": key,
+        "webhook_secrets": [one.get_secret_value() for one in all_of_them],
+    }
+    if secrets.retired:
+        found["until"] = [one.until for one in secrets.retired]
+    if secrets.begun_at is not None:
+        found["begun_at"] = secrets.begun_at
+    return vault.seal(_purpose(account_id), json.dumps(found))
 
 
 def unsealed(vault: Vault, entry: Entry) -> Secrets:
@@ -84,8 +117,10 @@ def unsealed(vault: Vault, entry: Entry) -> Secrets:
     except SettingError as error:
         raise SettingError(f"account {entry.name}: {error.message}", hint=error.hint) from None
     key = found["api_key"]
-    signing = tuple(SecretStr(one) for one in found["webhook_secrets"])
-    return Secrets(SecretStr(key) if key else None, signing)
+    signing, until = tuple(SecretStr(one) for one in found["webhook_secrets"]), found.get("until", [])
+    live = len(signing) - len(until)
+    retired = tuple(Retired(*one) for one in zip(signing[live:], until, strict=True))
+    return Secrets(SecretStr(key) if key else None, signing[:live], retired, found.get("begun_at"))
 
 
 def _purpose(account_id: str) -> str:

@@ -82,11 +82,12 @@ def _same(before: Entry, opened: Opened, entry: Entry) -> bool:
 class WebhookSecrets(Mapping[str, tuple[SecretStr, ...]]):
     """What may sign webhooks, by account: several while one is rotated, none where none can be read."""
 
-    def __init__(self, known: Accounts) -> None:
+    def __init__(self, known: Accounts, wall_clock: Callable[[], float]) -> None:
         self._known = known
+        self._wall_clock = wall_clock
 
     def __getitem__(self, account_id: str) -> tuple[SecretStr, ...]:
-        return self._known.with_this(account_id)[account_id].webhook_secrets
+        return self._known.with_this(account_id)[account_id].believed(self._wall_clock())
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._known.now())

@@ -30,6 +30,7 @@ KEPT_BYTES = 8 * 1024  # of a rejected body
 KEPT_HEADERS = ("x-phaseo-", "x-ai-stats-", "content-type", "user-agent")
 KEPT_HEADER_LENGTH = 300
 UNREADABLE = "unreadable"
+CHECK = b'{"type":"orchestrator.check"'  # what a body begins with that `orchestrator check` signed and sent
 
 
 class Fate(StrEnum):
@@ -39,6 +40,7 @@ class Fate(StrEnum):
     WAITING = "waiting"  # remembered: no job of this account is known by that id yet
     IGNORED = "ignored"  # remembered: not about a video job
     REJECTED = "rejected"  # not believed, or not readable
+    CHECKED = "checked"  # not from the gateway: `orchestrator check` asks whether its way leads here
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ def receive(context: Context, account: str, headers: Mapping[str, str], body: by
     began = context.clock()
     refused, delivery = _believe(context, account, headers, body, now)
     if delivery is None:
+        if refused is None:
+            return Receipt(Fate.CHECKED)
         reason, detail = refused
         if reason == UNREADABLE:  # by whoever has the secret
             context.drifts.see(drift.of_unreadable_delivery(detail), None)
@@ -182,7 +186,8 @@ def _hold_job_of(tx: Transaction, account: str, delivery: Delivery) -> Job | Non
 
 def _believe(
     context: Context, account: str, headers: Mapping[str, str], body: bytes, now: float
-) -> tuple[tuple[str, str], Delivery | None]:
+) -> tuple[tuple[str, str] | None, Delivery | None]:
+    """What was delivered, or why it is refused; neither of a check, of which nothing is kept."""
     live = context.webhook_secrets.get(account)
     if live is None:
         raise NotFound("there is no such account")
@@ -190,8 +195,10 @@ def _believe(
     verified = verify(headers, body, secrets, now=now)
     if isinstance(verified, Refusal):
         return (verified, _EXPLAINED[verified]), None
+    if body.startswith(CHECK):
+        return None, None
     try:
-        return ("", ""), parse(body)
+        return None, parse(body)
     except BadDelivery as error:
         return (UNREADABLE, error.message), None
 

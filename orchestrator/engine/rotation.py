@@ -94,10 +94,10 @@ class _File:
         if self._after == self._before:
             return 0
         try:
-            with _written_beside(self._path, self._after) as new:
+            with written_beside(self._path, self._after) as new:
                 self._require_unchanged()
                 new.replace(self._path)
-                _sync_folder(self._path.parent)
+                sync_folder(self._path.parent)
         except OSError as error:
             raise SettingError(
                 f"{self._path} cannot be replaced: {error.strerror}",
@@ -111,14 +111,17 @@ class _File:
 
 
 @contextmanager
-def _written_beside(path: Path, content: bytes) -> Iterator[Path]:
-    """A new file in the same folder, safe on the disk, that whoever could read the old one can read."""
+def written_beside(path: Path, content: bytes, *, mode: int | None = None) -> Iterator[Path]:
+    """A new file in the same folder, safe on the disk, that whoever could read the old one can read.
+
+    With a `mode`, those alone whom that lets.
+    """
     was = path.stat()
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-            os.fchmod(descriptor, stat.S_IMODE(was.st_mode))
+            os.fchmod(descriptor, stat.S_IMODE(was.st_mode) if mode is None else mode)
             if (was.st_uid, was.st_gid) != (os.geteuid(), os.getegid()):
                 os.fchown(descriptor, was.st_uid, was.st_gid)
             file.flush()
@@ -129,7 +132,8 @@ def _written_beside(path: Path, content: bytes) -> Iterator[Path]:
             Path(name).unlink()
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Let the names in it be safe on the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -151,6 +155,11 @@ def _renewing(vault: Vault, tokens: Mapping[str, str]) -> Callable[[re.Match[str
         return found[0]
 
     return renew
+
+
+def tokens_in_file(path: Path) -> dict[str, str]:
+    """Each encrypted secret in a file of destinations, by where it stands. Raises SettingError."""
+    return {place: token for token, place in _tokens(parse(read_bytes(path), path))}
 
 
 def _tokens(value: Any, place: str = "") -> Iterator[tuple[str, str]]:

@@ -17,10 +17,11 @@ from orchestrator.core.job import Observation
 from orchestrator.errors import NEVER, BadAnswer
 from orchestrator.gateway import connection, drift, reading, vocabulary
 from orchestrator.gateway.account import Account
-from orchestrator.gateway.connection import Answer, Timeouts
+from orchestrator.gateway.connection import Answer, Timeouts, json_object
 from orchestrator.gateway.content import Content, content_errors, open_content
 from orchestrator.gateway.create_answer import CreateAnswer, CreateClass, classify, no_answer
-from orchestrator.gateway.error_answers import explain, retry_after
+from orchestrator.gateway.deliveries import Try, tries
+from orchestrator.gateway.error_answers import date, explain, retry_after
 from orchestrator.gateway.snapshot import Snapshot, read_snapshot
 
 LIST_REACHES = 100  # gateway contract 1.6: the list gives at most this many
@@ -136,7 +137,7 @@ class Gateway:
     async def look(self, gateway_id: str) -> Observation:
         """The job as its provider shows it now."""
         answer = await self._ask("GET", f"videos/{_quoted(gateway_id)}")
-        data = _object(answer)
+        data = json_object(answer)
         if reading.word(data.get("status")) is None or data.get("id", gateway_id) != gateway_id:
             raise BadAnswer(f"the answer is not about {gateway_id}", status=answer.status, reason="not_a_job")
         seen = vocabulary.from_look(data, answer.body.decode())
@@ -145,15 +146,18 @@ class Gateway:
 
     async def list_recent(self, limit: int = LIST_REACHES) -> list[Observation]:
         """The stored state of the most recent jobs; items without a usable id are left out."""
-        params = {"limit": max(1, min(limit, LIST_REACHES))}
-        answer = await self._ask("GET", "videos", longest=connection.LIST_LIMIT, params=params)
-        listed = _object(answer)
-        items = listed.get("data")
-        if not isinstance(items, list):
-            raise BadAnswer("the list has no data", reason="not_a_list")
-        seen = [vocabulary.from_list(item) for item in items if isinstance(item, dict)]
-        self._notice(drift.of_list(listed, answer.headers), None)
+        seen = [vocabulary.from_list(item) for item in (await self._list(limit))[0]]
         return [item for item in seen if item.gateway_id]
+
+    async def what_time(self) -> float | None:
+        """The gateway's clock in epoch seconds, cut to whole ones; asked by what takes the key."""
+        _, answer = await self._list(1)
+        told = date(answer.headers.get("date", ""))
+        return told.timestamp() if told else None
+
+    async def deliveries(self, limit: int = LIST_REACHES) -> list[Try]:
+        """The latest attempts at webhooks that the list of recent jobs tells of, the newest first."""
+        return tries((await self._list(limit))[0])
 
     async def snapshot(self, gateway_id: str) -> Snapshot:
         """The stored state of one job, and the session id that its create was sent with."""
@@ -176,7 +180,7 @@ class Gateway:
         wish: dict[str, Any] = {"ttl_seconds": ttl_seconds, "disposition": disposition}
         if index:
             wish["index"] = index
-        data = _object(await self._ask("POST", f"videos/{_quoted(gateway_id)}/download_url", json=wish))
+        data = json_object(await self._ask("POST", f"videos/{_quoted(gateway_id)}/download_url", json=wish))
         url = data.get("download_url")
         if not isinstance(url, str) or not url.startswith(("https://", "http://")):
             raise BadAnswer("the answer has no link", reason="no_link")
@@ -192,6 +196,16 @@ class Gateway:
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+    async def _list(self, limit: int) -> tuple[list[Mapping[str, Any]], Answer]:
+        params = {"limit": max(1, min(limit, LIST_REACHES))}
+        answer = await self._ask("GET", "videos", longest=connection.LIST_LIMIT, params=params)
+        listed = json_object(answer)
+        items = listed.get("data")
+        if not isinstance(items, list):
+            raise BadAnswer("the list has no data", reason="not_a_list")
+        self._notice(drift.of_list(listed, answer.headers), None)
+        return [item for item in items if isinstance(item, dict)], answer
 
     async def _ask(
         self, method: str, path: str, *, longest: int = connection.ANSWER_LIMIT, **what: Any
@@ -223,13 +237,3 @@ def _quoted(gateway_id: str) -> str:
     if reading.gateway_id(gateway_id) is None:
         raise BadAnswer(f"{gateway_id[:40]!r} is no job id", reason="bad_gateway_id", retry=NEVER)
     return gateway_id
-
-
-def _object(answer: Answer) -> Mapping[str, Any]:
-    try:
-        data = reading.decode(answer.body)
-    except reading.Unreadable:
-        data = None
-    if not isinstance(data, dict):
-        raise BadAnswer("the answer is not a JSON object", status=answer.status, reason="not_json")
-    return data

@@ -10,10 +10,11 @@ connection, where a connect error means what it says.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import aiohttp
 import httpx
@@ -21,6 +22,7 @@ from httpx_aiohttp import AiohttpTransport
 from httpx_aiohttp.transport import AiohttpResponseStream
 
 from orchestrator.errors import BadAnswer, GatewayError, NoAnswer, Unreachable
+from orchestrator.gateway import reading
 from orchestrator.gateway.account import Account
 
 ANSWER_LIMIT = 2 * 1024 * 1024  # bytes of a JSON answer about one job, which takes a few thousand
@@ -159,6 +161,17 @@ async def read_whole(response: httpx.Response, account: Account, limit: int = AN
             )
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Answer(response.status_code, headers, without_key(bytes(body), account))
+
+
+def json_object(answer: Answer) -> Mapping[str, Any]:
+    """The object that an answer is. Raises BadAnswer for anything else."""
+    try:
+        data = reading.decode(answer.body)
+    except reading.Unreadable:
+        data = None
+    if not isinstance(data, dict):
+        raise BadAnswer("the answer is not a JSON object", status=answer.status, reason="not_json")
+    return data
 
 
 def without_key(body: bytes, account: Account) -> bytes:

@@ -1,8 +1,9 @@
-"""What a status answer says of the webhooks about the end, as the gateway saw them (contract 1.3 and 4.4)."""
+"""What answers say of webhooks, as the gateway saw them: those about the end, and all (contract 1.3, 4.4)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.core.job import HookTold
@@ -39,11 +40,54 @@ def told_of_end(data: Mapping[str, Any]) -> HookTold | None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One attempt at one webhook; `status` is the HTTP status that our receiver answered, None for none."""
+
+    gateway_id: str
+    endpoint_id: str | None
+    event: str | None
+    at: float
+    attempt: int
+    delivered: bool
+    status: int | None
+    error: str | None
+    next_try_at: float | None
+
+
+def tries(items: Iterable[Mapping[str, Any]]) -> list[Try]:
+    """What the items of a list tell of attempts, the newest first."""
+    found = [one for item in items for one in _tries(item)]
+    return sorted(found, key=lambda one: one.at, reverse=True)
+
+
+def _tries(item: Mapping[str, Any]) -> Iterator[Try]:
+    webhook, gateway_id = reading.mapping(item.get("webhook")), reading.gateway_id(item.get("id"))
+    for row in _rows(webhook):
+        at = reading.moment(row.get("tried_at"))
+        if gateway_id is None or at is None:
+            continue
+        yield Try(
+            gateway_id,
+            reading.word(webhook.get("endpoint_id")),
+            reading.word(row.get("event_type") or row.get("delivery_key")),
+            at,
+            _number(row),
+            _arrived(row),
+            _http_status(row.get("response_status")),
+            reading.word(row.get("error_message")),
+            reading.moment(row.get("next_retry_at")),
+        )
+
+
+def _rows(webhook: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    listed = webhook.get("attempts")
+    return [reading.mapping(one) for one in listed[:_MOST_ATTEMPTS]] if isinstance(listed, list) else []
+
+
 def _attempts_at_the_end(webhook: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Oldest first, in whatever order they are told."""
-    listed = webhook.get("attempts")
-    rows = [reading.mapping(one) for one in listed[:_MOST_ATTEMPTS]] if isinstance(listed, list) else []
-    ends = [one for one in rows if _is_of_an_end(one.get("event_type") or one.get("delivery_key"))]
+    ends = [one for one in _rows(webhook) if _is_of_an_end(one.get("event_type") or one.get("delivery_key"))]
     return sorted(ends, key=lambda one: (reading.moment(one.get("tried_at")) or 0.0, _number(one)))
 
 

@@ -131,11 +131,12 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     value = headers.get("retry-after", "").strip()
     if _SECONDS.match(value):
         return float(value)
-    until, since = _date(value), _date(headers.get("date", ""))
+    until, since = date(value), date(headers.get("date", ""))
     return max((until - since).total_seconds(), 0.0) if until and since else None
 
 
-def _date(value: str) -> datetime | None:
+def date(value: str) -> datetime | None:
+    """A moment as HTTP headers write it."""
     try:
         found = parsedate_to_datetime(value)
     except (ValueError, TypeError, OverflowError, IndexError):

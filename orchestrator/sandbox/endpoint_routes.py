@@ -14,7 +14,7 @@ from orchestrator.sandbox.auth import gateway_of, refuse_management_key
 from orchestrator.sandbox.clock import iso
 from orchestrator.sandbox.endpoints import DEFAULT_EVENTS, check_url
 from orchestrator.sandbox.gateway import Gateway
-from orchestrator.sandbox.refusals import shape_c
+from orchestrator.sandbox.refusals import batch_gate_closed, missing_scope, shape_c
 from orchestrator.sandbox.state import Endpoint
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -22,9 +22,19 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 def _guarded(handler: Handler) -> Handler:
     async def guarded(request: Request) -> Response:
-        return refuse_management_key(request) or await handler(request)
+        return refuse_management_key(request) or _refused(request) or await handler(request)
 
     return guarded
+
+
+def _refused(request: Request) -> Response | None:
+    """403 for a key without the scope, or for a workspace without the batch feature."""
+    live, scope = gateway_of(request).live, "read" if request.method == "GET" else "write"
+    if live.management_scopes not in (scope, "write"):
+        return missing_scope(f"settings:{scope}")
+    if live.batch_gate_closed:
+        return batch_gate_closed(gateway_of(request).config.workspace_id)
+    return None
 
 
 def _on_endpoint(handler: Callable[[Request, Gateway, Endpoint], Awaitable[Response]]) -> Handler:

@@ -66,6 +66,26 @@ def shape_c(status: int, kind: str, message: str, details: Any = None) -> Respon
     return JSONResponse({"error": error}, status)
 
 
+def missing_scope(scope: str) -> Response:
+    """A control route for a management key that may not use it."""
+    return JSONResponse({"error": "insufficient_scope", "message": f"Token requires {scope}"}, 403)
+
+
+def batch_gate_closed(workspace: str) -> Response:
+    """A control route in a workspace without the batch feature."""
+    body = {
+        "error": "forbidden",
+        "reason": "batch_api_feature_flag_disabled",
+        "message": "Webhook endpoint settings are currently limited to the enabled Batch API segment.",
+        "feature_gate": "gateway_batch_api",
+        "workspace_id": workspace,
+        "status_code": 403,
+        "error_type": "user",
+        "error_origin": "gateway",
+    }
+    return JSONResponse(body, 403)
+
+
 def bare_500() -> Response:
     """What an uncaught fault of the gateway looks like."""
     return PlainTextResponse("Internal Server Error", 500, {"content-type": "text/plain; charset=UTF-8"})

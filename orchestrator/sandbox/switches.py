@@ -157,6 +157,10 @@ class LiveSwitches:
     gate_closed: bool = switch(False, "501 video_api_feature_disabled on create, list and models.")
     db_error_next: int = switch(0, "How many next requests under /v1/videos answer 401 db_error.")
     hooks_stopped: bool = switch(False, "No webhook leaves any more, for all jobs, without trace.")
+    management_scopes: Literal["write", "read", "none"] = switch(
+        "write", "What the management key may do: read and write, read alone, or neither (403)."
+    )
+    batch_gate_closed: bool = switch(False, "403 batch_api_feature_flag_disabled on every control route.")
     signing: bool = switch(True, "Download links can be signed; false leaves them null.")
 
 

@@ -64,9 +64,8 @@ def make_receiver(
             headers = {"Connection": "close"}
             return problem(413, "too_large", "the body is larger than any webhook of the gateway", headers)
         headers = {name.lower(): value for name, value in request.headers.items()}
-        return await _within(
-            KEPT_WITHIN, threads, partial(_take, context, send, account, headers, body, clock())
-        )
+        take = partial(_take, context, send, account, headers, body, clock(), _seen(request))
+        return await _within(KEPT_WITHIN, threads, take)
 
     async def healthy(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -122,8 +121,19 @@ async def _within(seconds: float, threads: Executor, act: Callable[[], Response]
         return _unavailable(late)
 
 
+def _seen(request: Request) -> dict[str, str]:
+    """Where a request seems to come from, and how: as the proxies say that are believed."""
+    return {"scheme": request.url.scheme, "client": request.client.host if request.client else ""}
+
+
 def _take(
-    context: Context, send: Send, account: str, headers: dict[str, str], body: bytes, now: float
+    context: Context,
+    send: Send,
+    account: str,
+    headers: dict[str, str],
+    body: bytes,
+    now: float,
+    seen: dict[str, str],
 ) -> Response:
     try:
         receipt = receive(context, account, headers, body, now)
@@ -132,6 +142,8 @@ def _take(
     except StoreError as error:
         log(Event.STORE_FAILED, level=logging.ERROR, error=error.message, hint=error.hint)
         return _unavailable("not kept; send it again")
+    if receipt.fate is Fate.CHECKED:
+        return JSONResponse({"status": receipt.fate, **seen})
     # Sent once the gateway has its answer, so that a broker that hangs delays none.
     return _answer(receipt, BackgroundTask(send, receipt.follow_ups) if receipt.follow_ups else None)
 

@@ -44,6 +44,22 @@ class Sandbox:
         """Send webhooks there from now on."""
         self._management.patch(f"/webhook-endpoints/{ENDPOINT_ID}", json={"url": url}).raise_for_status()
 
+    def endpoints(self) -> list[dict[str, Any]]:
+        """All webhook endpoints, the latest first."""
+        return list(self._management.get("/webhook-endpoints").raise_for_status().json()["data"])
+
+    def register(self, url: str) -> dict[str, Any]:
+        """Another endpoint, as the console would make it; with its secret."""
+        return dict(self._management.post("/webhook-endpoints", json={"url": url}).raise_for_status().json())
+
+    def change(self, endpoint_id: str, **changes: Any) -> None:
+        """Change an endpoint."""
+        self._management.patch(f"/webhook-endpoints/{endpoint_id}", json=changes).raise_for_status()
+
+    def delete(self, endpoint_id: str) -> None:
+        """Delete an endpoint."""
+        self._management.delete(f"/webhook-endpoints/{endpoint_id}").raise_for_status()
+
     def rotate_secret(self) -> str:
         """Sign with a new secret from now on."""
         answer = self._management.post(f"/webhook-endpoints/{ENDPOINT_ID}/rotate-secret").raise_for_status()
@@ -87,6 +103,18 @@ class Sandbox:
         """A gateway job that is none of ours."""
         body = {"model": "google/veo-3.1-lite", "prompt": "p", "provider_params": {"sandbox": switches}}
         return str(self._api.post("/videos", json=body).raise_for_status().json()["id"])
+
+    def create_hooked(self, endpoint_id: str) -> str:
+        """A gateway job that tells an endpoint that it was made, and goes on."""
+        switches = {"sandbox": {"outcome": "never"}}
+        hook = {"endpoint_id": endpoint_id, "events": ["video.created"]}
+        body = {"model": "google/veo", "prompt": "p", "webhook": hook, "provider_params": switches}
+        return str(self._api.post("/videos", json=body).raise_for_status().json()["id"])
+
+    def tried(self, gateway_id: str) -> list[int | None]:
+        """What was answered when it was told that a job was made, so far."""
+        (row,) = self.webhooks(job_id=gateway_id, type="video.created")
+        return list(row["statuses"])
 
     def content(self, gateway_id: str, index: int = 0) -> bytes:
         """The bytes that the gateway serves for an output."""

@@ -97,3 +97,27 @@ def test_an_api_key_is_no_management_key(sandbox: Sandbox) -> None:
     answer = sandbox.api.get("/webhook-endpoints")
     assert (answer.status_code, answer.json()["reason"]) == (401, "management_key_required")
     assert KEY not in json.dumps(answer.json())
+
+
+@pytest.mark.parametrize(
+    ("switches", "label"),
+    [
+        ({"management_scopes": "read"}, "no write scope"),
+        ({"management_scopes": "none"}, "no write scope"),
+        ({"batch_gate_closed": True}, "gate off"),
+    ],
+)
+def test_a_key_without_the_scope_and_a_workspace_without_the_feature_are_refused(
+    sandbox: Sandbox, switches: dict[str, object], label: str
+) -> None:
+    sandbox.faults(**switches)
+    answer = sandbox.management.post("/webhook-endpoints", json={"url": "http://127.0.0.1:9/"})
+    assert answer.status_code == 403
+    assert answer.json() | {"workspace_id": ""} == captured(label, "endpoints") | {"workspace_id": ""}
+
+
+def test_a_scope_to_read_is_enough_to_read(sandbox: Sandbox) -> None:
+    sandbox.faults(management_scopes="read")
+    assert sandbox.management.get("/webhook-endpoints").status_code == 200
+    sandbox.faults(management_scopes="none")
+    assert sandbox.management.get("/webhook-endpoints").json() == captured("no scopes", "endpoints")

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.core.vault import new_key
 from orchestrator.errors import SettingError
-from orchestrator.settings import GATEWAY, PREFIX, Settings, UncertainPolicy, load
+from orchestrator.settings import GATEWAY, PREFIX, Settings, UncertainPolicy, load, read
 
 UUID = "7f9c2ba4-e88f-4f9a-8d0e-0c1b2a3d4e5f"
 
@@ -264,3 +264,25 @@ def test_trusted_proxies_are_addresses_and_networks() -> None:
 def test_what_is_no_network_is_no_trusted_proxy(given: str) -> None:
     with pytest.raises(SettingError, match="no address or network"):
         load({"ORCHESTRATOR_TRUSTED_PROXIES": given})
+
+
+def test_all_that_is_wrong_is_told_at_once_and_the_rest_can_be_used() -> None:
+    given = {
+        "PORT": "70000",
+        "LOOK_BATCH": "0",
+        "API_HOST": "::1",
+        "WEBHOOK_ENDPOINT_ID": UUID,
+        "HOST": "::1",
+    }
+    settings, problems = read(
+        {PREFIX + name: value for name, value in given.items()} | {f"{PREFIX}POTR": "1"}
+    )
+    assert (settings.port, settings.host, settings.webhook_endpoint_id) == (8700, "::1", None)
+    told = {name for one in problems for name in one.fields}
+    assert told == {"port", "look_batch", "api_host", "api_port", "webhook_endpoint_id", "webhook_secrets"}
+    assert len(problems) == 5
+
+
+def test_what_is_wrong_only_because_of_something_else_that_is_wrong_is_not_told() -> None:
+    _, problems = read({f"{PREFIX}API_HOST": "::1", f"{PREFIX}API_PORT": "many"})
+    assert [one.fields for one in problems] == [{"api_port"}]

@@ -19,7 +19,7 @@ from orchestrator.engine.context import Context
 from orchestrator.engine.submit import Submission, submit
 from orchestrator.settings import load
 from orchestrator.store import hand_offs, jobs, workers
-from tests.acceptance.sandbox import SECRET
+from tests.acceptance.sandbox import SECRET, Sandbox
 from tests.migrated import put_migrated
 
 KEY = "phaseo_v1_sk_a-key-that-nobody-may-see"
@@ -66,6 +66,21 @@ def run(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
     yield run_it
     logging.getLogger().handlers[:] = handlers
     logging.getLogger().setLevel(level)
+
+
+@pytest.fixture(scope="session")
+def one_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """One for the folder; its ticks come every half second."""
+    made = Sandbox(tmp_path_factory.mktemp("sandbox"), "sandbox", "--time-scale", "600")
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def sandbox(one_sandbox: Sandbox) -> Sandbox:
+    """As new."""
+    one_sandbox.reset()
+    return one_sandbox
 
 
 class Rows:

@@ -218,28 +218,15 @@ def test_an_account_whose_secrets_cannot_be_read_is_listed_with_the_reason(
 
 
 def test_check_asks_the_gateway_of_each_account(
-    run: Run, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sandbox = Sandbox(tmp_path_factory.mktemp("sandbox"), "sandbox")
     monkeypatch.setenv("RIGHT", API_KEY)
     gateway = ("--base-url", sandbox.url)
-    try:
-        add(run, *gateway)
-        run("accounts", "add", "right", "--tenant", "acme", "--api-key-env", "RIGHT", *gateway)
-        run(
-            "accounts",
-            "add",
-            "away",
-            "--tenant",
-            "acme",
-            "--api-key-env",
-            "RIGHT",
-            "--base-url",
-            "http://127.0.0.1:1/v1",
-        )
-        found = {one["what"]: one for one in json.loads(run("check", "--json").out)}
-    finally:
-        sandbox.end()
+    add(run, *gateway)
+    run("accounts", "add", "right", "--tenant", "acme", "--api-key-env", "RIGHT", *gateway)
+    away = ("--base-url", "http://127.0.0.1:1/v1")
+    run("accounts", "add", "away", "--tenant", "acme", "--api-key-env", "RIGHT", *away)
+    found = {one["what"]: one for one in json.loads(run("check", "--json").out)}
     assert found["gateway"]["status"] == "warn"
     assert found["account acme/right"]["status"] == "ok"
     assert found["account acme/main"]["status"] == found["account acme/away"]["status"] == "fail"

@@ -3,27 +3,36 @@
 import json
 import os
 import socket
-from collections.abc import Iterator
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from orchestrator.cli import folder_checks, port_checks
+from orchestrator.cli.database_checks import _filesystem
 from orchestrator.cli.exits import Exit
+from orchestrator.cli.public_checks import exposure
+from orchestrator.core.vault import Vault, new_key
 from orchestrator.processes.lock import exclusive
-from orchestrator.settings import Settings
+from orchestrator.settings import PREFIX, Settings, load
 from orchestrator.store.migrate import HEAD
 from orchestrator.store.schema import tenants
-from tests.acceptance.sandbox import API_KEY, ENDPOINT_ID, SECRET, Sandbox
+from tests import certificates
+from tests.acceptance.sandbox import API_KEY, ENDPOINT_ID, MANAGEMENT_KEY, SECRET, Sandbox
 from tests.integration.cli.conftest import Rows, Run
+from tests.integration.cli.outside import Receiving, https, in_front, passing
 from tests.ports import free_port
+from tests.servers.fixtures import NewDatabase
 
 
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    made = Sandbox(tmp_path_factory.mktemp("sandbox"), "sandbox")
-    yield made
-    made.end()
+@pytest.fixture(autouse=True)
+def room_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However full the disk of this machine is, and however few files it lets a process open."""
+    monkeypatch.setattr(folder_checks, "NEARLY_FULL", 0)
+    monkeypatch.setattr(folder_checks, "FULL", 0)
+    monkeypatch.setattr(port_checks, "OTHER_FILES", -(2**40))
 
 
 def findings(run: Run) -> dict[str, Any]:
@@ -37,6 +46,7 @@ def test_on_a_fresh_machine_only_what_is_optional_is_missing(run: Run) -> None:
         "database": "ok",
         "output folder": "ok",
         "archive": "ok",
+        "disk": "ok",
         "gateway": "warn",
         "webhooks": "warn",
         "port": "ok",
@@ -45,16 +55,217 @@ def test_on_a_fresh_machine_only_what_is_optional_is_missing(run: Run) -> None:
 
 
 def test_a_whole_set_up_is_all_right(
-    run: Run, rows: Rows, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    run: Run, rows: Rows, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    certificate = certificates.make(tmp_path / "public.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     monkeypatch.setenv("ORCHESTRATOR_GATEWAY_URL", sandbox.url)
     monkeypatch.setenv("PHASEO_API_KEY", API_KEY)
-    monkeypatch.setenv("ORCHESTRATOR_WEBHOOK_ENDPOINT_ID", ENDPOINT_ID)
-    monkeypatch.setenv("ORCHESTRATOR_WEBHOOK_SECRETS", f"{SECRET},another")
-    found = findings(run)
-    assert {one["status"] for one in found.values()} == {"ok"}
-    assert found["webhooks"]["found"].endswith("2 secrets")
+    monkeypatch.setenv("PHASEO_MANAGEMENT_KEY", MANAGEMENT_KEY)
+    monkeypatch.setenv("ORCHESTRATOR_SECRET_KEYS", new_key())
+    receiving = Receiving(settings())
+    with in_front(passing(receiving.port, headers=https), certificate) as url:
+        monkeypatch.setenv("ORCHESTRATOR_PUBLIC_URL", url)
+        assert run("webhooks", "register").code == Exit.OK
+        said = json.loads(run("check", "--json").out)
+    assert receiving.kept() == (0, [])
+    receiving.close()
+    not_ok = [one for one in said if one["status"] != "ok"]
+    assert [one["found"] for one in not_ok] == [
+        "127.0.0.1 is 127.0.0.1 here, which the gateway does not call"
+    ]
+    told = {one["found"] for one in said}
+    assert "at the gateway: active, with every event and this URL" in told
+    assert f"{url}/webhooks/gateway/default is answered by our receiver" in told
+    assert "1 at rest, all by the newest key" in told
     assert [one["query"] for one in sandbox.requests(path="/v1/videos")] == ["limit=1"]
+
+
+def settings() -> Settings:
+    return load({name: value for name, value in os.environ.items() if name.startswith(PREFIX)})
+
+
+def test_everything_that_is_wrong_is_told_at_once_and_each_with_what_to_do(
+    run: Run, folder: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "a-file").touch()
+    file = folder / "destinations.toml"
+    lost = Vault([new_key()]).seal("destination hook secrets", "s")
+    file.write_text(
+        f"""
+        [destinations.hook]
+        type = "webhook"
+        url = "https://hooks.example.com/"
+        secrets = "{lost}"
+        [destinations.bucket]
+        type = "bucket"
+        url = "s3://media/videos"
+        access_key_id = {{ env = "NOT_SET" }}
+        secret_access_key = {{ file = "/no/such/file" }}
+        """
+    )
+    wrong = {
+        "ORCHESTRATOR_PORTT": "1",
+        "ORCHESTRATOR_DEADLINE_SECONDS": "soon",
+        "ORCHESTRATOR_LOOK_BATCH": "0",
+        "ORCHESTRATOR_GATEWAY_URL": sandbox.url,
+        "ORCHESTRATOR_GATEWAY_API_KEY": MANAGEMENT_KEY,
+        "ORCHESTRATOR_WEBHOOK_ENDPOINT_ID": ENDPOINT_ID,
+        "ORCHESTRATOR_WEBHOOK_SECRETS": "'whsec_quoted'",
+        "ORCHESTRATOR_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none",
+        "ORCHESTRATOR_BROKER_URL": "redis://127.0.0.1:9/0",
+        "ORCHESTRATOR_OUTPUT_DIR": str(folder / "a-file"),
+        "ORCHESTRATOR_PUBLIC_URL": "http://no-such-host.invalid",
+        "ORCHESTRATOR_HOST": "203.0.113.1",
+        "ORCHESTRATOR_SECRET_KEYS": new_key(),
+        "ORCHESTRATOR_DESTINATIONS_FILE": str(file),
+        "PHASEO_MANAGEMENT_KEY": MANAGEMENT_KEY,
+    }
+    for name, value in wrong.items():
+        monkeypatch.setenv(name, value)
+    sandbox.change(ENDPOINT_ID, status="disabled", url="http://127.0.0.1:9/hook")
+    before = sorted(one.name for one in folder.iterdir())
+    said = run("check", "--json")
+    assert said.code == Exit.OTHERWISE
+    found = [one for one in json.loads(said.out) if one["status"] != "ok"]
+    assert all(one["hint"] for one in found)
+    assert sorted(one.name for one in folder.iterdir()) == before
+    for what, words in {
+        ("settings", "unknown setting ORCHESTRATOR_PORTT (did you mean ORCHESTRATOR_PORT?)"),
+        ("settings", "ORCHESTRATOR_DEADLINE_SECONDS"),
+        ("settings", "ORCHESTRATOR_LOOK_BATCH"),
+        ("database", "Connection refused"),
+        ("broker", "Redis does not answer"),
+        ("output folder", "a-file"),
+        ("secrets", "cannot be read with any of the keys"),
+        ("gateway", "management_key_not_valid_for_gateway"),
+        ("webhooks", "does not begin with whsec_"),
+        ("webhooks", "the endpoint is disabled"),
+        ("webhooks", "is not subscribed to video.created, video.expired"),
+        ("webhooks", "is not of this account"),
+        ("receiver", "nobody takes the connection"),
+        ("public url", "no-such-host.invalid does not resolve"),
+        ("exposure", "plain http"),
+        ("port", "cannot listen on 203.0.113.1"),
+        ("destinations", "destination hook"),
+        ("destinations", "NOT_SET is not set"),
+    }:
+        assert [one for one in found if one["what"] == what and words in one["found"]], (what, words, found)
+
+
+def test_a_check_whose_setting_is_wrong_says_so_and_the_others_are_made(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_PORT", "70000")
+    found = findings(run)
+    assert found["port"]["found"] == "not looked at: ORCHESTRATOR_PORT is wrong"
+    assert found["database"]["status"] == "ok"
+
+
+def test_a_database_that_takes_connections_and_says_nothing_holds_up_no_other_check(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.cli.checks.WITHIN", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/none"
+        monkeypatch.setenv("ORCHESTRATOR_DATABASE_URL", url)
+        found = findings(run)
+    assert found["database"]["found"] == "nothing came of it within 1 s"
+    assert found["output folder"]["status"] == "ok"
+
+
+def test_a_database_that_a_newer_version_wrote_and_one_that_is_behind_are_told_apart(
+    run: Run, rows: Rows
+) -> None:
+    for revision, status in (("9999", "fail"), ("0001", "warn")):
+        with rows.context.store.write() as tx:
+            tx.execute(text(f"UPDATE alembic_version SET version_num = '{revision}'"))
+        assert findings(run)["database"]["status"] == status
+
+
+def test_postgresql_is_asked_for_its_revision_and_its_clock(
+    run: Run, new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_DATABASE_URL", new_database(migrated=False))
+    assert findings(run)["database"]["found"].startswith("the configured one is at revision none")
+    monkeypatch.setenv("ORCHESTRATOR_DATABASE_URL", new_database())
+    found = findings(run)
+    assert found["database"]["found"] == f"the configured one, revision {HEAD}"
+    assert "clock" not in found
+    monkeypatch.setattr("orchestrator.wiring.wall_clock", lambda: time.time() - 100)
+    assert findings(run)["clock"]["found"] == "this clock is 100 s behind the database's"
+
+
+@pytest.mark.parametrize(
+    ("off", "status"), [(0, None), (-20, None), (-100, "warn"), (100, "warn"), (400, "fail")]
+)
+def test_a_clock_that_differs_from_the_gateway_s_is_told(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, off: float, status: str | None
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_GATEWAY_URL", sandbox.url)
+    monkeypatch.setenv("ORCHESTRATOR_GATEWAY_API_KEY", API_KEY)
+    monkeypatch.setattr("orchestrator.wiring.wall_clock", lambda: time.time() + off)
+    found = findings(run).get("clock")
+    assert (found and found["status"]) == status
+    if found:
+        assert found["found"].startswith(
+            f"this clock is {abs(off)} s {'behind' if off < 0 else 'ahead of'}"
+        ) or (found["found"].startswith(f"this clock is {abs(off) - 1} s "))
+
+
+def test_the_kind_of_a_filesystem_is_read_from_the_nearest_mount(tmp_path: Path) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"/dev/a / ext4 rw 0 0\nserver:/x {tmp_path} nfs4 rw 0 0\n")
+    assert _filesystem(tmp_path / "data" / "orchestrator.db", mounts) == "nfs4"
+    assert _filesystem(Path("/etc/hosts"), mounts) == "ext4"
+    assert _filesystem(Path("/etc/hosts"), tmp_path / "none") == ""
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"PUBLIC_URL": "http://api.example.com"}, "http://api.example.com is plain http"),
+        ({"HOST": "0.0.0.0"}, "every address of this machine"),
+        ({"HOST": "0.0.0.0", "TRUSTED_PROXIES": "10.0.0.1", "PUBLIC_URL": "https://x.example"}, None),
+        ({"PUBLIC_URL": "https://api.example.com"}, None),
+        ({}, None),
+    ],
+)
+def test_keys_that_would_go_over_a_network_in_plain_text_are_told(
+    settings: dict[str, str], words: str | None
+) -> None:
+    given = load({f"{PREFIX}{name}": value for name, value in settings.items()})
+    found = [one.found for one in exposure(given)]
+    assert (words in found[0]) if words else not found
+
+
+def test_secrets_that_an_older_key_made_are_told(
+    run: Run, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = new_key(), new_key()
+    monkeypatch.setenv("ORCHESTRATOR_SECRET_KEYS", old)
+    monkeypatch.setenv("SIGNING", SECRET)
+    assert run("accounts", "change", "default", "--webhook-secret-env", "SIGNING").code == Exit.OK
+    assert findings(run)["secrets"]["status"] == "ok"
+    monkeypatch.setenv("ORCHESTRATOR_SECRET_KEYS", f"{new},{old}")
+    assert findings(run)["secrets"]["found"] == "1 of 1 are encrypted with an older key"
+    monkeypatch.setenv("ORCHESTRATOR_SECRET_KEYS", new)
+    assert findings(run)["secrets"]["found"].startswith("account default/default: an encrypted secret cannot")
+
+
+def test_a_limit_of_open_files_below_the_connections_of_the_settings_is_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "open files" not in findings(run)
+    monkeypatch.setattr(port_checks, "OTHER_FILES", 2**62)
+    assert findings(run)["open files"]["status"] == "warn"
+
+
+def test_a_disk_that_is_nearly_full_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit, status in (("FULL", "fail"), ("NEARLY_FULL", "warn")):
+        with monkeypatch.context() as patched:
+            patched.setattr(folder_checks, limit, 2**62)
+            assert findings(run)["disk"]["status"] == status
 
 
 def test_limits_that_are_set_are_told_those_of_a_single_tenant_too(

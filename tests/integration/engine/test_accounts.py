@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -115,7 +116,7 @@ def test_an_account_that_is_added_is_used_at_once_with_a_client_of_its_own(
     default = gateways["default"]
     commands.add(key="acme_key", secret="new")
     clock.now += READ_FOR_ONE_AFTER
-    assert WebhookSecrets(known)["acct_main"] == secrets("new")
+    assert WebhookSecrets(known, time.time)["acct_main"] == secrets("new")
     own = gateways["acct_main"]
     assert (key(default), key(own)) == ("settings_key", "acme_key")
     assert gateways["default"] is default
@@ -133,7 +134,7 @@ def test_names_that_nobody_has_are_looked_for_a_few_times_a_second_at_most(
         return every(tx)
 
     monkeypatch.setattr(accounts, "every", counted)
-    live = WebhookSecrets(known)
+    live = WebhookSecrets(known, time.time)
     for _ in range(100):
         assert "nobody" not in live
         clock.now += READ_FOR_ONE_AFTER / 20
@@ -273,7 +274,7 @@ def test_an_account_can_be_used_again_once_its_key_is_given_anew(
 def test_a_secret_that_is_rotated_leaves_the_older_one_valid_until_it_is_dropped(
     commands: Commands, known: Accounts, clock: Clock
 ) -> None:
-    live = WebhookSecrets(known)
+    live = WebhookSecrets(known, time.time)
     commands.add(secret="old")
     assert live["acct_main"] == secrets("old")
     commands.change(webhook_secrets=secrets("new"))

@@ -1,5 +1,6 @@
 """Jobs are made, followed and fetched with their tenant's account; one that is unusable holds up its own."""
 
+import time
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -32,7 +33,7 @@ class Acme:
         known = Accounts(engine.store, wiring.opener(engine.settings), lambda: self.now)
         connect = partial(wiring.connected, engine.settings)
         engine.context.gateways = Gateways(known, connect, engine.context.http, lambda: self.now)
-        engine.context.webhook_secrets = WebhookSecrets(known)
+        engine.context.webhook_secrets = WebhookSecrets(known, time.time)
         with engine.store.write() as tx:
             tx.execute(schema.tenants.insert().values(id="acme", name="acme"))
         said = Wanted(gateway.url, SecretStr(KEY), **wanted)  # type: ignore[arg-type]

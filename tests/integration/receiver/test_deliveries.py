@@ -17,6 +17,7 @@ from orchestrator.core.job import Observation, Source
 from orchestrator.core.lifecycle import Seen, State, Verdict
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.observe import observe
+from orchestrator.engine.receive import CHECK
 from orchestrator.engine.sweep import sweep
 from orchestrator.fault_points import FaultPoint
 from orchestrator.store import jobs
@@ -454,3 +455,12 @@ def test_no_path_is_answered_by_a_redirect(door: Door, path: str) -> None:
     """It would repeat the query, where tokens and signatures are, at whatever host the request names."""
     answer = door.http.get(path, params={"token": "hjt_x"}, headers={"Host": "elsewhere.example"})
     assert (answer.status_code, answer.headers.get("location")) == (404, None)
+
+
+def test_a_check_that_is_signed_is_answered_with_what_is_seen_and_nothing_is_kept(door: Door) -> None:
+    answer = door.post(CHECK + b',"text":"x"}')
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "checked", "scheme": "http", "client": "127.0.0.1"}
+    assert not door.inbox
+    assert not door.ring
+    assert door.post(CHECK + b"}", secret="whsec_of_nobody").json()["code"] == "forged"

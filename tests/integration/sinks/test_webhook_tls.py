@@ -1,23 +1,17 @@
 """Calls over TLS: whose certificate is believed."""
 
-import ipaddress
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from orchestrator.errors import DestinationError
 from orchestrator.sinks.base import Tools
 from orchestrator.sinks.network import guarded_client
 from orchestrator.sinks.webhook import WebhookSink
+from tests.certificates import make, serving_with
 from tests.integration.gateway.servers import Wire
 from tests.integration.sinks.receivers import answering, options, publish, served, tools
 
@@ -25,33 +19,13 @@ from tests.integration.sinks.receivers import answering, options, publish, serve
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate that nobody vouches for, with its key; it is for 127.0.0.1."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "receiver")]), datetime.now(UTC)
-    alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(alternative, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "receiver.pem"
-    plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path.write_bytes(made.public_bytes(Encoding.PEM) + plain)
-    return path
+    return make(tmp_path_factory.mktemp("tls") / "receiver.pem")
 
 
 @pytest.fixture
 def by() -> Iterator[Tools]:
     with tools() as by:
         yield by
-
-
-def serving_with(certificate: Path) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate)
-    return context
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.core.signatures import Refusal, Verified, verify
+from orchestrator.core.signatures import Refusal, Verified, sign, signer, verify
 from tests.signing import signature
 
 FOLDER = Path(__file__).parents[2] / "gateway"
@@ -217,3 +217,16 @@ def test_what_is_signed_is_believed_and_one_changed_bit_is_not(body: bytes, secr
     flipped = bytes([made[0] ^ 1]) + made[1:]
     assert replace(right, signature=flipped.hex()).verified() is Refusal.FORGED
     assert replace(right, timestamp=str(at + 1)).verified() is Refusal.FORGED
+
+
+def test_what_we_sign_is_believed_and_signed_as_the_gateway_does() -> None:
+    headers = sign("whsec_ours", "1781166600", b"body")
+    assert headers["x-phaseo-signature"] == signature("whsec_ours", "1781166600", b"body").hex()
+    assert verify(headers, b"body", ["whsec_ours"], now=SIGNED_AT) == BELIEVED
+
+
+def test_it_can_be_told_which_secret_signed_however_long_ago_that_was() -> None:
+    headers = sign("new", "1", b"body")
+    assert signer(headers, b"body", ["old", "new"]) == 1
+    assert signer(headers, b"other", ["old", "new"]) is None
+    assert signer({}, b"body", ["new"]) is None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from orchestrator.core.job import HookTold
 from orchestrator.gateway import vocabulary
-from orchestrator.gateway.deliveries import told_of_end
+from orchestrator.gateway.deliveries import Try, told_of_end, tries
 from tests.sandbox.harness import EXAMPLES
 from tests.unit.gateway.test_vocabulary import ANY_JSON, look
 
@@ -118,3 +118,29 @@ def test_no_value_of_any_type_raises(hostile: dict[str, Any]) -> None:
         found = told_of_end({"webhook": webhook})
         assert found is not None
         assert found.last_status is None or 100 <= found.last_status <= 599
+
+
+def test_every_attempt_that_a_list_tells_of_is_read_the_newest_first() -> None:
+    job = {
+        "id": "G-01K3ZQ8W6X2M5N7P9R1T3V5Y7Z",
+        "webhook": {"endpoint_id": "e", "attempts": [REFUSED, PROGRESS]},
+    }
+    newest, oldest = tries([job, {"id": "no id!", "webhook": job["webhook"]}, {"id": "G-1"}])
+    assert (newest.event, newest.delivered, newest.attempt) == ("video.progress", True, 2)
+    assert oldest == Try(
+        "G-01K3ZQ8W6X2M5N7P9R1T3V5Y7Z",
+        "e",
+        "video.completed",
+        AT_10_03_20,
+        attempt=1,
+        delivered=False,
+        status=503,
+        error="Webhook returned HTTP 503",
+        next_try_at=AT_10_04_20,
+    )
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["id", "webhook"]), ANY_JSON)), ANY_JSON)
+def test_whatever_a_list_holds_attempts_are_read_or_left_out(items: list[Any], attempts: Any) -> None:
+    for one in tries([*items, {"id": "G-1", "webhook": {"attempts": attempts}}]):
+        assert isinstance(one.at, float)
