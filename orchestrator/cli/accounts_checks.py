@@ -15,7 +15,7 @@ from orchestrator.store import accounts
 from orchestrator.store.accounts import Entry
 from orchestrator.store.schema import DEFAULT
 
-A_SECOND = 1.0  # an answer's Date is cut to whole ones
+MAY_LAG = 2.0  # seconds: an answer's Date is cut to whole ones, and servers write it once a second
 # What the gateway itself says of keys (contract 0 and 1).
 _MANAGEMENT = "phaseo_v1_mk_"
 _OLD = "aistats_v1_"
@@ -72,7 +72,7 @@ def _off(settings: Settings, opened: Opened) -> float | None:
         http.stop(gateway.aclose)
     if told is None:
         return None
-    return max(0.0, before - told - A_SECOND) + min(0.0, wiring.wall_clock() - told)
+    return max(0.0, before - told - MAY_LAG) + min(0.0, wiring.wall_clock() - told)
 
 
 def _clock(where: str, off: float | None) -> list[Finding]:

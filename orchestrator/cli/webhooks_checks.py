@@ -27,9 +27,11 @@ NO_ENDPOINT = "no endpoint: jobs are followed by looks alone"
 
 def webhooks(settings: Settings) -> list[Finding]:
     """Of each account that has an endpoint; of the default one also that it has none."""
-    running = web_answers(settings).status == "ok"
+    accounts = each(settings)
+    called = any(opened.webhook_endpoint_id for _, opened in accounts)
+    running = called and web_answers(settings).status == "ok"
     prober = Prober(wiring.public_tls(), wiring.wall_clock, running)
-    return [one for name, opened in each(settings) for one in _of(settings, name, opened, prober)]
+    return [one for name, opened in accounts for one in _of(settings, name, opened, prober)]
 
 
 def _of(settings: Settings, name: str, opened: Opened, prober: Prober) -> list[Finding]:

@@ -29,7 +29,7 @@ class InFile:
     def __init__(self, path: Path, clock: Callable[[], float], given: Sequence[SecretStr] = ()) -> None:
         """`given` are the secrets that settings name now, for a file without any; `clock` the wall clock."""
         self.where = str(path)
-        self._path = path
+        self._path = path.resolve()  # a link stays one
         self._clock = clock
         self._given = [one.get_secret_value() for one in given]
 

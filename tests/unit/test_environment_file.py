@@ -47,3 +47,11 @@ def test_what_is_no_text_or_no_file_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "b", tmp_path):
         with pytest.raises(SettingError, match="cannot be read"):
             InFile(path, lambda: 0.0).begin()
+
+
+def test_a_link_to_a_file_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("A=1\n")
+    (tmp_path / "link").symlink_to("file")
+    InFile(tmp_path / "link", lambda: 0.0).keep("e", SecretStr("new"))
+    assert (tmp_path / "link").is_symlink()
+    assert f"{SECRETS}=new" in (tmp_path / "file").read_text()
