@@ -102,6 +102,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "ops",
         ),
         Panel("Bad ends, by whose doing", (_each("orchestrator_jobs_ended_total", "blame"),), "ops"),
+        Panel("What they met on their way", (_each("orchestrator_faults_total", "fault"),), "ops"),
         Panel("Who told the end", (_each("orchestrator_jobs_ended_total", "source"),), "ops"),
         Panel("Moves", (_each("orchestrator_jobs_moved_total", "was", "now"),), "ops"),
         Panel("From accepted to ended", _both("orchestrator_job_seconds", "state"), "s"),
@@ -115,6 +116,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel("Looks, by why", (_each("orchestrator_looks_total", "why"),), "ops"),
         Panel("A look", _both("orchestrator_look_call_seconds"), "s"),
         Panel("Lists", (_each("orchestrator_lists_total", "result"),), "ops"),
+        Panel("Not in its contract", (_each("orchestrator_drift_total", "kind", "place"),), "ops"),
         Panel(
             "Looks saved",
             (

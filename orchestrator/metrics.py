@@ -100,6 +100,7 @@ SWEEPS = _counter("sweeps", "looks for what is due though no message says so")
 ACCEPTED = _counter("jobs_accepted", "jobs that were kept")
 MOVED = _counter("jobs_moved", "moves of jobs between states, by who told", "was", "now", "source")
 ENDED = _counter("jobs_ended", "jobs that ended, by whose doing a bad end is", "state", "blame", "source")
+FAULTS = _counter("faults", "what jobs met on their way, be it that they ended well", "fault")
 CLASHES = _counter("jobs_clashes", "what contradicted a settled job", "source")
 JOBS = _seconds("job", "from accepted to ended", "state", buckets=WAITS)
 END_TO_KNOWN = _seconds(
@@ -115,6 +116,7 @@ CREATES = _seconds("create", "a create call, by what it has done", "result", buc
 LOOKS = _counter("looks", "looks at jobs, by why each was when it was and what came of it", "why", "result")
 LOOK_CALLS = _seconds("look_call", "a GET of one job, whatever it was answered", buckets=CALLS)
 LISTS = _counter("lists", "lists of recent jobs that were asked for", "result")
+DRIFT = _counter("drift", "what the gateway said that its contract does not foresee", "kind", "place")
 WEBHOOKS = _seconds(
     "webhook", "taking a webhook, until it is committed, by what became of it", "fate", buckets=QUICK
 )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
+from orchestrator import metrics
 from orchestrator.core.drift import Drift, Seen
 from orchestrator.errors import StoreError
 from orchestrator.store import drift
@@ -40,6 +41,7 @@ class Drifts:
             return
         try:
             with store.write(durable=False) as tx:
+                tx.after_commit.append(lambda: _count(taken))
                 for new in drift.add(tx, taken):
                     sample = taken[new].sample if new in taken else None  # not where others are told with it
                     facts = {"kind": new.kind, "place": new.place, "name": new.name, "sample": sample}
@@ -60,3 +62,9 @@ class Drifts:
                 kept = one if known else one.of_others
                 before = self._folded.get(kept)
                 self._folded[kept] = folded if before is None else before.and_then(folded)
+
+
+def _count(kept: Mapping[Drift, Folded]) -> None:
+    """By kind and place alone: names are the gateway's to choose."""
+    for one, folded in kept.items():
+        metrics.DRIFT.labels(one.kind, one.place).inc(folded.times)

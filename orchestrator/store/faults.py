@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, ColumnElement, cast, delete, func, select
 
+from orchestrator import metrics
 from orchestrator.core.blame import OF_ENDS, Counted, Fault, Met
 from orchestrator.core.job import Job
 from orchestrator.store.database import Transaction
@@ -71,6 +72,12 @@ def note_all(tx: Transaction, met: Sequence[Whose]) -> None:
         "request_id": func.coalesce(new.request_id, faults.c.request_id),
     }
     tx.execute(statement.on_conflict_do_update(index_elements=["job_id", "fault"], set_=again))
+    tx.after_commit.append(lambda: _count(met))
+
+
+def _count(met: Sequence[Whose]) -> None:
+    for one in met:
+        metrics.FAULTS.labels(one.met.fault).inc()
 
 
 def withdraw(tx: Transaction, job_id: str, fault: Fault) -> None:

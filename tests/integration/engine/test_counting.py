@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from orchestrator.core.blame import Fault
+from orchestrator.core.drift import DriftKind, Place
 from orchestrator.core.job import Observation, Source
 from orchestrator.core.lifecycle import Seen, State
 from orchestrator.core.tracing import Part, Span, Trace, trace_of
@@ -112,6 +113,19 @@ def test_a_bad_end_is_counted_with_whose_doing_it_is(engine: Engine, counts: Cou
     engine.look_when_due(engine.created(outcome="failed"))
     ended = sum(counts.of("jobs_ended_total", State.FAILED, Fault.PROVIDER, source) for source in Source)
     assert ended == 1
+
+
+def test_what_jobs_meet_and_what_the_contract_does_not_foresee_is_counted_once_it_is_kept(
+    engine: Engine, counts: Counts
+) -> None:
+    job_id = engine.created(outcome="never", status_word="rendering", get_502=1)
+    engine.look_when_due(job_id)
+    assert counts.of("faults_total", Fault.POLL_FAULT) == 1
+    for _ in range(2):
+        engine.look_when_due(job_id)
+    assert counts.of("drift_total", DriftKind.STATUS, Place.LOOK) == 0
+    engine.context.drifts.keep(engine.store)
+    assert counts.of("drift_total", DriftKind.STATUS, Place.LOOK) == 2
 
 
 def test_the_parts_of_a_job_are_told_each_once_as_they_end(engine: Engine) -> None:
