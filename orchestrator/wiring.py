@@ -247,7 +247,12 @@ def catalogue(settings: Settings, store: Store | None, run: Run) -> Catalogue:
         )
     return Catalogue(
         given,
-        builtin=Destination("folder", output_folder(settings)),
+        builtin=Destination(
+            "folder",
+            output_folder(settings),
+            kind="folder",
+            options={"path": str(settings.output_dir.absolute())},
+        ),
         added=Added(store, make.added, time.monotonic) if store else None,
     )
 

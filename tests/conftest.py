@@ -13,6 +13,7 @@ from xdist.remote import Producer
 from tests.order import Together, spread
 
 ACCEPTANCE = Path(__file__).with_name("acceptance")
+BROWSER = Path(__file__).with_name("browser")
 pytest_plugins = ("tests.servers.fixtures", "tests.servers.object_stores")
 
 
@@ -47,8 +48,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Togethe
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     slow = [item for item in items if ACCEPTANCE in item.path.parents]
-    others = [item for item in items if ACCEPTANCE not in item.path.parents]
-    items[:] = spread(slow, others, lambda item: item.path)
+    longest = [
+        item for item in items if BROWSER in item.path.parents
+    ]  # all in one process, so from the start
+    others = [item for item in items if not {ACCEPTANCE, BROWSER} & {*item.path.parents}]
+    items[:] = longest + spread(slow, others, lambda item: item.path)
     _leave_out_what_takes_minutes(config, items)
 
 

@@ -11,8 +11,12 @@ from typing import TypeVar
 from xdist.scheduler import LoadScopeScheduling
 
 Test = TypeVar("Test")
-# Modules whose fixture for all their tests takes seconds of processor time.
-IN_ONE_PROCESS = ("tests/simulation/test_worlds.py", "tests/integration/cli/test_nothing_leaks.py")
+# Modules and folders whose fixture for all their tests takes seconds of processor time.
+IN_ONE_PROCESS = (
+    "tests/browser",
+    "tests/simulation/test_worlds.py",
+    "tests/integration/cli/test_nothing_leaks.py",
+)
 UNTIL = 0.75  # of the others: whatever waits for long must not be what a run waits for in the end
 
 
@@ -36,8 +40,7 @@ class Together(LoadScopeScheduling):  # type: ignore[misc]
 
 def together(test: str) -> str:
     """What a test shares with those that run in one process with it."""
-    module, _, _ = test.partition("::")
-    return module if module in IN_ONE_PROCESS else test
+    return next((shared for shared in IN_ONE_PROCESS if test.startswith((f"{shared}/", f"{shared}::"))), test)
 
 
 def _modules(tests: Iterable[Test], module_of: Callable[[Test], object]) -> list[list[Test]]:

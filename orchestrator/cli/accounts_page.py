@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator import wiring
-from orchestrator.cli.catalogued import MASK
 from orchestrator.cli.screen import print_table, text
 from orchestrator.engine.account_secrets import Opened
+from orchestrator.engine.destination_settings import MASK
 from orchestrator.settings import Settings
 from orchestrator.store import accounts
 from orchestrator.store.accounts import Entry

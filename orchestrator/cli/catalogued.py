@@ -11,7 +11,7 @@ from orchestrator import wiring
 from orchestrator.cli.findings import Finding
 from orchestrator.engine.building import settings_of
 from orchestrator.engine.catalogue import Catalogue, Destination
-from orchestrator.engine.destination_settings import DestinationSettings
+from orchestrator.engine.destination_settings import MASK, DestinationSettings
 from orchestrator.engine.http_loop import HttpLoop
 from orchestrator.errors import NotFound, OrchestratorError, SettingError
 from orchestrator.settings import Settings
@@ -20,8 +20,6 @@ from orchestrator.store.configured import Entry
 from orchestrator.store.database import Store, sqlite_path
 from orchestrator.store.destinations import Failing
 from orchestrator.store.migrate import require_current
-
-MASK = "********"
 
 
 @dataclass(frozen=True, slots=True)

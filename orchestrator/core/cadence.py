@@ -20,6 +20,7 @@ PLANNED_JITTER = (
     0.03  # of a planned spacing, to both sides: it hardly costs, and shows what lies beside the plan
 )
 ERROR_CEILING = 300.0
+SEARCH_FOR_PERSON_EVERY = 60.0  # for what an uncertain create made, once a person was asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from pydantic import ValidationError
 
 from orchestrator.core.redaction import Redactor
-from orchestrator.engine.catalogue import Destination
-from orchestrator.engine.destination_settings import DestinationSettings, KindSettings, problems, texts
+from orchestrator.engine.catalogue import IN_DATABASE, IN_FILE, Destination
+from orchestrator.engine.destination_settings import (
+    DestinationSettings,
+    KindSettings,
+    legible_options,
+    problems,
+    texts,
+)
 from orchestrator.engine.secret_sources import SecretSources
 from orchestrator.errors import DestinationError, SettingError
 from orchestrator.sinks import Sink, SinkOptions, Tools, kinds
@@ -36,14 +42,24 @@ class Builder:
             default=settings.default,
             at_once=settings.at_once,
             tenants=settings.tenants,
+            kind=settings.type,
+            source=IN_FILE,
+            options=legible_options(settings),
         )
 
     def added(self, entry: Entry) -> Destination:
         """What the database says of it. One that cannot be read is there too: what goes there waits."""
         try:
-            return self.destination(settings_of(entry))
+            return replace(self.destination(settings_of(entry)), source=IN_DATABASE)
         except SettingError as error:
-            return Destination(entry.name, _broken(entry.name, error), link=True)
+            return Destination(
+                entry.name,
+                _broken(entry.name, error),
+                link=True,
+                kind=entry.kind,
+                source=IN_DATABASE,
+                options={"problem": error.message},
+            )
 
     def build(self, settings: KindSettings) -> Built:
         """The sink, with its secrets. Raises SettingError, without any of them."""

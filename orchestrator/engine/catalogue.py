@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from orchestrator.core.routes import Outcome, Route
 from orchestrator.engine.reread import Reread
@@ -15,12 +15,16 @@ from orchestrator.store.configured import Entry
 from orchestrator.store.database import Store, Transaction
 from orchestrator.store.schema import DEFAULT
 
+BUILT_IN, IN_FILE, IN_DATABASE = "built in", "file", "database"
+
 
 @dataclass(frozen=True, slots=True)
 class Destination:
     """A named place. `link`: it is told where outputs are. `default`: jobs go there that name none.
 
     `at_once`: hand-offs under way there at once, per worker. `tenants`: whose jobs may go there; None: all.
+    `kind`, `source` and `options` are for people: what it is, where that is said, and all that is said of it
+    that anybody may see.
     """
 
     name: str
@@ -30,6 +34,9 @@ class Destination:
     default: bool = True
     at_once: int | None = None
     tenants: tuple[str, ...] | None = None
+    kind: str = ""
+    source: str = BUILT_IN
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def is_for(self, tenant_id: str) -> bool:
         """Whether jobs of this tenant may go there."""

@@ -16,6 +16,7 @@ from orchestrator.sinks.kinds import Installed
 NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 WHAT_NAMES_ARE = "a name is 1 to 63 small letters, digits, `-` and `_`, the first of them a letter or digit"
 NO_OPTION = "is no option of this kind"
+MASK = "********"  # in the place of a secret
 
 
 class KindSettings(BaseModel):
@@ -97,6 +98,23 @@ def split(kind: type[Installed], options: Mapping[str, Any]) -> tuple[dict[str, 
     secret = kinds.secret_fields(kind.Options)
     plain = {name: value for name, value in options.items() if name not in secret}
     return plain, {name: value for name, value in options.items() if name in secret}
+
+
+def legible_options(settings: KindSettings) -> dict[str, Any]:
+    """The options as anybody may see them: secrets are masked, and of a URL whatever may be one."""
+    plain = {name: _without_secrets(value) for name, value in settings.options.items()}
+    return plain | dict.fromkeys(settings.secrets, MASK)
+
+
+def _without_secrets(value: Any) -> Any:
+    """A URL without user, password and query; anything else as it is."""
+    if not isinstance(value, str) or "://" not in value:
+        return value
+    scheme, _, rest = value.partition("://")
+    place, mark, _ = rest.partition("?")
+    host, slash, path = place.partition("/")
+    user, at, bare = host.rpartition("@")
+    return f"{scheme}://{MASK + at if user else ''}{bare}{slash}{path}{mark + MASK if mark else ''}"
 
 
 def problems(error: ValidationError, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from orchestrator import metrics
 from orchestrator.core.blame import Fault, Met
-from orchestrator.core.job import Job
+from orchestrator.core.job import Job, Observation
 from orchestrator.core.signatures import Refusal, verify
 from orchestrator.core.tracing import Part
 from orchestrator.engine import spans
@@ -160,11 +160,20 @@ def _bring(
     context: Context, tx: Transaction, entry_id: int, delivery: Delivery, job: Job | None, *, first: bool
 ) -> Receipt:
     if delivery.observation is None or job is None:
-        return Receipt(Fate(_state(delivery, job)), entry_id=entry_id)
-    seen = replace(
-        delivery.observation, gateway_id=delivery.gateway_id, inbox_id=entry_id, repeated=not first
-    )
+        return Receipt(fate_of(delivery, job), entry_id=entry_id)
+    seen = replace(said_again(delivery, entry_id), repeated=not first)
     return Receipt(Fate.APPLIED, tuple(observe(context, tx, job.id, seen)), entry_id=entry_id, job=job)
+
+
+def said_again(delivery: Delivery, entry_id: int | None) -> Observation:
+    """What a delivery says about its job, when it is brought there not for the first time."""
+    assert delivery.observation is not None
+    return replace(delivery.observation, gateway_id=delivery.gateway_id, inbox_id=entry_id, repeated=True)
+
+
+def fate_of(delivery: Delivery, job: Job | None) -> Fate:
+    """What becomes of a believed delivery whose job this is."""
+    return Fate(_state(delivery, job))
 
 
 def _state(delivery: Delivery, job: Job | None) -> EntryState:
@@ -178,10 +187,16 @@ def _hold_job_of(tx: Transaction, account: str, delivery: Delivery) -> Job | Non
 
     It is held before the inbox is touched: whoever keeps a create's answer takes the two in that order.
     """
+    job = job_of(tx, account, delivery)
+    return job and jobs.lock(tx, job.id)
+
+
+def job_of(tx: Transaction, account: str, delivery: Delivery) -> Job | None:
+    """The job of this account that a delivery is about, by the gateway's id or by its create's session."""
     job = jobs.by_gateway_id(tx, account, delivery.gateway_id)
     if job is None and delivery.session_id:
         job = jobs.by_session(tx, account, delivery.session_id)
-    return job and jobs.lock(tx, job.id)
+    return job
 
 
 def _believe(

@@ -6,40 +6,70 @@ from itertools import count
 
 from orchestrator.core.job import HandOff, HandOffState
 from orchestrator.core.signatures import Refusal, verify
+from orchestrator.engine import foresight
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
+from orchestrator.engine.foresight import Foreseen
 from orchestrator.engine.receive import Receipt, take, take_again
 from orchestrator.errors import NotAllowed, NotFound
 from orchestrator.gateway.webhooks import parse
 from orchestrator.store import dead_letters, hand_offs, inbox, jobs
+from orchestrator.store.database import Transaction
 from orchestrator.store.dead_letters import Matching
-from orchestrator.store.inbox import Rejection
+from orchestrator.store.inbox import Entry, Rejection
 
 AT_ONCE = 200  # hand-offs that one transaction revives at most
 
 
-def replay(context: Context, entry_id: int) -> Receipt:
-    """Apply an inbox entry once more. Raises NotFound. What it changes is decided as on its receipt."""
+def replay(context: Context, entry_id: int, *, foreseen: str | None = None) -> Receipt:
+    """Apply an inbox entry once more. Raises NotFound. What it changes is decided as on its receipt.
+
+    With the mark of what was `foreseen`, NotAllowed where something else would happen by now.
+    """
     with context.store.write() as tx:
-        entry = inbox.get(tx, entry_id)
-        if entry is None:
-            raise NotFound(f"there is no inbox entry {entry_id}", hint="`orchestrator inbox` lists them")
+        entry = received(tx, entry_id)
+        if foreseen is not None:
+            _require_foreseen(foreseen, foresight.of_entry(context, tx, entry))
         return take_again(context, tx, entry)
 
 
-def replay_rejected(context: Context, rejection_id: int) -> Receipt:
+def replay_rejected(context: Context, rejection_id: int, *, foreseen: str | None = None) -> Receipt:
     """Verify a rejected delivery again, as of its receipt, and take it if it is believed now.
 
-    Raises NotFound, or NotAllowed when it is still not believed or was not kept whole.
+    Raises NotFound, or NotAllowed when it is still not believed or was not kept whole, and as `replay` does.
     """
     with context.store.write() as tx:
-        rejection = inbox.get_rejection(tx, rejection_id)
-        if rejection is None:
-            raise NotFound(f"there is no rejected delivery {rejection_id}", hint="it may have left the ring")
-        _require_believable(context, rejection)
+        rejection = rejected(tx, rejection_id)
+        require_believable(context, rejection)
+        if foreseen is not None:
+            _require_foreseen(foreseen, foresight.of_rejection(context, tx, rejection))
         delivery = parse(rejection.body)
         inbox.drop_rejection(tx, rejection_id)
         return take(context, tx, rejection.account_id, rejection.headers, rejection.body, delivery)
+
+
+def received(tx: Transaction, entry_id: int) -> Entry:
+    """An inbox entry. Raises NotFound."""
+    entry = inbox.get(tx, entry_id)
+    if entry is None:
+        raise NotFound(f"there is no inbox entry {entry_id}", hint="`orchestrator inbox` lists them")
+    return entry
+
+
+def rejected(tx: Transaction, rejection_id: int) -> Rejection:
+    """A rejected delivery. Raises NotFound."""
+    rejection = inbox.get_rejection(tx, rejection_id)
+    if rejection is None:
+        raise NotFound(f"there is no rejected delivery {rejection_id}", hint="it may have left the ring")
+    return rejection
+
+
+def _require_foreseen(mark: str, now: Foreseen) -> None:
+    if now.mark != mark:
+        raise NotAllowed(
+            "something else would happen by now than what you were shown: nothing was done",
+            hint="look again at what it would change",
+        )
 
 
 def replay_hand_off(
@@ -69,11 +99,16 @@ def _why_not(found: HandOff) -> str:
 
 
 def replay_dead(
-    context: Context, tenant_id: str, which: Matching, *, as_new: bool = False, parts: int | None = None
+    context: Context,
+    tenant_id: str | None,
+    which: Matching,
+    *,
+    as_new: bool = False,
+    parts: int | None = None,
 ) -> tuple[int, list[FollowUp]]:
     """Try those that were given up and match again: all, or so many times `AT_ONCE`, the latest first.
 
-    Returns how many, and what is to happen next.
+    Those of one tenant, or of all. Returns how many, and what is to happen next.
     """
     revived, before = 0, None
     for _ in count() if parts is None else range(parts):
@@ -87,7 +122,8 @@ def replay_dead(
     return revived, [FollowUp(Task.HAND_OFF)] * bool(revived)
 
 
-def _require_believable(context: Context, rejection: Rejection) -> None:
+def require_believable(context: Context, rejection: Rejection) -> None:
+    """Raise NotAllowed for a rejected delivery that is still not believed, or was not kept whole."""
     if rejection.truncated:
         raise NotAllowed(
             "only the beginning of this delivery was kept: its signature cannot be checked again",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from orchestrator.core.cadence import SEARCH_FOR_PERSON_EVERY
 from orchestrator.core.events import Told
 from orchestrator.core.job import Job, Observation, Source, job_of_session
 from orchestrator.core.lifecycle import Seen, State
@@ -24,11 +25,11 @@ from orchestrator.errors import AccountUnusable, GatewayError
 from orchestrator.gateway.client import Gateway
 from orchestrator.gateway.snapshot import Snapshot
 from orchestrator.settings import UncertainPolicy
-from orchestrator.store import events, hand_offs, jobs
+from orchestrator.store import events, hand_offs, jobs, searches
 from orchestrator.store.database import Transaction
+from orchestrator.store.searches import Stranger
 from orchestrator.telemetry import Event, log
 
-SEARCH_FOR_PERSON_EVERY = 60.0  # seconds, once a person was asked
 FOREIGN_KEPT = 10_000
 NOT_FOUND = 404  # not this account's, or deleted since
 
@@ -42,6 +43,29 @@ class _Found:
 
     seen: dict[str, list[Observation]] = field(default_factory=lambda: defaultdict(list))
     whole: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Met:
+    """What a search of one account met. `strange`: of none of ours; `opened`: looked into just now."""
+
+    listed: dict[str, Observation] | None = None
+    strange: list[str] = field(default_factory=list)
+    opened: dict[str, Snapshot] = field(default_factory=dict)
+    whole: bool = False
+    problem: str | None = None
+
+    def stranger(self, gateway_id: str, known: Mapping[str, str | None]) -> Stranger:
+        """One of them, for a person; `known` has the sessions of those that were opened earlier."""
+        opened = self.opened.get(gateway_id)
+        seen = opened.observation if opened else (self.listed or {}).get(gateway_id)
+        return Stranger(
+            gateway_id,
+            opened=opened is not None or gateway_id in known,
+            session_id=(opened.session_id if opened else known.get(gateway_id)) or None,
+            status=seen.status if seen else None,
+            model=seen.model if seen else None,
+        )
 
 
 def resolve(context: Context, unsure: Sequence[Job]) -> list[FollowUp]:
@@ -104,20 +128,34 @@ def _strangers(context: Context, account: str, named: Sequence[str]) -> tuple[di
     """Gateway jobs that no job of ours owns: the recent ones, and those named. And whether that is all."""
     try:
         gateway = context.gateways[account]
-    except AccountUnusable:
+    except AccountUnusable as error:
+        _note(context, account, _Met(problem=error.message))
         return {}, False  # nothing can be found out while nobody can be asked
+    met = _Met()
     try:
-        listed = [seen.gateway_id for seen in context.http.run(gateway.list_recent()) if seen.gateway_id]
-        whole = True
-    except GatewayError:
-        listed, whole = [], False  # the next look asks again
-    candidates = list(dict.fromkeys([*named, *listed]))
+        met.listed = {
+            seen.gateway_id: seen for seen in context.http.run(gateway.list_recent()) if seen.gateway_id
+        }
+    except GatewayError as error:
+        met.problem = error.message  # the next look asks again
+    candidates = list(dict.fromkeys([*named, *(met.listed or ())]))
     with context.store.read() as tx:
         ours = jobs.known_gateway_ids(tx, account, candidates)
-    strange = [one for one in candidates if one not in ours and one not in context.foreign]
-    opened, unread = context.http.run(_open_all(gateway, strange))
-    _remember(context, opened)
-    return opened, whole and unread.isdisjoint(listed)
+    met.strange = [one for one in candidates if one not in ours]
+    new = [one for one in met.strange if one not in context.foreign]
+    met.opened, unread = context.http.run(_open_all(gateway, new))
+    met.whole = met.listed is not None and unread.isdisjoint(met.listed)
+    _remember(context, met.opened)
+    _note(context, account, met)
+    return met.opened, met.whole
+
+
+def _note(context: Context, account: str, met: _Met) -> None:
+    """Keep it for a person, who may have to decide what the search could not."""
+    listed = None if met.listed is None else len(met.listed)
+    told = [met.stranger(one, context.foreign) for one in met.strange]
+    with context.store.write(durable=False) as tx:
+        searches.note(tx, account, listed=listed, whole=met.whole, problem=met.problem, strangers=told)
 
 
 async def _open_all(gateway: Gateway, gateway_ids: Sequence[str]) -> tuple[dict[str, Snapshot], set[str]]:

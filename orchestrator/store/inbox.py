@@ -95,6 +95,12 @@ def get(tx: Transaction, entry_id: int) -> Entry | None:
     return _entry(row) if row else None
 
 
+def by_event(tx: Transaction, account_id: str, event_key: str) -> int | None:
+    """The id of the entry of this event, if it was received."""
+    event = (inbox.c.account_id == account_id, inbox.c.event_key == event_key)
+    return tx.execute(select(inbox.c.id).where(*event)).scalar_one_or_none()
+
+
 def recent(tx: Transaction, *, limit: int) -> list[Entry]:
     """The latest entries, newest first."""
     return [_entry(row) for row in tx.execute(select(inbox).order_by(inbox.c.id.desc()).limit(limit))]

@@ -45,6 +45,7 @@ _IN_TURN = (
     "pulses",
     "rejections",
     "drift",
+    "searches",
 )
 _WAITS_FOR = 0.5  # seconds; after one, PostgreSQL finds that two wait for each other and ends either
 _TAKES_TOO_LONG = "55P03"

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 _CREATING = text("state = 'creating'")  # few at any time, however many jobs there are
+_UNCERTAIN = text("state = 'uncertain'")  # likewise
 # What waits for one kind of work. Queries repeat these words, since a partial index serves no others.
 CREATES_DUE = text("state = 'accepted' AND due_at IS NOT NULL")
 LOOKS_DUE = text("state NOT IN ('accepted', 'creating') AND due_at IS NOT NULL")
@@ -184,6 +185,7 @@ jobs = Table(
     Index("ix_jobs_spent", *_COST, sqlite_where=SPENT, postgresql_where=SPENT),
     Index("ix_jobs_accepted", "deadline_at", sqlite_where=DEADLINES, postgresql_where=DEADLINES),
     Index("ix_jobs_creating", "id", sqlite_where=_CREATING, postgresql_where=_CREATING),
+    Index("ix_jobs_uncertain", "id", sqlite_where=_UNCERTAIN, postgresql_where=_UNCERTAIN),
     Index("ix_jobs_leased", "leased_by", sqlite_where=_LEASED, postgresql_where=_LEASED),
     Index("ix_jobs_tenant_id_accepted_at", "tenant_id", "accepted_at"),
     # Ids sort by time: each of these is a list in its order, whatever the page.
@@ -211,6 +213,18 @@ faults = Table(
     Column("request_id", String(128)),
     Index("ix_faults_tenant_id_fault_job_id", "tenant_id", "fault", "job_id"),
     Index("ix_faults_fault_at", "fault", "at", "tenant_id"),
+)
+
+# What the latest search for uncertain creates met at each account.
+searches = Table(
+    "searches",
+    metadata,
+    Column("account_id", ForeignKey("accounts.id"), primary_key=True),
+    Column("searched_at", Float, nullable=False),
+    Column("listed", Integer),
+    Column("whole", Boolean, nullable=False),
+    Column("problem", Text),
+    Column("strangers", JSON, nullable=False),
 )
 
 # What is told of a job to whoever follows it: history that can be read again from any point.

@@ -253,7 +253,7 @@ def test_the_units_run_as_the_user_that_is_made_for_them_and_write_only_their_ow
 def test_every_setting_that_a_file_of_the_deployment_or_a_document_names_exists() -> None:
     files: list[Path] = [ROOT / "Procfile", ROOT / "README.md"]
     files += [file for folder in (DEPLOY, ROOT / "docs") for file in folder.rglob("*") if file.is_file()]
-    for file in (file for file in files if file.suffix != ".pyc"):
+    for file in (file for file in files if file.suffix not in (".pyc", ".png")):
         named = set(re.findall(r"\bORCHESTRATOR_[A-Z][A-Z_]*[A-Z]\b", file.read_text()))
         assert not named - SETTINGS, file.relative_to(ROOT)
 

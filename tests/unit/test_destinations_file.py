@@ -9,7 +9,7 @@ import pytest
 from orchestrator.core.routes import Outcome
 from orchestrator.core.vault import MARK, Vault, new_key
 from orchestrator.engine.building import Builder
-from orchestrator.engine.destination_settings import purpose
+from orchestrator.engine.destination_settings import KindSettings, legible_options, purpose
 from orchestrator.engine.destinations_file import Configured, read_file
 from orchestrator.engine.secret_sources import SecretSources
 from orchestrator.errors import SettingError
@@ -268,3 +268,24 @@ def test_the_examples_of_the_documentation_can_be_read(file: Path) -> None:
     found = read(file, text)
     assert {one.name for one in found.destinations} == tables.keys() - left_out
     assert found.archive_options is not None
+
+
+def test_what_is_shown_of_options_has_no_secret_in_it() -> None:
+    said = KindSettings(
+        name="hook",
+        type="webhook",
+        options={
+            "url": "https://me:pass@host/a/b?token=abc",
+            "endpoint": "http://host:9000",
+            "path": "/a@b?c",
+            "many": ("x",),
+        },
+        secrets={"secrets": None},
+    )
+    assert legible_options(said) == {
+        "url": "https://********@host/a/b?********",
+        "endpoint": "http://host:9000",
+        "path": "/a@b?c",
+        "many": ("x",),
+        "secrets": "********",
+    }

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from orchestrator.errors import OrchestratorError
 from orchestrator.web.api.door import Door
 from orchestrator.web.dashboard import live, signing_in
-from orchestrator.web.dashboard.pages import job, jobs, many, overview
+from orchestrator.web.dashboard.pages import destinations, inbox, job, jobs, many, overview, uncertain
 from orchestrator.web.dashboard.rendering import render, static
 from orchestrator.web.dashboard.visit import BEGINNING, HEADERS, said, told
 
@@ -27,6 +27,9 @@ PAGES: Sequence[Sequence[BaseRoute]] = (
     jobs.routes,
     many.routes,
     job.routes,
+    inbox.routes,
+    destinations.routes,
+    uncertain.routes,
 )
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}  # its URL changes with it

@@ -28,9 +28,11 @@ async def _changes(visit: Visit) -> AsyncGenerator[ServerSentEvent | bytes, None
     listener = Listener(visit.door, visit.caller)
     yield ServerSentEvent(retry=2_000, sep="\n")
     async with visit.door.hub.follow(whose) as following:
+        following.begin()
         while not following.over and await listener.may_stay():
-            following.begin()
             if await following.take(HEARTBEAT) or following.missed:
+                if following.missed:  # whatever it was: the page asks for all of it
+                    following.begin()
                 yield ServerSentEvent("{}", event="changed", sep="\n")
                 await asyncio.sleep(AT_MOST_EVERY)
 

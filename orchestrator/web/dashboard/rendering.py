@@ -40,8 +40,8 @@ def moment(seconds: float | None) -> Markup | str:
     if seconds is None:
         return ""
     at = datetime.fromtimestamp(seconds, UTC)
-    return Markup('<time datetime="{}">{} UTC</time>').format(
-        at.isoformat(timespec="milliseconds"), at.strftime("%Y-%m-%d %H:%M:%S")
+    return Markup('<time datetime="{}"><span>{}</span> <span>{} UTC</span></time>').format(
+        at.isoformat(timespec="milliseconds"), at.strftime("%Y-%m-%d"), at.strftime("%H:%M:%S")
     )
 
 

@@ -11,6 +11,7 @@ from tests.integration.api.served import Holder, Served
 from tests.integration.dashboard.visitor import Visitor
 
 SignedIn = Callable[..., Visitor]
+SECRET = "whsec_" + "s" * 44  # of the gateway's webhooks
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +20,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     store = Store(f"sqlite:///{folder / 'orchestrator.db'}")
     migrate(store)
     store.close()
-    api = Served(folder, requests_per_minute=0)
+    api = Served(folder, requests_per_minute=0, webhook_secrets=SECRET)
     yield api
     api.close()
 

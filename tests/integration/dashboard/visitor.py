@@ -9,6 +9,7 @@ import httpx
 from tests.integration.access.api import Api
 
 _CSRF = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
+_HIDDEN = re.compile(r'type="hidden" name="(\w+)" value="([^"]*)"')
 _TAG = re.compile(r"<[^>]+>")
 
 
@@ -33,6 +34,11 @@ class Visitor:
         found = _CSRF.search(self.get("").text)
         assert found is not None, "nobody is signed in"
         return self.client.post(f"/dashboard{path}", data={"csrf": found[1], **fields}, follow_redirects=True)
+
+
+def form_of(answer: httpx.Response) -> dict[str, str]:
+    """What stands hidden in the forms of a page."""
+    return {name: unescape(value) for name, value in _HIDDEN.findall(answer.text) if name != "csrf"}
 
 
 def words(answer: httpx.Response) -> str:

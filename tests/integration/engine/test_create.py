@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.core.blame import Fault
 from orchestrator.core.breaker import FAILURES_TO_OPEN, FIRST_PAUSE, Breakers
+from orchestrator.core.cadence import SEARCH_FOR_PERSON_EVERY
 from orchestrator.core.job import Source, Updates
 from orchestrator.core.lifecycle import Seen, State, Verdict
 from orchestrator.engine import alarms
@@ -16,7 +17,6 @@ from orchestrator.engine.create import EVENTS, KEEP_AGAIN_AFTER, KEEP_TRIES
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.resolve import adopt, cancel, give_up, resubmit
 from orchestrator.engine.submit import Submission, submit
-from orchestrator.engine.uncertain import SEARCH_FOR_PERSON_EVERY
 from orchestrator.errors import NotAllowed, NotFound, RequestError, StoreError
 from orchestrator.fault_points import FaultPoint
 from orchestrator.store import jobs, workers

@@ -4,16 +4,18 @@ from collections.abc import Sequence
 
 import pytest
 
+from orchestrator.core.cadence import SEARCH_FOR_PERSON_EVERY
 from orchestrator.core.job import HandOffState, Job, Observation, Source
 from orchestrator.core.lifecycle import Seen, State, Verdict
 from orchestrator.engine import uncertain
 from orchestrator.engine.context import Context
 from orchestrator.engine.observe import observe
 from orchestrator.engine.resolve import adopt, cancel, resubmit
-from orchestrator.engine.uncertain import SEARCH_FOR_PERSON_EVERY
 from orchestrator.errors import BadAnswer, NoAnswer, NotAllowed
 from orchestrator.gateway.client import Gateway
 from orchestrator.gateway.snapshot import Snapshot
+from orchestrator.store import searches
+from orchestrator.store.searches import Search
 from tests.integration.engine.harness import Engine, NewEngine
 from tests.sandbox.harness import Receiver, Sandbox
 
@@ -154,6 +156,34 @@ def test_jobs_of_others_are_opened_once_whatever_their_sessions_look_like(
     for _ in range(3):
         assert engine.look_when_due(job_id).state is State.UNCERTAIN
     assert snapshots(sandbox) == 4
+
+
+def searched(engine: Engine) -> Search:
+    """What the latest search met."""
+    with engine.store.read() as tx:
+        found = searches.of_account(tx, "default")
+    assert found is not None
+    return found
+
+
+def test_what_a_search_met_is_kept_for_the_person_who_may_have_to_decide(
+    engine: Engine, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = sandbox.create(session="somebody.1", duration=600)
+    bare = sandbox.create(session=None, duration=600)
+    engine.created(duration=600)
+    job_id = engine.created(create_error="cut")
+    for _ in range(2):  # also of those that were opened by the search before
+        assert engine.look_when_due(job_id).state is State.UNCERTAIN
+        met = searched(engine)
+        assert (met.listed, met.whole, met.problem, met.searched_at) == (3, True, None, engine.now)
+        told = {one.gateway_id: (one.opened, one.session_id) for one in met.strangers}
+        assert told == {theirs: (True, "somebody.1"), bare: (True, None)}
+    sandbox.faults(gate_closed=True)
+    engine.look_when_due(job_id)
+    met = searched(engine)
+    assert (met.listed, met.whole, met.strangers) == (None, False, ())
+    assert met.problem
 
 
 # adopting

@@ -258,6 +258,8 @@ ROWS["0009"] = ROWS["0008"] | {
     ],
 }
 
+ROWS["0011"] = ROWS["0009"]
+
 
 def after_an_upgrade(revision: str) -> Rows:
     """The rows of then as they are now: before there was an archive, an output that is owed waits for it.

@@ -24,7 +24,7 @@ from orchestrator.store.schema import metadata
 
 CONDITIONAL = (
     *("_due", "_creating", "_accepted", "_spent", "_unmatched", "_leased", "_archived", "_dead", "_blamed"),
-    *("_reference", "_end_user", "_retry_of", "_live", "_first"),
+    *("_reference", "_end_user", "_retry_of", "_live", "_first", "_uncertain"),
 )
 
 

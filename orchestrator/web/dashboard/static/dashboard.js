@@ -7,6 +7,7 @@ const own = document.querySelector("script[data-live]");
 const liveness = document.querySelector("#liveness");
 let asking = false;
 let again = false;
+let leaving = new AbortController(); // once a form was sent, its answer shows what is new
 
 function parts(within) {
   return [...within.querySelectorAll("[data-live][id]")];
@@ -27,14 +28,14 @@ function replace(part, fresh) {
 }
 
 async function refresh() {
-  if (document.hidden || !parts(document).length) return;
+  if (document.hidden || leaving.signal.aborted || !parts(document).length) return;
   if (asking) {
     again = true;
     return;
   }
   asking = true;
   try {
-    const answer = await fetch(location.href, { redirect: "manual" });
+    const answer = await fetch(location.href, { redirect: "manual", signal: leaving.signal });
     if (!answer.ok) throw new Error(String(answer.status));
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const part of parts(document)) {
@@ -43,7 +44,7 @@ async function refresh() {
     }
     liveness.textContent = "Kept up to date.";
   } catch {
-    liveness.textContent = "Not up to date: the server cannot be reached, or you are signed out.";
+    if (!leaving.signal.aborted) liveness.textContent = "Not up to date: the server cannot be reached, or you are signed out.";
   } finally {
     asking = false;
     if (again) {
@@ -70,6 +71,8 @@ if (own && window.EventSource && parts(document).length) {
 
 // What does not work without this file is shown only where it runs.
 for (const one of document.querySelectorAll("[data-scripted]")) one.hidden = false;
+document.addEventListener("submit", () => leaving.abort());
+window.addEventListener("pageshow", () => (leaving = new AbortController())); // they came back
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");
   if (button) copy(button);

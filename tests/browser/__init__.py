@@ -1,0 +1,1 @@
+"""The dashboard in a real browser: one orchestrator and one Chromium for all of this folder."""
