@@ -258,7 +258,7 @@ ROWS["0009"] = ROWS["0008"] | {
     ],
 }
 
-ROWS["0011"] = ROWS["0009"]
+ROWS["0010"] = ROWS["0009"]
 
 
 def after_an_upgrade(revision: str) -> Rows:
