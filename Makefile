@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest -p tests.counts_by_layer -n $(WORKERS)
 MINUTES ?= 30
 FIRST ?= $(shell date +%s)
 
-.PHONY: help setup setup-runtime demo test test-fast soak check format lock clean
+.PHONY: help setup setup-runtime demo test test-fast soak check docs format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,10 @@ check: setup ## formatting, lint, types, layers and installed versions
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pip check
+
+docs: setup ## build the documentation as a web site that needs no network, into dist/docs; a warning fails it
+	@$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs dist/docs
+	@echo "open dist/docs/index.html"
 
 format: setup ## format the code and apply safe fixes
 	$(BIN)/ruff check --fix .

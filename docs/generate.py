@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from docs import client, destinations, env_example, grafana, metrics, plots
+from docs import client, commands, destinations, env_example, errors, grafana, http, metrics, plots
 from docs.env_example import written
 from orchestrator.core import blame, diagram
 from orchestrator.core.drift import DriftKind, Place
@@ -47,15 +47,18 @@ def pages() -> dict[Path, str]:
         "lifecycle.md": _lifecycle(),
         "settings.md": _settings(),
         "destinations.md": "\n\n".join(["# Destinations", _NOTE, *destinations.parts(table)]),
+        "commands.md": "\n\n".join(["# Commands", _NOTE, *commands.parts(table)]),
+        "errors.md": "\n\n".join(["# Errors", _NOTE, *errors.parts(table, comments)]),
         "client.md": "\n\n".join(["# The client", _NOTE, *client.parts()]),
         "log-events.md": _log_events(),
         "metrics.md": "\n\n".join(["# Metrics", _NOTE, *metrics.parts(table)]),
         "events.md": _events(),
-        "fault-points.md": _fault_points(),
         "sandbox-switches.md": _sandbox_switches(),
         "simulation.md": _simulation(),
     }
-    made["openapi.json"] = json.dumps(document(without_door()), indent=1, ensure_ascii=False)
+    described = document(without_door())
+    made["http.md"] = "\n\n".join(["# Operations over HTTP", _NOTE, *http.parts(described, table)])
+    made["openapi.json"] = json.dumps(described, indent=1, ensure_ascii=False)
     reference = {REFERENCE / name: text + "\n" for name, text in made.items()}
     beside = {env_example.PAGE: env_example.text(), grafana.PAGE: grafana.text()}
     return reference | beside | plots.pages()
@@ -178,14 +181,6 @@ _ASKING = (
 )
 
 
-def _fault_points() -> str:
-    intro = (
-        f"For tests: with `{PREFIX}FAULT_POINT=name` the process kills itself at this place, with `name:n` "
-        "the n-th time it gets there."
-    )
-    return "\n\n".join(["# Fault points", _NOTE, intro, _members(FaultPoint)])
-
-
 def _sandbox_switches() -> str:
     def rows(scope: str) -> Iterator[tuple[str, ...]]:
         for row in describe():
@@ -229,8 +224,17 @@ def _simulation() -> str:
         "## Faults",
         "Each seed has some of them, at rates of its own, until everything heals.",
         _members(Fault),
+        "## Fault points",
+        _AT_FAULT_POINTS,
+        _members(FaultPoint),
     ]
     return "\n\n".join(parts)
+
+
+_AT_FAULT_POINTS = (
+    "At each of them a process of the simulation may die. A real one does so in tests: with "
+    f"`{PREFIX}FAULT_POINT=name` it kills itself at this place, with `name:n` the n-th time it gets there."
+)
 
 
 def _members(kind: type[Enum]) -> str:

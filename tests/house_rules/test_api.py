@@ -8,6 +8,7 @@ import pytest
 from pydantic import TypeAdapter
 
 import orchestrator.web
+from docs.errors import CAUSES, statuses
 from docs.generate import REFERENCE
 from orchestrator.core.access import Scope
 from orchestrator.web.api.app import ROUTERS, without_door
@@ -80,8 +81,13 @@ def test_what_stands_before_every_route_is_an_answer_of_each(name: str) -> None:
 
 
 def test_every_code_of_an_error_is_on_the_page() -> None:
-    page = (REFERENCE / "api.md").read_text() + (REFERENCE / "outputs.md").read_text()
-    sources = [file.read_text() for file in WEB.rglob("*.py") if file.name != "receiver.py"]
-    codes = {code for text in sources for code in re.findall(r'\b[45]\d\d[,:] "([a-z]\w+)"', text)}
-    assert codes >= {code for _, _, code in STATUSES} | {"too_large", "busy", "invalid_json", "damaged"}
-    assert not [code for code in sorted(codes) if f"`{code}`" not in page]
+    page = (REFERENCE / "errors.md").read_text()
+    codes = statuses()
+    assert codes.keys() >= {code for _, _, code in STATUSES} | {
+        "too_large",
+        "busy",
+        "invalid_json",
+        "damaged",
+    }
+    assert not [code for code in codes if f"| `{code}` |" not in page]
+    assert all(cause and remedy for cause, remedy in CAUSES.values())
