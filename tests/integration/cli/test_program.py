@@ -18,7 +18,7 @@ HEAVY = {"sqlalchemy", "pydantic", "celery", "httpx", "uvicorn", "rich", "aiohtt
 _DAILY = ["demo", "run", "up", "web", "worker", "beat", "submit", "watch", "events", "jobs", "show"]
 _DAILY += ["explain", "fetch", "inbox", "replay", "dead-letters", "purge"]
 _SETTING_UP = ["check", "migrate", "simulate", "destinations", "tenants", "keys", "tokens", "accounts"]
-_SETTING_UP += ["secrets", "webhooks", "hooks", "sandbox"]
+_SETTING_UP += ["secrets", "webhooks", "hooks", "drift", "sandbox"]
 COMMANDS = [*_DAILY, "resolve", "cancel", "retry", "plan", "ledger", *_SETTING_UP]  # as the help has them
 BELOW = [f"destinations {name}" for name in ("list", "show", "add", "remove", "check", "enable")]
 BELOW += [f"tenants {name}" for name in ("add", "change", "list")]
@@ -33,6 +33,7 @@ BELOW += [
     "webhooks status",
     "hooks report",
     "hooks health",
+    "drift list",
 ]
 
 
