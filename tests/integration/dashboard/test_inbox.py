@@ -12,6 +12,7 @@ from orchestrator.core.job import Job, Source
 from orchestrator.core.lifecycle import State
 from orchestrator.engine.receive import Fate, receive
 from orchestrator.store import inbox, inbox_lists, jobs, observations
+from orchestrator.store.inbox import EntryState
 from tests.integration.api.served import Holder, Served
 from tests.integration.dashboard.conftest import SECRET, SignedIn
 from tests.integration.dashboard.visitor import Visitor, form_of, words
@@ -127,6 +128,22 @@ def test_a_body_is_shown_as_it_came_and_nothing_in_it_is_run(
     page = operator.get(f"/inbox/{entry}")
     assert "<script>alert" not in page.text
     assert '"note": "<script>alert(1)</script>"' in unescape(page.text)
+
+
+def test_one_that_cannot_be_read_any_more_is_shown_all_the_same(api: Served, operator: Visitor) -> None:
+    row: dict[str, Any] = {
+        "account_id": "default",
+        "event_key": "evt_old",
+        "type": "video.completed",
+        "gateway_id": "G-old",
+    }
+    row |= {"session_id": None, "job_id": None, "state": EntryState.WAITING, "headers": {}, "body": b"{}"}
+    with api.store.write() as tx:
+        entry, _ = inbox.remember_once(tx, row)
+    page = operator.get(f"/inbox/{entry}")
+    assert page.status_code == 200
+    assert "The delivery has no data object." in words(page)
+    assert operator.post(f"/inbox/{entry}/replay", mark="x").status_code == 422
 
 
 def test_a_replay_does_what_was_foreseen_and_nothing_was_written_before_it(

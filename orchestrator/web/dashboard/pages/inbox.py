@@ -104,10 +104,14 @@ async def entry(visit: Visit) -> Response:
 def _entry(visit: Visit) -> dict[str, Any]:
     entry_id = asked.row_id(visit.request.path_params, "entry")
     context = visit.door.context
+    told, refused = None, None
     with context.store.read() as tx:
         found = replay.received(tx, entry_id)
-        foreseen = foresight.of_entry(context, tx, found)
-    return {"entry": found, "body": _legible(found.body), "told": _told(foreseen), "refused": None}
+        try:
+            told = _told(foresight.of_entry(context, tx, found))
+        except RequestError as error:  # an earlier version could read it
+            refused = {"message": error.message, "hint": error.hint}
+    return {"entry": found, "body": _legible(found.body), "told": told, "refused": refused}
 
 
 async def replayed(visit: Visit) -> Response:
