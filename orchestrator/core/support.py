@@ -14,6 +14,8 @@ from orchestrator.core.blame import TOLD, Addressee, Fault, Finding, Met
 from orchestrator.core.job import Job
 
 SHORTEST = 12  # characters of a text that could be nobody else's
+SHORTEST_PROMPT = 3  # of a prompt, as whole words
+_PROMPTS = frozenset({"prompt", "negative_prompt"})
 _QUERY = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']+")
 # What a request says in words that everybody knows.
 _PLAIN = frozenset({"model", "size", "resolution", "aspect_ratio", "seconds", "person_generation"})
@@ -142,12 +144,16 @@ def _texts(value: Any, name: str = "") -> Iterator[str]:
     elif isinstance(value, list):
         for inside in value:
             yield from _texts(inside, name)
-    elif isinstance(value, str) and name not in _PLAIN and len(value.strip()) >= SHORTEST:
-        yield value.strip()
+    elif isinstance(value, str) and name not in _PLAIN:
+        least = SHORTEST_PROMPT if name in _PROMPTS else SHORTEST
+        if len(value.strip()) >= least:
+            yield value.strip()
 
 
 def _without(text: str, words: str) -> str:
     """Also where it is cut: what begins as the words do goes as far as it is theirs."""
+    if len(words) < SHORTEST:
+        return re.sub(rf"(?<!\w){re.escape(words)}(?!\w)", "[of the request]", text)
     begins, at = words[:SHORTEST], 0
     while (found := text.find(begins, at)) >= 0:
         end = found + SHORTEST

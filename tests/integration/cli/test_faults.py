@@ -48,6 +48,7 @@ def test_what_to_paste_is_printed_alone(run: Run, rows: Rows, failed: str) -> No
     assert "gateway request: G-REQ" in said
     assert "prompt: 5 characters, not shown" in said
     assert "timeline" not in said
+    assert "waves" not in said
     assert run("show", rows.submit(), "--support").out == "nothing went wrong with this job\n"
 
 

@@ -56,6 +56,12 @@ def test_what_is_pasted_names_the_job_and_the_request_there_and_no_prompt(fault:
     assert "2026-09-21" in text, "times as support reads them"
 
 
+def test_a_short_prompt_is_taken_out_as_whole_words() -> None:
+    request = {"model": "google/veo", "prompt": "cats (2)", "negative_prompt": "rain", "size": "720p"}
+    text = found(Fault.PROVIDER, "no rain in the train, cats (2) at 720p", request=request)
+    assert "no [of the request] in the train, [of the request] at 720p" in text
+
+
 def test_a_line_of_what_others_wrote_stays_one_line() -> None:
     text = found(Fault.PROVIDER, "no", provider="a\nour job: job_2")
     assert "provider: a our job: job_2" in text
