@@ -30,6 +30,9 @@ TONES = {
     HandOffState.DONE: GOOD,
     HandOffState.DEAD: BAD,
     HandOffState.MISSING: BAD,
+}
+# Apart, since an attempt that failed is tried again, and a job that failed has ended.
+TRIES = {
     Result.DONE: GOOD,
     Result.FAILED: WARN,
     Result.LOST: WARN,
@@ -184,7 +187,7 @@ def _tried(one: Attempt) -> Row:
         f"took {span(one.ended_at - one.began_at)}",
     )
     details = (one.key, *filter(None, said))
-    tone = TONES.get(one.result, "")
+    tone = TRIES.get(one.result, "")
     return Row(
         one.ended_at, "hand-off", f"to {one.destination}, attempt {one.number}", one.result, tone, "", details
     )

@@ -29,7 +29,9 @@ def test_each_filter_finds_what_is_meant_and_its_address_says_all_of_it(
     assert listed(visitor.get("/jobs")) == [kept.id, failed.id, waiting.id]
     assert listed(visitor.get("/jobs", state="waiting")) == [waiting.id]
     assert listed(visitor.get("/jobs", state="open")) == [kept.id, waiting.id]
-    assert listed(visitor.get("/jobs", state="ended badly")) == [failed.id]
+    bad = visitor.get("/jobs", state="ended badly")
+    assert listed(bad) == [failed.id]
+    assert '<span class="state bad">failed</span>' in bad.text
     assert listed(visitor.get("/jobs", model="veo")) == [waiting.id]
     assert listed(visitor.get("/jobs", model="google/veo-3.1-lite")) == [kept.id]
     assert listed(visitor.get("/jobs", fault="provider")) == [failed.id]

@@ -45,7 +45,7 @@ def test_what_is_open_stuck_and_owed_is_counted_for_its_tenant_alone(
     assert "accepted 3" in part(page, "open-title")
     assert "waiting 1" in part(page, "open-title")
     assert part(page, "stuck-title").startswith("Stuck 1 wait for a person")
-    assert "1 jobs have something that is still to be handed off" in part(page, "finishing-title")
+    assert "1 job has something that is still to be handed off" in part(page, "finishing-title")
     assert "owed 1 … to the archive 1" in part(page, "owed-title")
     assert "given up 1 … to folder 1" in part(page, "owed-title")
     other = signed_in(them, *READER).get("")
@@ -81,7 +81,7 @@ def test_faults_money_and_looks_of_the_day_are_told_with_charts_that_have_words(
         ledger.add(tx, {(us.tenant, "google/veo", day): spent})
     page = signed_in(us, *READER).get("")
     assert "provider 1" in part(page, "faults-title")
-    assert "$0.7500 for 1 jobs" in part(page, "money-title")
+    assert "$0.7500 for 1 job accepted" in part(page, "money-title")
     looks = part(page, "looks-title")
     assert "10 saved in 14 days: 2 sent, 12 by the gateway's guidance alone, over 4 jobs" in looks
     assert "1.0 s late in the mean, by guidance 2.0 s" in looks
