@@ -37,14 +37,15 @@ STOP_WITHIN = 2.0  # seconds; what still hangs then hangs with the database
 class Timer:
     """Calls something every so many seconds in a thread of its own, until it is stopped."""
 
-    def __init__(self, name: str, seconds: float, act: Callable[[], None]) -> None:
+    def __init__(self, name: str, seconds: float, act: Callable[[], None], *, at_once: bool = False) -> None:
         self._seconds = seconds
+        self._first = 0.0 if at_once else seconds
         self._act = act
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin; the first call is after the first pause."""
+        """Begin; the first call is after the first pause, unless it is to be made at once."""
         self._thread.start()
 
     def tell(self) -> None:
@@ -56,7 +57,9 @@ class Timer:
         self._thread.join(timeout=seconds)
 
     def _run(self) -> None:
-        while not self._over.wait(self._seconds):
+        pause = self._first
+        while not self._over.wait(pause):
+            pause = self._seconds
             try:
                 self._act()
             except Exception as error:  # noqa: BLE001 - without its heartbeat a worker loses its leases
@@ -117,7 +120,11 @@ def alarms(context: Context, *, beat_expected: bool) -> Timer:
 def measuring(context: Context, rows: Rows, *, beat_expected: bool) -> Timer:
     """Reads for whoever watches what is the same from every process."""
     gauges = Gauges(context, beat_expected)
-    return Timer("measuring", MEASURE_EVERY, lambda: rows.take(gauges.read(wiring.wall_clock())))
+
+    def measure() -> None:
+        rows.take(gauges.read(wiring.wall_clock()))
+
+    return Timer("measuring", MEASURE_EVERY, measure, at_once=True)
 
 
 def receiving(context: Context) -> Timer:

@@ -151,7 +151,7 @@ def _numbers_add_up(fleet: Fleet, ports: dict[str, int]) -> str:
     for role, text in told.items():
         assert _sum({role: text}, "orchestrator_build_info", role=role) == 1
         assert ("orchestrator_rows_age_seconds" in text) == (role == "web"), "rows are told by web alone"
-    assert _sum(told, "orchestrator_workers") == 1
+    assert 'orchestrator_due_lag_seconds{task="hand_off"}' in told["web"]
     for port in ports.values():
         answer = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=LONG, trust_env=False)
         assert (answer.status_code, answer.json()) == (200, {"status": "ready"})

@@ -142,7 +142,7 @@ def numbers_are_told_at_their_address_alone(served: Served) -> None:
         told = str(until("rows are read", lambda: _with_rows(client.get("/metrics").text)))
         assert 'orchestrator_jobs_ended_total{blame="nobody",' in told
         assert 'role="up"' in told
-        assert "orchestrator_workers 1.0" in told
+        assert "orchestrator_workers 1.0" in told, "up is a worker as well"
         assert not [secret for secret in (PROMPT, "order-1", served.key, SECRET) if secret in told]
         assert [client.get(path).status_code for path in ("/healthz", "/readyz")] == [200, 200]
 

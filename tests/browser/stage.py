@@ -33,7 +33,7 @@ from tests.signing import signature
 
 SIGNED_WITH = "whsec_" + base64.b64encode(b"k" * 32).decode()
 RECEIVERS = ("pipeline", "partner")  # one for each browser
-FEW = "studio"  # fails too, and too seldom to be shut
+FEW, FOR_MANY = "studio", "printer"  # fail too, and too seldom to be shut
 UNCERTAIN = 7
 PROMPTS = ("A red fox in the snow at dawn", "Waves at a lighthouse", "A paper boat in the rain")
 
@@ -74,7 +74,7 @@ class Stage:
 @contextmanager
 def staged(folder: Path) -> Iterator[Stage]:
     """The stage, set up, until this is left."""
-    receivers = {name: SignedCalls(SIGNED_WITH) for name in (*RECEIVERS, FEW)}
+    receivers = {name: SignedCalls(SIGNED_WITH) for name in (*RECEIVERS, FEW, FOR_MANY)}
     sandbox = Sandbox(folder, "sandbox")
     orchestrator = Orchestrator(
         folder,
@@ -139,7 +139,7 @@ def _submit(stage: Stage) -> None:
         "to retry": [
             replace(_asked(duration=quick, outcome="failed"), reference=f"again {n % 2}") for n in range(4)
         ],
-        "to studio": [replace(_asked(duration=quick), destinations=("studio",))] * 2,
+        f"to {FEW}": [replace(_asked(duration=quick), destinations=(FEW,))] * 2,
         "by hook": [_asked(duration=quick)] * 4,
         "by look": [_asked(duration=quick, webhook_lose="all")] * 2,
         "failed": [_asked(duration=quick, outcome="failed")] * 4,
@@ -149,6 +149,9 @@ def _submit(stage: Stage) -> None:
         "uncertain": [_asked(create_error="cut")] * UNCERTAIN,
         "another tenant's": [replace(_asked(duration=quick), tenant_id="acme")],
     }
+    kinds[f"to {FOR_MANY}"] = [
+        replace(_asked(duration=quick), destinations=(FOR_MANY,), reference=f"lost {n}") for n in range(2)
+    ]
     for name in RECEIVERS:
         kinds[f"to {name}"] = [replace(_asked(duration=quick), destinations=(name,))] * 4
     asked = [(name, one) for name, some in kinds.items() for one in some]
@@ -184,7 +187,8 @@ def _wait(stage: Stage) -> None:
     database, jobs = stage.database, stage.jobs
     ended = [
         *jobs["to retry"],
-        *jobs["to studio"],
+        *jobs[f"to {FEW}"],
+        *jobs[f"to {FOR_MANY}"],
         *jobs["by hook"],
         *jobs["by look"],
         *jobs["failed"],

@@ -7,7 +7,7 @@ from orchestrator.core.lifecycle import Seen, State
 from orchestrator.store import attempts
 from orchestrator.store.attempts import Result
 from tests.acceptance.waiting import until
-from tests.browser.stage import FEW, Stage
+from tests.browser.stage import FEW, FOR_MANY, Stage
 from tests.browser.test_actions import on_the_timeline, told
 from tests.patience import LONG
 
@@ -118,6 +118,19 @@ def test_all_that_match_are_asked_for_once_more(page: Page, stage: Stage, script
     page.get_by_role("button", name="Retry 2 jobs").click()
     told(page, "Done with 2 jobs.")
     assert [len(retries(stage, one)) for one in jobs] == [1, 1]
+
+
+def test_what_was_given_up_for_all_that_match_is_tried_again(page: Page, stage: Stage, scripts: bool) -> None:
+    reference = f"lost {int(scripts)}"
+    (job,) = (one for one in stage.jobs[f"to {FOR_MANY}"] if stage.database.job(one).reference == reference)
+    stage.receivers[FOR_MANY].refuse = 0
+    page.goto(f"/dashboard/jobs?q={reference}&dead=1")
+    page.get_by_role("link", name="Replay what was given up …").click()
+    page.get_by_role("button", name="Replay for 1 job").click()
+    told(page, "Done with 1 job.")
+    delivered(stage, job)
+    page.goto(f"/dashboard/jobs/{job}")
+    expect(page.locator("#timeline")).to_contain_text(f"to {FOR_MANY}, attempt 1")
 
 
 def test_an_uncertain_job_leads_to_where_it_is_settled(page: Page, stage: Stage) -> None:

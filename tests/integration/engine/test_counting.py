@@ -11,6 +11,7 @@ from orchestrator.core.drift import DriftKind, Place
 from orchestrator.core.job import Observation, Source
 from orchestrator.core.lifecycle import Seen, State
 from orchestrator.core.tracing import Part, Span, Trace, trace_of
+from orchestrator.engine import spans
 from orchestrator.engine.gauges import MOST_IN_LINE, Gauges
 from orchestrator.engine.observe import observe
 from orchestrator.metrics import DECLARED, REGISTRY
@@ -140,6 +141,17 @@ def test_the_parts_of_a_job_are_told_each_once_as_they_end(engine: Engine) -> No
     own = next(span for span in told.spans if span.part is Part.JOB)
     assert (own.began, own.ended, own.failed) == (job.accepted_at, job.settled_at, None)
     assert all("prompt" not in str(span.facts) for span in told.spans)
+
+
+def test_where_no_trace_is_told_the_submitters_goes_on(engine: Engine) -> None:
+    with_one, without = (engine.job(engine.submit(traceparent=given)) for given in (TRACEPARENT, None))
+    assert spans.outgoing(engine.context, with_one, Part.CREATE, "any") == TRACEPARENT
+    assert spans.outgoing(engine.context, without, Part.CREATE, "any") is None
+    collect(engine)
+    sent = spans.outgoing(engine.context, with_one, Part.CREATE, "any")
+    assert sent is not None
+    assert sent[:36] == TRACEPARENT[:36]
+    assert sent != TRACEPARENT, "our own span is the parent of what follows from the call"
 
 
 def test_spans_survive_a_process_that_dies_between_them(engine: Engine) -> None:
