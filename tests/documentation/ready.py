@@ -9,8 +9,11 @@ import importlib
 import json
 import os
 import pkgutil
+import select
+import signal
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from orchestrator.cli import main
@@ -50,8 +53,14 @@ def _answer(connection: socket.socket) -> int:
     if child == 0:
         connection.close()
         _become(request, descriptors)
+    for descriptor in descriptors:  # or whoever reads what it prints would wait for us
+        os.close(descriptor)
+    ended = os.pidfd_open(child)
+    if ended not in select.select([ended, connection.fileno()], [], [])[0]:  # whoever asked is gone
+        os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    connection.sendall(str(os.waitstatus_to_exitcode(status) % 256).encode())
+    with suppress(BrokenPipeError):
+        connection.sendall(str(os.waitstatus_to_exitcode(status) % 256).encode())
     return 0
 
 
