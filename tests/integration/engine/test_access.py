@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -57,6 +57,17 @@ def a_token(store: Store, *, lasts: float = HOUR, **whose: str) -> tuple[str, st
     return token.id, whole.get_secret_value()
 
 
+def a_session(store: Store, *, lasts: float | None = None) -> tuple[str, str]:
+    """Of a key that lasts so long."""
+    key_id, _ = a_key(store, lasts=lasts)
+    shown = granting.begin_session(store, secrets.token_bytes, key_id).get_secret_value()
+    return shown.split("_")[1], shown
+
+
+Shown = Callable[..., tuple[str, str]]
+SHOWN: dict[Kind, Shown] = {Kind.KEY: a_key, Kind.TOKEN: a_token, Kind.SESSION: a_session}
+
+
 def noted(guard: Guard) -> None:
     """Wait until it has noted what it wanted to."""
     guard._aside.submit(lambda: None).result()
@@ -107,7 +118,7 @@ def test_a_key_in_use_is_asked_for_again_all_the_same(store: Store, guard: Guard
 def test_what_expires_is_refused_at_that_moment_though_it_was_just_believed(
     kind: Kind, store: Store, guard: Guard, clock: Clock
 ) -> None:
-    _, shown = a_key(store, lasts=HOUR) if kind is Kind.KEY else a_token(store, lasts=HOUR)
+    _, shown = SHOWN[kind](store, lasts=HOUR)
     clock.now += HOUR - 1
     guard.identify(shown, kind)
     clock.now += 1
@@ -119,7 +130,7 @@ def test_what_expires_is_refused_at_that_moment_though_it_was_just_believed(
 def test_an_unknown_id_and_a_wrong_secret_take_the_same_path_and_get_the_same_words(
     kind: Kind, store: Store, guard: Guard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own, shown = a_key(store) if kind is Kind.KEY else a_token(store)
+    own, shown = SHOWN[kind](store)
     wrong = shown[:-43] + "A" * 43
     unknown = shown.replace(own, "a" * 16)
     compared: list[tuple[str, bool]] = []
@@ -163,7 +174,7 @@ def test_nothing_that_was_shown_is_kept_in_the_guard_or_the_database(
     store: Store, guard: Guard, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    shown = [a_key(store)[1], a_token(store)[1]]
+    shown = [SHOWN[kind](store)[1] for kind in Kind]
     for one, kind in zip(shown, Kind, strict=True):
         guard.identify(one, kind)
         with pytest.raises(Unauthorized) as refused:
