@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,13 @@ from tests.acceptance.waiting import LONG, until
 
 PATIENCE = 40.0  # seconds for one block
 KEYS = {"Ctrl-C": signal.SIGINT, "Ctrl-\\": signal.SIGQUIT}
+# Whoever is started in the background has these ignored, and hands that on: a terminal has not.
+SHELL = """
+import os, signal
+for key in (signal.SIGINT, signal.SIGQUIT):
+    signal.signal(key, signal.SIG_DFL)
+os.execvp("bash", ["bash", "--noprofile", "--norc"])
+"""
 
 
 class Terminal:
@@ -26,7 +34,7 @@ class Terminal:
         self._from = 0  # where what the latest block shows begins
         with self._shown.open("wb") as shown:
             self._shell = subprocess.Popen(
-                ["bash", "--noprofile", "--norc"],
+                [sys.executable, "-c", SHELL],
                 cwd=folder,
                 env=dict(environment),
                 stdin=subprocess.PIPE,
