@@ -9,7 +9,6 @@ from orchestrator.store.attempts import Result
 from tests.acceptance.waiting import until
 from tests.browser.stage import FEW, FOR_MANY, Stage
 from tests.browser.test_actions import on_the_timeline, told
-from tests.patience import LONG
 
 
 def retries(stage: Stage, job_id: str) -> list[Job]:
@@ -35,7 +34,8 @@ def test_a_job_is_found_by_its_reference_and_its_video_plays(page: Page, stage: 
     video = page.locator("video")
     expect(video).to_be_visible()
     if scripts:
-        page.wait_for_function("document.querySelector('video').readyState > 0", timeout=LONG * 1000)
+        # Asked from outside: to wait within, the page would have to evaluate words, which it forbids.
+        until("the video is there", lambda: page.evaluate("document.querySelector('video').readyState > 0"))
 
 
 def test_a_job_that_runs_is_looked_at_now(page: Page, stage: Stage) -> None:

@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 
 from orchestrator.engine import resolve
 from tests.acceptance.database import wanted
+from tests.acceptance.waiting import until
 from tests.browser.conftest import Visits
 from tests.browser.stage import Stage
 from tests.patience import LONG
@@ -47,5 +48,4 @@ def test_an_id_is_copied(visits: Visits, stage: Stage) -> None:
     job = stage.one("by hook")
     page.goto(f"/dashboard/jobs/{job}")
     page.get_by_role("button", name=f"Copy the job id {job}").click()
-    page.wait_for_function("navigator.clipboard.readText().then((text) => text.startsWith('job_'))")
-    assert page.evaluate("navigator.clipboard.readText()") == job
+    until("it is copied", lambda: page.evaluate("navigator.clipboard.readText()") == job)
