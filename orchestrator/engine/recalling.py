@@ -127,11 +127,11 @@ def _end(tx: Transaction, channel: str, done: dict[str, Any]) -> bool:
 def _probe(context: Context) -> int:
     """Look at jobs that should have ended, where no webhook came for long. Returns at how many."""
     with context.store.read() as tx:
-        if outage.awaited_since(tx) is None:
-            return 0
         endpoints = estimates.overdue_endpoints(tx, expected=EXPECTED)
         # In quiet nights, when no job is open, all are overdue each second until the morning.
         if not endpoints or open_jobs.next_tenant(tx, after="", due_after=tx.now + SOON) is None:
+            return 0
+        if outage.awaited_since(tx) is None:
             return 0
         # An endpoint of which none of the newest jobs is waits for its next try: there may be hundreds.
         awaiting, tried = open_jobs.accounts_awaiting(tx), estimates.of_kind(tx, EstimateKind.PROBES)

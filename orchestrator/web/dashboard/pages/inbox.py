@@ -5,6 +5,7 @@ It belongs to no tenant: whoever sees it sees that of the installation.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,7 @@ from orchestrator.engine.receive import Fate, Receipt
 from orchestrator.errors import Misshapen, NotAllowed, Place, RequestError
 from orchestrator.gateway.vocabulary import BY_EVENT_TYPE
 from orchestrator.store import inbox_lists
-from orchestrator.store.inbox import EntryState
+from orchestrator.store.inbox import Entry, EntryState, Rejection
 from orchestrator.store.inbox_lists import Filed
 from orchestrator.store.inbox_lists import Place as Where
 from orchestrator.web.dashboard import asked
@@ -104,14 +105,10 @@ async def entry(visit: Visit) -> Response:
 def _entry(visit: Visit) -> dict[str, Any]:
     entry_id = asked.row_id(visit.request.path_params, "entry")
     context = visit.door.context
-    told, refused = None, None
     with context.store.read() as tx:
         found = replay.received(tx, entry_id)
-        try:
-            told = _told(foresight.of_entry(context, tx, found))
-        except RequestError as error:  # an earlier version could read it
-            refused = {"message": error.message, "hint": error.hint}
-    return {"entry": found, "body": _legible(found.body), "told": told, "refused": refused}
+        # An earlier version could read it, which this one perhaps cannot.
+        return _shown(found, lambda: foresight.of_entry(context, tx, found))
 
 
 async def replayed(visit: Visit) -> Response:
@@ -133,15 +130,23 @@ async def rejected(visit: Visit) -> Response:
 def _rejected(visit: Visit) -> dict[str, Any]:
     rejection_id = asked.row_id(visit.request.path_params, "rejection")
     context = visit.door.context
-    told, refused = None, None
     with context.store.read() as tx:
         found = replay.rejected(tx, rejection_id)
-        try:
+
+        def foreseen() -> Foreseen:
             replay.require_believable(context, found)
-            told = _told(foresight.of_rejection(context, tx, found))
-        except RequestError as error:  # the body of one that is believed may still be no delivery
-            refused = {"message": error.message, "hint": error.hint}
-    return {"entry": found, "body": _legible(found.body), "told": told, "refused": refused}
+            return foresight.of_rejection(context, tx, found)  # what is believed may still be no delivery
+
+        return _shown(found, foreseen)
+
+
+def _shown(found: Entry | Rejection, foresee: Callable[[], Foreseen]) -> dict[str, Any]:
+    """One of either kind, with what a replay would do, or why it would be refused."""
+    facts: dict[str, Any] = {"entry": found, "body": _legible(found.body), "told": None, "refused": None}
+    try:
+        return facts | {"told": _told(foresee())}
+    except RequestError as error:
+        return facts | {"refused": {"message": error.message, "hint": error.hint}}
 
 
 async def replayed_rejected(visit: Visit) -> Response:
