@@ -5,6 +5,7 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 export PYTHON
+unexport PYTHONDONTWRITEBYTECODE # or each of hundreds of processes compiles our modules anew
 
 # Two more workers than cores: many tests wait for processes.
 WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 2 )))
@@ -12,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest -p tests.counts_by_layer -n $(WORKERS)
 MINUTES ?= 30
 FIRST ?= $(shell date +%s)
 
-.PHONY: help setup setup-runtime demo test test-fast soak check docs format lock clean
+.PHONY: help setup setup-runtime demo test test-fast soak bench check docs format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +38,10 @@ soak: setup ## chaos on a scaled fleet (MINUTES=30, ARGS="--seed 7"), seeds of t
 	@$(BIN)/orchestrator simulate --first $(FIRST) --seconds $$(awk 'BEGIN { print 20 * $(MINUTES) }')
 	@$(PYTEST) --no-skips --soak $(MINUTES) $$(grep -rlE 'soak: float|mark.soak' tests/acceptance --include='test_*.py')
 
+bench: setup ## measure side by side with other systems, and write docs/explanation/benchmarks.md (hours; ARGS="--jobs 200 --runs 1" is quick)
+	@$(BIN)/python -m tests.benchmarks.peers.prepare
+	@$(BIN)/python -m tests.benchmarks.peers $(ARGS)
+
 check: setup ## formatting, lint, types, layers and installed versions
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -56,5 +61,5 @@ lock: setup ## write the lock files anew from pyproject.toml (ARGS=--upgrade mov
 	deploy/lock.sh $(ARGS)
 
 clean: ## remove .venv, caches and what the demo left
-	rm -rf .venv .orchestrator demo-output dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-peers .orchestrator demo-output dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -10,27 +10,26 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from orchestrator.cli.program import app
+from orchestrator.cli.program import command_line
 
 Table = Callable[[tuple[str, ...], Iterable[tuple[str, ...]]], str]
 _INTRO = (
-    "Every command has `--help`, which says the same. What they exit with: [Exit codes](exit-codes.md). A "
-    "setting in brackets is what holds where the option is not given: [Settings](settings.md)."
+    "Every command has `--help`, which says the same. What they exit with: [Exit "
+    "codes](errors.md#exit-codes). A [setting](settings.md) in brackets is used if the option is not given."
 )
 
 
 def parts(table: Table) -> Iterator[str]:
     """The page, part by part."""
-    program = typer.main.get_command(app)
-    context = typer.Context(program, info_name="orchestrator")
+    context = typer.Context(command_line, info_name="orchestrator")
     yield _INTRO
-    yield table(("command", "what it does"), _overview(program, context))
-    for one in _commands(program, context):
+    yield table(("command", "what it does"), _overview(command_line, context))
+    for one in _commands(command_line, context):
         yield from _command(one, table)
 
 
 def _overview(program: Any, context: typer.Context) -> Iterator[tuple[str, ...]]:
-    for one in _commands(program, context):
+    for one in _commands(command_line, context):
         name = one.command_path
         yield f"[`{name}`](#{name.replace(' ', '-')})", _first_sentence(one.command)
 

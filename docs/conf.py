@@ -17,6 +17,7 @@ html_theme = "furo"
 html_title = project
 html_copy_source = html_show_sourcelink = False
 html_show_copyright = False
+html_static_path = ["static"]
 html_extra_path: list[str] = []
 html_theme_options = {"navigation_with_keys": True}
 

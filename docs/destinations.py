@@ -27,7 +27,7 @@ _WORDS: Mapping[Any, str] = {
     SecretStr: "secret",
 }
 _INTRO = (
-    "How to add one, and what may stand in the place of a secret: "
+    "How to add one, and how to give a secret: "
     "[Add a destination](../how-to/add-a-destination.md). A kind of your own: "
     "[Write a sink](../how-to/write-a-sink.md)."
 )
@@ -37,13 +37,13 @@ def parts(table: Table) -> Iterator[str]:
     """The page, part by part."""
     yield _INTRO
     yield "## Every destination"
-    yield "Beside `type`, the kind, and the options of that kind:"
+    yield "These go with every kind, beside `type` and the options of the kind:"
     yield table(_HEADING, _rows(DestinationSettings, leave_out=KindSettings.model_fields))
     for name in ours():
         kind = kinds.find(name)
         yield f"## `{name}`"
         yield inspect.cleandoc(kind.Options.__doc__ or "")
-        takes = "Takes files." if kind.takes_files else "Takes no files: it is told where they are."
+        takes = "Takes files." if kind.takes_files else "Takes no files: it gets links to them."
         yield takes
         yield table(_HEADING, _rows(kind.Options))
 

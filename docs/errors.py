@@ -9,8 +9,9 @@ from enum import Enum
 from pathlib import Path
 
 import orchestrator.web
+from docs import exit_codes
 from orchestrator import errors
-from orchestrator.cli.exits import Exit, code_of
+from orchestrator.cli.exits import code_of
 from orchestrator.core.signatures import Refusal
 from orchestrator.errors import OrchestratorError
 from orchestrator.web.problems import BUG, STATUSES
@@ -18,104 +19,122 @@ from orchestrator.web.problems import BUG, STATUSES
 Table = Callable[[tuple[str, ...], Iterable[tuple[str, ...]]], str]
 WEB = Path(orchestrator.web.__path__[0])
 _INTRO = (
-    "What can go wrong, how it is called, and what to do. An error over HTTP is a problem document ([RFC "
-    "9457](https://www.rfc-editor.org/rfc/rfc9457), `application/problem+json`): `status`, a `code` that "
-    "never changes, `detail` (what happened), mostly a `hint` (what to do), and `request_id`, under which "
-    "the log has it. On the command line the first line says what happened, the second what to do, and "
-    "the exit code is for scripts."
+    "What can go wrong, and what to do. An error over HTTP is a problem document ([RFC "
+    "9457](https://www.rfc-editor.org/rfc/rfc9457), `application/problem+json`) with the `status`, a `code` "
+    "that never changes, `detail` (what happened), usually a `hint` (what to do), and the `request_id` to "
+    "look for in the log."
 )
 
 # Each code with its cause and its remedy. One that `orchestrator/web` names and is not here fails the page.
 CAUSES: dict[str, tuple[str, str]] = {
     "ambiguous_length": (
-        "the body has a `Content-Length` and comes in chunks, or in chunks where HTTP has none",
-        "send one of them; see what a proxy in between does to requests",
+        "the body has a `Content-Length` and is also sent in chunks, or is sent in chunks over HTTP/1.0",
+        "send only one of them; check what a proxy in between does to requests",
     ),
     "bad_timestamp": (
-        "a webhook's timestamp is neither epoch seconds or milliseconds nor ISO 8601",
-        "see what on the way changes headers; the gateway sends it right",
+        "a webhook's timestamp is not in epoch seconds, epoch milliseconds or ISO 8601",
+        "find out what changes headers on the way; the gateway sends a correct one",
     ),
     "beyond_the_end": (
         "the range begins beyond the end of the output",
-        "ask for less: `Content-Range` says the size",
+        "ask for less; `Content-Range` has the size",
     ),
-    "busy": ("the bodies under way would take more memory than is allowed", "ask again after `Retry-After`"),
+    "busy": (
+        "the request bodies being received would take more memory than allowed",
+        "ask again after `Retry-After`",
+    ),
     "damaged": (
-        "the archive has other bytes than were put there",
-        "[deliver the output again](../explanation/archive.md#verified-when-it-is-read): it is fetched anew",
+        "the archived file is not what was put there",
+        "[deliver the output again](../explanation/archive.md#verified-when-it-is-read): it is fetched again",
     ),
     "forbidden": (
-        "the key lacks the scope, or the token is not for this, or the page's origin is not allowed",
-        "make a key with the scope that `detail` names; allow the origin: `orchestrator tenants change`",
+        "the key lacks the scope, the token is not for this, or the page's origin is not allowed",
+        (
+            "make a key with the scope that `detail` names, or allow the origin with `orchestrator tenants "
+            "change`"
+        ),
     ),
     "forged": (
-        "no live secret of the account made the webhook's signature",
-        "set the endpoint's secret, then `orchestrator replay --rejected`; or somebody else is calling",
+        "none of the account's current secrets made the webhook's signature",
+        "set the endpoint's secret, then `orchestrator replay --rejected`. Or a stranger is calling",
     ),
     "gone": (
         "the gateway never had the output, or the archive has it no longer",
-        "replay its hand-off, which fetches it again while the provider has it",
+        "replay its hand-off: it is fetched again, if the provider still has it",
     ),
     "idempotency_key_reused": (
         "the `Idempotency-Key` was used for another request",
-        "send the same request again, or use another key for another one",
+        "send the same request again, or use another key for a different one",
     ),
     "idempotent_jobs_gone": (
-        "what this `Idempotency-Key` made was purged",
-        "use another key, if you want it made once more",
+        "the jobs made with this `Idempotency-Key` were purged",
+        "use another key if you want them made once more",
     ),
     "internal_error": (
-        "a bug of the orchestrator's",
-        "look up `request_id` in the log, and report what is there",
+        "a bug in the orchestrator",
+        "look for `request_id` in the log, and report what you find",
     ),
     "invalid_json": (
-        "the body is no JSON, or none that means one thing only: a key twice, NaN, a number beyond 64 bits",
-        "send what a JSON library writes",
+        "the body is not JSON, or is ambiguous: a key appears twice, NaN, a number beyond 64 bits",
+        "send JSON as a library writes it",
     ),
-    "invalid_request": ("something of it is not as it must be", "`errors` says where and what"),
-    "method_not_allowed": ("the path has no such method", "`Allow` names those that it has"),
+    "invalid_request": (
+        "something in the request is wrong",
+        "`errors` names each place and what is wrong there",
+    ),
+    "method_not_allowed": ("the path does not have this method", "`Allow` lists those it has"),
     "no_secret": (
         "the account has no signing secret",
         "set `ORCHESTRATOR_WEBHOOK_SECRETS`, then `orchestrator replay --rejected`",
     ),
     "no_signature": (
         "the header with the signature or the timestamp is missing or empty",
-        "let the proxy pass `x-phaseo-*`; or somebody else is calling",
+        "let the proxy pass `x-phaseo-*`. Or a stranger is calling",
     ),
     "no_such_path": (
-        "nothing is served under the path",
-        "see [the operations](http.md), and which port serves what",
+        "nothing is served at this path",
+        (
+            "see [the operations](http.md), and [which port serves "
+            "what](../how-to/serve-the-api.md#one-port-or-two)"
+        ),
     ),
     "not_allowed": (
-        "it is there, but not in a state where this makes sense",
-        "`detail` says which; read it anew",
+        "it exists, but not in a state where this makes sense",
+        "`detail` names the state; read it again",
+    ),
+    "not_kept": (
+        "outputs are not kept here: only the gateway has it",
+        "read it there, with the key of the gateway account",
     ),
     "not_fetched": ("the output is not in the archive yet", "ask again after `Retry-After`"),
     "not_found": (
-        "there is none, or it is another tenant's: nobody can tell which",
-        "see whether the id is whole, and whose key it is: `GET /v1/whoami`",
+        "it does not exist, or belongs to another tenant; the answer is the same",
+        "check that the id is complete, and whose key you use: `GET /v1/whoami`",
     ),
     "rate_limited": (
-        "the tenant sent too many requests, or holds too many streams open",
-        "wait for `Retry-After` seconds; `orchestrator tenants change NAME --requests-per-minute N`",
+        "the tenant sends too many requests, or has too many streams open",
+        (
+            "wait for `Retry-After` seconds, or raise the limit: `orchestrator tenants change NAME "
+            "--requests-per-minute N`"
+        ),
     ),
     "stale": (
-        "the webhook's signature is right, and older or newer than 300 s",
-        "synchronize the clock; the gateway sends again, and looks go on",
+        "the webhook's signature is right, but its timestamp is more than 300 s off",
+        "synchronize the clock; the gateway tries again, and polling goes on",
     ),
     "store_unavailable": (
-        "the database cannot be used now, is read-only, or did not answer in time",
-        "ask again after `Retry-After`; the log says what the database said",
+        "the database is unavailable, read-only, or did not answer in time",
+        "ask again after `Retry-After`; the log has the database's own message",
     ),
     "too_large": (
-        "the body has more than `ORCHESTRATOR_API_MAX_BYTES`, or a webhook than `…_WEBHOOK_MAX_BYTES`",
+        "the body is larger than `ORCHESTRATOR_API_MAX_BYTES`, or a webhook than `…_WEBHOOK_MAX_BYTES`",
         "send fewer jobs at once",
     ),
-    "too_long_a_url": ("the path with its query has more than 8,192 bytes", "ask with fewer filters"),
-    "too_many_headers": ("more than 100 headers, or more than 32 KiB of them", "send fewer"),
-    "too_slow": ("the body did not come within its time", "send it again, over a better connection"),
+    "too_long_a_url": ("path and query are longer than 8,192 bytes", "use fewer filters"),
+    "too_many_headers": ("there are more than 100 headers, or more than 32 KiB of them", "send fewer"),
+    "too_slow": ("the body did not arrive in time", "send it again over a faster connection"),
     "unauthorized": (
-        "there is no key or token, or it is not a good one: wrong, expired, revoked, or in a URL",
+        "there is no key or token, or it is wrong, expired, revoked, or in a URL",
         "send `Authorization: Bearer hjo_…`; `orchestrator keys make` makes a key",
     ),
     "unavailable": (
@@ -123,40 +142,25 @@ CAUSES: dict[str, tuple[str, str]] = {
         "ask again after `Retry-After`; the log says what is wrong",
     ),
     "unknown_account": (
-        "the path of a webhook names no account",
-        "`orchestrator accounts list` says where webhooks of each arrive",
+        "the webhook's path does not name an account",
+        "`orchestrator accounts list` shows the webhook URL of each account",
     ),
     "unknown_output": (
-        "the link has no signature or a wrong one, or there is no such output: the same answer for all",
-        "take the link from a document anew; keep the key that signed it in `ORCHESTRATOR_SECRET_KEYS`",
+        "the link has no signature or a wrong one, or the output does not exist; the answer is the same",
+        "take a new link from a document; keep the key that signed it in `ORCHESTRATOR_SECRET_KEYS`",
     ),
     "unreadable": (
-        "the webhook is signed, and no UTF-8 JSON object with `data.id`",
-        "nothing: it is kept among the rejected ones, for whoever asks the gateway",
+        "the webhook is signed, but is not a UTF-8 JSON object with `data.id`",
+        "nothing; it is kept among the rejected ones, as evidence for the gateway's support",
     ),
     "unsupported_media_type": (
         "the body is not `application/json` in UTF-8",
         "send `Content-Type: application/json`",
     ),
 }
-_REMEDIES: dict[Exit, str] = {
-    Exit.OK: "nothing",
-    Exit.OTHERWISE: "`orchestrator show JOB` says what became of it, `check` what to do about each finding",
-    Exit.USAGE: "the second line says what to give; see `--help` and [Settings](settings.md)",
-    Exit.REFUSED: "`orchestrator jobs`, `inbox` and `dead-letters` list what there is",
-    Exit.STORE: "`orchestrator check` says what is wrong; `orchestrator migrate` brings it to this version",
-    Exit.GATEWAY: "check the address and the network, and ask again: nothing is lost",
-    Exit.INTERRUPTED: "nothing: jobs that were kept go on",
-}
-
-
 _OVER_HTTP = (
     "Of [the API](api.md), of [outputs](outputs.md), and of [the receiver](receiver.md), whose answers "
     "only the gateway sees."
-)
-_EXITS = (
-    "In more words, and for each command: [Exit codes](exit-codes.md). A process of ours that cannot go "
-    "on exits with 70."
 )
 
 
@@ -177,13 +181,9 @@ def parts(table: Table, comments: Callable[[type[Enum]], dict[str, str]]) -> Ite
     yield _INTRO
     yield "## Codes over HTTP"
     yield _OVER_HTTP
-    rows = [(", ".join(map(str, codes[code])), f"`{code}`", *CAUSES[code]) for code in codes]
-    yield table(("status", "code", "cause", "remedy"), sorted(rows))
-    yield "## Exit codes"
-    yield _EXITS
-    meanings = comments(Exit)
-    exits = [(f"{one:d}", meanings[str(one.value)], _REMEDIES[one]) for one in Exit]
-    yield table(("code", "cause", "remedy"), exits)
+    rows = [(f"`{code}`", ", ".join(map(str, codes[code])), *CAUSES[code]) for code in codes]
+    yield table(("code", "status", "cause", "remedy"), sorted(rows, key=lambda row: (row[1], row[0])))
+    yield from exit_codes.parts(table, comments)
     yield "## Kinds of errors"
     yield "In Python and in logs. *Again* says whether asking again can help."
     yield table(("error", "what happened", "what to do", "again", "exit code", "over HTTP"), _kinds())

@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from docs import client, commands, destinations, env_example, errors, grafana, http, metrics, plots
+from docs import client, commands, destinations, env_example, errors, grafana, http, lifecycle, metrics, plots
 from docs.env_example import written
 from orchestrator.core import blame, diagram
 from orchestrator.core.drift import DriftKind, Place
@@ -30,7 +30,7 @@ from orchestrator.sandbox.content_errors import CONTENT_ERRORS
 from orchestrator.sandbox.create_errors import CREATE_ERRORS
 from orchestrator.sandbox.profiles import PROFILES
 from orchestrator.sandbox.switches import describe
-from orchestrator.settings import PREFIX, Settings
+from orchestrator.settings import GROUPS, PREFIX, Settings
 from orchestrator.simulation.chance import Fault
 from orchestrator.simulation.invariants import Invariant
 from orchestrator.telemetry import Event
@@ -38,7 +38,7 @@ from orchestrator.web.api.app import without_door
 from orchestrator.web.api.openapi import document
 
 REFERENCE = Path(__file__).parent / "reference"
-_NOTE = "Printed from the code by `python -m docs.generate`."
+_NOTE = "Generated from the code by `python -m docs.generate`."
 
 
 def pages() -> dict[Path, str]:
@@ -61,6 +61,7 @@ def pages() -> dict[Path, str]:
     made["openapi.json"] = json.dumps(described, indent=1, ensure_ascii=False)
     reference = {REFERENCE / name: text + "\n" for name, text in made.items()}
     beside = {env_example.PAGE: env_example.text(), grafana.PAGE: grafana.text()}
+    beside[lifecycle.PAGE] = lifecycle.text() + "\n"
     return reference | beside | plots.pages()
 
 
@@ -84,14 +85,14 @@ def _lifecycle() -> str:
     parts = [
         "# The lifecycle of a job",
         _NOTE,
-        "One table decides what the next state is. This is that table, as a picture and in full.",
-        f"```mermaid\n{diagram.mermaid()}\n```",
+        _LIFECYCLE,
+        f"![The lifecycle of a job]({lifecycle.PAGE.name})",
         "## States",
         _members(State),
         "## What can be seen",
         _members(Seen),
         "## Every state, everything that can be seen",
-        "**Bold**: the job moves there. Another word: it stays. A question mark: stored evidence is wanted.",
+        _IN_THE_TABLE,
         diagram.table(),
         "## Verdicts",
         _members(Verdict),
@@ -99,32 +100,49 @@ def _lifecycle() -> str:
         _members(Source),
         "## Blame for an end that is not `completed`, and faults met on the way",
         _members(blame.Fault),
-        "## Who is told of a fault",
+        "## Who can fix a fault",
         _members(blame.Addressee),
         "## States of a hand-off",
         _members(HandOffState),
-        "## What is not as the gateway's contract has it",
+        "## What may be new at the gateway",
         _members(DriftKind),
-        "## Where the gateway said it",
+        "## Where that was seen",
         _members(Place),
     ]
     return "\n\n".join(parts)
 
 
+_LIFECYCLE = (
+    "One table decides what the next state is. This is that table, as a picture and in full. An arrow says "
+    "what "
+    "was seen. One from the field *open* stands for all four states in it, and *…_live* for the three words "
+    "with that end."
+)
+_IN_THE_TABLE = (
+    "**Bold**: the job moves there. Any other word: it stays, with that verdict. A question mark: stored "
+    "evidence is needed."
+)
+
+
 def _settings() -> str:
-    rows = [
-        (
-            f"`{PREFIX}{name.upper()}`",
-            _default(written(field.default)),
-            _range(field),
-            field.description or "",
-        )
-        for name, field in Settings.model_fields.items()
-    ]
-    intro = (
-        "Read from the environment. An unknown name with the prefix, or a wrong value, is refused at start."
-    )
-    return "\n\n".join(["# Settings", _NOTE, intro, table(("setting", "default", "values", "meaning"), rows)])
+    parts = ["# Settings", _NOTE, _SETTINGS_INTRO]
+    for group in GROUPS:
+        rows = [_setting(name) for name in Settings.model_fields if name in group.model_fields]
+        title = f"## {inspect.getdoc(group)}".removesuffix(".")
+        parts += [title, table(("setting", "default", "meaning"), rows)]
+    return "\n\n".join(parts)
+
+
+def _setting(name: str) -> tuple[str, str, str]:
+    field = Settings.model_fields[name]
+    meaning = f"{field.description or ''} {_range(field)}".strip()
+    return f"`{PREFIX}{name.upper()}`", _default(written(field.default)), meaning
+
+
+_SETTINGS_INTRO = (
+    "Read from the environment. An unknown name with the prefix, or a wrong value, is refused at start. "
+    "`orchestrator check --settings` shows all of them with their current values."
+)
 
 
 def _log_events() -> str:
@@ -139,9 +157,9 @@ def _events() -> str:
         _NOTE,
         _EVENTS_INTRO,
         "## Types",
-        "The type is the name of the server-sent event. `data` has the facts that the line names.",
+        "The type is the name of the server-sent event. `data` has the facts named here.",
         table(("type", "also for a come-back token", "meaning and facts"), public),
-        "A last event `end`, without an id, says that nothing more will come of the job.",
+        "A last event `end`, without an id, says that no more events will follow for the job.",
         "## Fields",
         _EVENT_FIELDS,
         "## Why an output cannot be read",
@@ -156,15 +174,15 @@ def _events() -> str:
 
 
 _EVENTS_INTRO = (
-    "What is told while jobs go on: of one job at `GET /v1/jobs/{id}/events`, of all jobs of a tenant or of "
+    "What happens to jobs: of one job at `GET /v1/jobs/{id}/events`, of all jobs of a tenant or of "
     "one of its end users at `GET /v1/events`, as [server-sent events](../explanation/coming-back.md)."
 )
 _EVENT_FIELDS = (
     "`job_id`, `seq` (counts the events of its job from 1, without a gap), `type`, `at`, `state` (where the "
-    "type is `state`), `data`. Who has a come-back token sees gaps where something is not for them."
+    "type is `state`), `data`. With a come-back token there are gaps, where an event is not for end users."
 )
 _WHEN_REFUSED = (
-    "An id that is of no event of the stream is refused with 422. Browsers give up at any status but 200: "
+    "An id that does not belong to the stream is refused with 422. Browsers give up at any status but 200: "
     "after an error whose `readyState` is `CLOSED`, make a new `EventSource` after some seconds, with "
     "`last_event_id`."
 )
@@ -252,17 +270,23 @@ def _default(value: Any) -> str:
 
 
 def _range(field: FieldInfo) -> str:
-    """The limits of a number and the words of a choice."""
-    if inspect.isclass(field.annotation) and issubclass(field.annotation, Enum):
-        return ", ".join(f"`{member.value}`" for member in field.annotation)
-    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
-    limits = [
-        f"{sign} {getattr(one, name):g}"
+    """The limits of a number, in parentheses."""
+    found = {
+        name: f"{limit:,.15g}"
         for one in field.metadata
-        for name, sign in signs.items()
-        if getattr(one, name, None) is not None
-    ]
-    return ", ".join(limits)
+        for name in ("ge", "gt", "le")
+        if (limit := getattr(one, name, None)) is not None
+    }
+    match found:
+        case {"ge": low, "le": high}:
+            return f"({low} to {high})"
+        case {"gt": low, "le": high}:
+            return f"(above {low}, up to {high})"
+        case {"ge": low}:
+            return f"(at least {low})"
+        case {"gt": low}:
+            return f"(above {low})"
+    return ""
 
 
 def main() -> None:

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from orchestrator.engine.alarms import MOST_TOLD
+from orchestrator.engine.gauges import MOST_CHANNELS
 from orchestrator.metrics import DECLARED, Declared, Kind
 
 Table = Callable[[tuple[str, ...], Iterable[tuple[str, ...]]], str]
 
 _INTRO = (
-    "Each process tells them at `/metrics` of its [`ORCHESTRATOR_METRICS_ADDRESS`](settings.md), in the text "
-    "format of Prometheus. [How to watch with them](../how-to/monitor.md)."
+    "Each process serves them at `/metrics` of its [`ORCHESTRATOR_METRICS_ADDRESS`](settings.md), in the "
+    "text format of Prometheus. [How to monitor with them](../how-to/monitor.md)."
 )
 _OF_PROCESSES = (
-    "Each process counts what it does itself: add them up over all processes, as `sum(rate(…))` does. A "
+    "Each process counts what it does itself: add them up over all processes, with `sum(rate(…))`. A "
     "histogram has `_bucket`, `_sum` and `_count`."
 )
 _OF_ROWS = (
-    "Read from the database every fifteen seconds, and told by `web` and `up` alone. Each of several `web` "
-    "tells the same: take the `max` of them, never the sum. None is told once it was read over 60 s ago. "
-    "What a reading costs does not grow with the number of jobs for long: counts end at a number."
+    "Read from the database every fifteen seconds, by `web` and `up` only. Every `web` reports the same, "
+    "so take the `max`, never the sum. Numbers older than 60 s are not reported. The cost of reading "
+    "hardly grows with the number of jobs, because counts stop at a limit."
 )
 _OF_LIBRARY = (
     "`process_*` (memory, processor time, open files, start) and `python_info`, as the Prometheus library "
     "has them for every Python process."
 )
 _LABELS = (
-    "No label holds what a caller chose: no job, no model, no tenant. `destination` and `account` are names "
-    "that an operator configured; `route` is the API's own, with its parameters unfilled."
+    "No label has a value that a caller chose: no job, no model, no tenant. `destination` and `account` are "
+    "names that an operator configured; `route` is the API's own, with placeholders for parameters; "
+    f"`provider` is the gateway's word, of {MOST_CHANNELS} at most; of each kind of alarm {MOST_TOLD} are "
+    "told apart."
 )
 
 
@@ -37,13 +41,13 @@ def parts(table: Table) -> list[str]:
     return [
         _INTRO,
         _LABELS,
-        "## Of each process",
+        "## From each process",
         _OF_PROCESSES,
         _listed(table, own),
-        "## Of the rows",
+        "## From the database",
         _OF_ROWS,
         _listed(table, [one for one in DECLARED.values() if one.rows]),
-        "## Of the library",
+        "## From the library",
         _OF_LIBRARY,
     ]
 

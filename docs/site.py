@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 from pygments.lexers.shell import BashLexer
-from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
 
 ROOT = Path(__file__).parents[1]
@@ -17,8 +16,8 @@ _CHANGES = re.compile(r"\((?:\.\./)+CHANGELOG\.md\)")
 
 def install(app: Sphinx) -> None:
     """Add to the builder what this project needs."""
-    app.add_lexer("mermaid", TextLexer)  # a Git host draws it; here it is read
     app.add_lexer("env", BashLexer)
+    app.add_css_file("site.css")
     app.connect("source-read", _read)
     app.connect("build-finished", _finished)
 

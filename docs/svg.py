@@ -10,7 +10,7 @@ from math import log
 Point = tuple[float, float]
 
 # Each line has a shape of its own too, for whoever does not tell colours apart.
-_STYLE = """\
+STYLE = """\
 svg{font:12px system-ui,sans-serif}
 .ground{fill:#fff}.ink{fill:#1f2937}.faint{fill:#4b5563}.axis{stroke:#6b7280}.grid{stroke:#e5e7eb}
 .area{fill:#e0e7ff}.ill{fill:#fef3c7}.silent{fill:#fee2e2}
@@ -71,7 +71,7 @@ class Panel:
         x, y = self._at(point)
         self.drawn.append(f'<circle class="{look}" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>')
         if said:
-            self.drawn.append(_text(x + aside[0], y + aside[1], said, "ink"))
+            self.drawn.append(words(x + aside[0], y + aside[1], said, "ink"))
 
     def upright(self, x: float, look: str) -> None:
         """A line at one value from below to above."""
@@ -80,7 +80,7 @@ class Panel:
     def says(self, point: Point, said: str, look: str = "ink", anchor: str = "start") -> None:
         """Words at a place."""
         x, y = self._at(point)
-        self.drawn.append(_text(x, y, said, look, anchor))
+        self.drawn.append(words(x, y, said, look, anchor))
 
     def elements(self) -> Iterator[str]:
         """All of it, the frame around it too."""
@@ -88,17 +88,17 @@ class Panel:
         for tick in self.y.ticks:
             _, y = self._at((self.x.low, tick))
             yield f'<path class="grid" d="M{self.left:.1f} {y:.1f}h{self.width:.1f}"/>'
-            yield _text(self.left - 6, y + 4, f"{tick:g}", "faint", "end")
+            yield words(self.left - 6, y + 4, f"{tick:g}", "faint", "end")
         yield from self.drawn
         frame = f"M{self.left:.1f} {self.top:.1f}V{below:.1f}h{self.width:.1f}"
         yield f'<path class="axis" fill="none" d="{frame}"/>'
         for tick in self.x.ticks:
             x, _ = self._at((tick, self.y.low))
             yield f'<path class="axis" d="M{x:.1f} {below:.1f}v4"/>'
-            yield _text(x, below + 17, f"{tick:g}", "faint", "middle")
-        yield _text(self.left + self.width, below + 33, self.x.name, "faint", "end")
-        yield _text(self.left - 34, self.top - 8, self.y.name, "faint")
-        yield _text(self.left - 34, self.top - 26, self.title, "ink", weight=' font-weight="600"')
+            yield words(x, below + 17, f"{tick:g}", "faint", "middle")
+        yield words(self.left + self.width, below + 33, self.x.name, "faint", "end")
+        yield words(self.left - 34, self.top - 8, self.y.name, "faint")
+        yield words(self.left - 34, self.top - 26, self.title, "ink", weight=' font-weight="600"')
 
     def _at(self, point: Point) -> Point:
         x, y = self.x.share(point[0]), self.y.share(point[1])
@@ -120,7 +120,7 @@ def picture(
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="title told">',
         f'<title id="title">{escape(title)}</title>',
         f'<desc id="told">{escape(told)}</desc>',
-        f"<style>{_STYLE}</style>",
+        f"<style>{STYLE}</style>",
         f'<rect class="ground" width="{width}" height="{height}" rx="6"/>',
     ]
     for panel in panels:
@@ -128,11 +128,12 @@ def picture(
     at = 20.0
     for look, said in legend:
         parts.append(f'<path class="{look} line" d="M{at:.1f} {height - 18}h26"/>')
-        parts.append(_text(at + 32, height - 14, said, "ink"))
+        parts.append(words(at + 32, height - 14, said, "ink"))
         at += 56 + 6.6 * len(said)
     return "\n".join([*parts, "</svg>"])
 
 
-def _text(x: float, y: float, said: str, look: str, anchor: str = "start", weight: str = "") -> str:
+def words(x: float, y: float, said: str, look: str, anchor: str = "start", weight: str = "") -> str:
+    """Words at a place."""
     where = f'x="{x:.1f}" y="{y:.1f}"'
     return f'<text class="{look}" {where} text-anchor="{anchor}"{weight}>{escape(said)}</text>'

@@ -6,6 +6,7 @@ Measured where a number or a choice says so: docs/explanation/messages.md has th
 from __future__ import annotations
 
 import ssl
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -60,11 +61,6 @@ SETTINGS: dict[str, Any] = {
     "enable_utc": True,
 }
 
-IN_MEMORY: dict[str, Any] = {
-    # This transport polls, and the default of a second would be most of a job's latency.
-    "polling_interval": 0.005,
-}
-
 REDIS: dict[str, Any] = {
     # A message that its worker did not live to acknowledge comes back after this. Longer than any message
     # is held (countdowns reach 30 s ahead), or it would be delivered again and again; it need not be short,
@@ -87,7 +83,44 @@ REDIS: dict[str, Any] = {
 PUBLISHING = {"socket_timeout": 2, "socket_connect_timeout": 1}
 
 RECONNECT_EVERY = 2  # seconds, whole ones
-LOOK_UP_EVERY = 0.05  # seconds
+LOOK_UP_EVERY = 0.1  # seconds
+
+
+class Bell:
+    """Wakes the workers of this process: the transport in memory would look for messages again and again."""
+
+    def __init__(self) -> None:
+        self._rung = threading.Condition()
+        self._times = 0
+
+    def ring(self) -> None:
+        """There may be something to do."""
+        with self._rung:
+            self._times += 1
+            self._rung.notify_all()
+
+    @property
+    def times(self) -> int:
+        """How often it was rung so far."""
+        return self._times
+
+    def wait(self, times: int, seconds: float) -> None:
+        """Until it was rung more often than that, for so long at most."""
+        with self._rung:
+            self._rung.wait_for(lambda: self._times > times, seconds)
+
+
+BELL = Bell()
+
+
+class InMemory(Celery):
+    """An application whose messages stay in this process."""
+
+    def send_task(self, *args: Any, **kwargs: Any) -> Any:
+        """Send, and wake whoever takes it."""
+        sent = super().send_task(*args, **kwargs)
+        BELL.ring()
+        return sent
 
 
 class SafeConsumer(Consumer):
@@ -112,7 +145,9 @@ class SafeConsumer(Consumer):
     def call_soon_ack(self, p: Any, *args: Any, **kwargs: Any) -> Any:
         """Acknowledge (or reject) a message in the event loop; what goes wrong there ends the connection."""
         if self.hub is None:  # in memory: nothing to lose
-            return super().call_soon_ack(p, *args, **kwargs)  # type: ignore[misc]  # not in its stubs
+            acked = super().call_soon_ack(p, *args, **kwargs)  # type: ignore[misc]  # not in its stubs
+            BELL.ring()  # where no more could be fetched before, it can now
+            return acked
         message = p.__self__
         settle = message.ack if p.__name__ == "ack_log_error" else message.reject
         return self.hub.call_soon(self._settle, message.channel, partial(settle, *args[2:], **kwargs))
@@ -124,13 +159,22 @@ class SafeConsumer(Consumer):
 
     def ensure_connected(self, conn: Any) -> Any:
         """Wait for the broker."""
-        return super().ensure_connected(patient(conn if self.hub else _looking_up(conn)))
+        return super().ensure_connected(patient(conn if self.hub else _woken(conn)))
 
 
-def _looking_up(connection: Any) -> Any:
-    """The same one, waiting for messages briefly: in memory, Celery looks whether to stop after each wait."""
-    drain = connection.drain_events
-    connection.drain_events = lambda timeout: drain(timeout=min(timeout, LOOK_UP_EVERY))
+def _woken(connection: Any) -> Any:
+    """The same one, waiting for the bell: in memory, Celery looks whether to stop after each wait."""
+    look = connection.drain_events
+
+    def drain_events(timeout: float) -> None:
+        times = BELL.times
+        try:
+            look(timeout=0)
+        except TimeoutError:
+            BELL.wait(times, min(timeout, LOOK_UP_EVERY))
+            raise
+
+    connection.drain_events = drain_events
     return connection
 
 
@@ -143,11 +187,12 @@ def patient(connection: Any) -> Any:
 
 def make_app(broker_url: str = EMBEDDED, *, publishes: bool = False) -> Celery:
     """A Celery application on this broker, without tasks yet. `publishes`: it only sends messages."""
-    app = Celery("orchestrator", broker=broker_url, set_as_current=False)
+    kind = InMemory if broker_url == EMBEDDED else Celery
+    app = kind("orchestrator", broker=broker_url, set_as_current=False)
     app.conf.update(SETTINGS)
     if broker_url.startswith("rediss:"):
         # kombu's default takes any certificate. One's own authority is named in the URL: ?ssl_ca_certs=…
         app.conf.broker_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
-    transport = IN_MEMORY if broker_url == EMBEDDED else REDIS | (PUBLISHING if publishes else {})
-    app.conf.broker_transport_options = dict(transport)
+    if broker_url != EMBEDDED:
+        app.conf.broker_transport_options = REDIS | (PUBLISHING if publishes else {})
     return app

@@ -91,7 +91,7 @@ class Place:
 
 
 class Misshapen(RequestError):
-    """Some places of what was asked are not as they must be."""
+    """Some parts of the request are wrong; each is named."""
 
     def __init__(self, places: Sequence[Place], *, hint: str = "") -> None:
         first, more = places[0], len(places) - 1
@@ -103,25 +103,25 @@ class Misshapen(RequestError):
 class KeyReused(RequestError):
     """The Idempotency-Key was used for something else."""
 
-    default_hint = "send the same request again, or use another key for another one"
+    default_hint = "send the same request again, or use another key for a different one"
 
 
 class Gone(RequestError):
-    """What was made earlier is not kept any more."""
+    """What an Idempotency-Key made earlier was purged."""
 
 
 class Unauthorized(RequestError):
-    """Nobody knows who asks: there was no key or token, or not a good one."""
+    """There was no key or token, or not a valid one."""
 
     default_hint = "send `Authorization: Bearer hjo_…`; `orchestrator keys make` makes a key"
 
 
 class Forbidden(RequestError):
-    """It is known who asks, and they may not."""
+    """The key or token is valid, but not allowed to do this."""
 
 
 class RateLimited(RequestError):
-    """Their tenant asks too often, or holds too many streams open."""
+    """The tenant sends too many requests, or has too many streams open."""
 
 
 class StoreError(OrchestratorError):
@@ -131,13 +131,13 @@ class StoreError(OrchestratorError):
 
 
 class RowRefused(StoreError):
-    """The database can be used, and will never take this row as it is."""
+    """The database works, but will never accept this row."""
 
     default_retry = NEVER
 
 
 class GatewayError(OrchestratorError):
-    """The gateway did not answer a question; says nothing about the job.
+    """The gateway did not answer. This says nothing about the job.
 
     `status` is the HTTP status if there was one, `request_id` the gateway's own id of the failed
     request, `whole_gateway` whether this counts against the gateway and not just one provider.
@@ -181,9 +181,13 @@ class AccountUnusable(GatewayError):
 class BadAnswer(GatewayError):
     """Sent, and answered with an error or with something that is no answer."""
 
+    default_hint = "see whether the gateway URL is right, and what stands between here and the gateway"
+
 
 class NoAnswer(GatewayError):
     """Sent, and cut off or timed out: what the gateway did with it is unknown."""
+
+    default_hint = "see whether the gateway URL is right and the network lets answers through, and ask again"
 
 
 class ContentError(OrchestratorError):

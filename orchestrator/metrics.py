@@ -85,51 +85,53 @@ def _of_rows(name: str, meaning: str, *labels: str, unit: str = "") -> Declared:
 
 # The process
 
-BUILD = _gauge("build_info", "1, for each process that runs", "version", "python", "role")
+BUILD = _gauge("build_info", "1 for each running process", "version", "python", "role")
 LOG_EVENTS = _counter(
     "log_events", "log lines by the name of their event, written or below the level", "event"
 )
 TRANSACTIONS = _seconds("transaction", "a transaction: `read`, `write`, or `lease`", "mode", buckets=QUICK)
 MESSAGES = _counter(
-    "messages", "messages to workers: `sent`, or `failed` where no broker took it", "task", "result"
+    "messages", "messages to workers: `sent`, or `failed` if no broker accepted it", "task", "result"
 )
-SWEEPS = _counter("sweeps", "looks for what is due though no message says so")
+SWEEPS = _counter("sweeps", "searches for work that is due although no message says so")
 
 # Jobs
 
-ACCEPTED = _counter("jobs_accepted", "jobs that were kept")
-MOVED = _counter("jobs_moved", "moves of jobs between states, by who told", "was", "now", "source")
-ENDED = _counter("jobs_ended", "jobs that ended, by whose doing a bad end is", "state", "blame", "source")
-FAULTS = _counter("faults", "what jobs met on their way, be it that they ended well", "fault")
-CLASHES = _counter("jobs_clashes", "what contradicted a settled job", "source")
+ACCEPTED = _counter("jobs_accepted", "jobs that were submitted; those of the command line are not counted")
+MOVED = _counter(
+    "jobs_moved", "moves of jobs between states, by the source that caused it", "was", "now", "source"
+)
+ENDED = _counter("jobs_ended", "jobs that ended, by whose fault a bad end was", "state", "blame", "source")
+FAULTS = _counter("faults", "faults that jobs met, whether they ended well or not", "fault")
+CLASHES = _counter("jobs_clashes", "observations that contradicted a settled job", "source")
 JOBS = _seconds("job", "from accepted to ended", "state", buckets=WAITS)
 END_TO_KNOWN = _seconds(
     "end_to_known",
-    "from an end, where the gateway says when it was, to our knowing of it",
+    "from the end of a job, if the gateway says when it was, until we knew",
     "source",
     buckets=WAITS,
 )
 
 # The gateway
 
-CREATES = _seconds("create", "a create call, by what it has done", "result", buckets=CALLS)
-LOOKS = _counter("looks", "looks at jobs, by why each was when it was and what came of it", "why", "result")
-LOOK_CALLS = _seconds("look_call", "a GET of one job, whatever it was answered", buckets=CALLS)
-LISTS = _counter("lists", "lists of recent jobs that were asked for", "result")
-DRIFT = _counter("drift", "what the gateway said that its contract does not foresee", "kind", "place")
+CREATES = _seconds("create", "a create call, by its result", "result", buckets=CALLS)
+LOOKS = _counter("looks", "looks at jobs, by why they were sent then and by their result", "why", "result")
+LOOK_CALLS = _seconds("look_call", "a GET of one job, whatever the answer", buckets=CALLS)
+LISTS = _counter("lists", "lists of recent jobs that were requested", "result")
+DRIFT = _counter("drift", "things that were new in the gateway's answers", "kind", "place")
 WEBHOOKS = _seconds(
-    "webhook", "taking a webhook, until it is committed, by what became of it", "fate", buckets=QUICK
+    "webhook", "receiving a webhook until it is committed, by what became of it", "fate", buckets=QUICK
 )
-REJECTED = _counter("webhooks_rejected", "webhooks that were not believed, by why", "reason")
+REJECTED = _counter("webhooks_rejected", "webhooks that were refused, by reason", "reason")
 
 # Hand-offs
 
-HAND_OFFS = _counter("hand_offs", "attempts at hand-offs that ended", "kind", "destination", "result")
+HAND_OFFS = _counter("hand_offs", "finished attempts at hand-offs", "kind", "destination", "result")
 HAND_OFF_SECONDS = _seconds("hand_off", "one attempt at a hand-off", "kind", buckets=CALLS)
 KNOWN_TO_HANDED_OFF = _seconds(
-    "known_to_handed_off", "from our knowing of a job's end to a hand-off being done", "kind", buckets=WAITS
+    "known_to_handed_off", "from when we knew a job's end until a hand-off was done", "kind", buckets=WAITS
 )
-ARCHIVED = _counter("archived_bytes", "bytes that were brought into the archive", unit="bytes")
+ARCHIVED = _counter("archived_bytes", "bytes written to the archive", unit="bytes")
 
 # The API, the dashboard and outputs
 
@@ -141,30 +143,46 @@ REQUESTS = _seconds(
 
 LEDGER_JOBS = _counter("ledger_jobs", "jobs in the ledger")
 LEDGER_LOOKS = _counter(
-    "ledger_looks", "requests about these jobs: `sent` one by one, `listed`, or `guidance` alone", "kind"
+    "ledger_looks",
+    "requests about these jobs: `sent` one by one, `listed`, or as many as `guidance` alone would have sent",
+    "kind",
 )
 LEDGER_LAG = _counter(
-    "ledger_lag_seconds", "lag of these jobs: as it `was`, or by `guidance` alone", "kind", unit="seconds"
+    "ledger_lag_seconds",
+    "lag of these jobs: as it `was`, or as it would have been by `guidance` alone",
+    "kind",
+    unit="seconds",
 )
-LEDGER_AWAITED = _counter("ledger_awaited", "ends that a webhook was to tell")
-LEDGER_RESCUED = _counter("ledger_rescued", "those of them that a look told")
+LEDGER_AWAITED = _counter("ledger_awaited", "ends for which a webhook was expected")
+LEDGER_RESCUED = _counter("ledger_rescued", "those of them that a look found first")
 
 # Read from rows
 
-OPEN = _of_rows("jobs_open", "jobs by what they wait for, counted up to 100,000 each", "waits_for")
-DUE = _of_rows("due", "work that is due and that nobody does, counted up to 1,000 a line of 20 lines", "task")
-DUE_LAG = _of_rows("due_lag_seconds", "for how long the longest of it is due", "task", unit="seconds")
-LEASES = _of_rows("leases", "what is being done at this moment", "kind")
+OPEN = _of_rows(
+    "jobs_open",
+    "jobs by what they wait for: a `create`, its answer (`create_call`), a `look`, or a `person`; counted "
+    "up to 100,000 each",
+    "waits_for",
+)
+DUE = _of_rows("due", "work that is due and not being done, counted up to 1,000 in each of 20 lines", "task")
+DUE_LAG = _of_rows("due_lag_seconds", "how long the oldest of it has been due", "task", unit="seconds")
+LEASES = _of_rows("leases", "work being done right now, by workers with a heartbeat", "kind")
 OWED = _of_rows("hand_offs_owed", "hand-offs that wait, counted up to 100,000", "destination")
 DEAD = _of_rows("hand_offs_dead", "hand-offs that were given up, counted up to 100,000", "destination")
-SHUT = _of_rows("destination_shut", "1 for a destination that is left alone", "destination", "why")
-WORKERS = _of_rows("workers", "workers that beat")
-PULSES = _of_rows("pulse_age_seconds", "since something recurrent happened last", "pulse", unit="seconds")
+SHUT = _of_rows(
+    "destination_shut", "1 for a destination that gets no attempts at the moment", "destination", "why"
+)
+WORKERS = _of_rows("workers", "workers with a heartbeat")
+PULSES = _of_rows("pulse_age_seconds", "since something periodic last happened", "pulse", unit="seconds")
 ALARMS = _of_rows("alarm", "1 while an alarm rings", "alarm", "about")
-HOOKS = _of_rows("hook_health", "1 for how webhooks of a channel come", "account", "provider", "health")
+HOOKS = _of_rows(
+    "hook_health", "1 for the current health of an account's webhooks", "account", "provider", "health"
+)
 ARCHIVE_BYTES = _of_rows("archive_bytes", "what the archive holds, counted every ten minutes", unit="bytes")
-ARCHIVE_FILES = _of_rows("archive_files", "pieces of content that the archive holds, likewise")
-ROWS_AGE = _of_rows("rows_age_seconds", "since all of these were read; none is told after 60", unit="seconds")
+ARCHIVE_FILES = _of_rows("archive_files", "files in the archive, counted every ten minutes")
+ROWS_AGE = _of_rows(
+    "rows_age_seconds", "since these numbers were read; after 60 none is reported", unit="seconds"
+)
 
 # From the Prometheus library itself: `process_*` of the system, `python_info`.
 ProcessCollector(registry=REGISTRY)

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from orchestrator.core.tracing import Part, Span, Trace
 from orchestrator.errors import SettingError
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import TracerProvider
 
+PROTOCOL = "http/protobuf"
+_PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 CLOSE_WITHIN = 3.0  # seconds that the last spans have to reach a collector
 _NEEDED = ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http")
 
@@ -98,6 +102,33 @@ def require_installed() -> None:
             "ORCHESTRATOR_TRACING is on and the packages that it needs are not installed",
             hint='install them: pip install "hybrid-job-orchestrator[tracing]"',
         )
+
+
+def require_reachable(environment: Mapping[str, str]) -> None:
+    """Raises SettingError for what the exporter would ignore, or find out in the middle of work."""
+    for name in _PROTOCOLS:
+        if environment.get(name, PROTOCOL) not in ("", PROTOCOL):
+            raise SettingError(
+                f"{name} is {environment[name]}, and traces are sent by {PROTOCOL} alone",
+                hint=f"leave it out, and give {_ENDPOINTS[1]} the collector's port for that, mostly 4318",
+            )
+    for name in _ENDPOINTS:
+        given = environment.get(name, "")
+        if given and not _is_url(given):  # which may hold a password
+            raise SettingError(f"{name} is no http:// or https:// URL", hint="such as http://127.0.0.1:4318")
+
+
+def _is_url(given: str) -> bool:
+    try:
+        parts = urlsplit(given)
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and parts.port != 0
+            and " " not in given
+        )
+    except ValueError:
+        return False
 
 
 def _begun(resource: Mapping[str, str]) -> tuple[TracerProvider, Any]:

@@ -25,60 +25,68 @@ class Event(StrEnum):
     """The name of a log line."""
 
     STARTED = "started"  # a process is ready
-    STOPPED = "stopped"  # a process ended in order
-    JOB_ACCEPTED = "job_accepted"  # a job was kept
+    STOPPED = "stopped"  # a process has stopped in order
+    JOB_ACCEPTED = "job_accepted"  # a job was submitted and stored
     JOB_MOVED = "job_moved"  # a job changed its state
-    JOB_CLASH = "job_clash"  # something contradicts what is settled
-    CREATE_HELD = "create_held"  # a tenant has as much under way as it may: its further creates wait
+    JOB_CLASH = "job_clash"  # something contradicts a settled job
+    CREATE_HELD = "create_held"  # a tenant has reached a limit: its further creates wait
     TENANT_RELEASED = "tenant_released"  # that is over
     CREATE_UNCERTAIN = "create_uncertain"  # a create call may or may not have made a paid job
     NEEDS_PERSON = "needs_person"  # an uncertain create waits for `orchestrator resolve`
-    LOOK_BROKE = "look_broke"  # an answer to a look met a bug of ours; the other looks go on
-    SWEEP_BROKE = "sweep_broke"  # what a sweep found of one job met a bug of ours; the other jobs go on
+    LOOK_BROKE = "look_broke"  # an answer to a look hit a bug of ours; the other looks go on
+    SWEEP_BROKE = "sweep_broke"  # a sweep hit a bug of ours with one job; the other jobs go on
     LOOK_FAILED = "look_failed"  # a look got no answer
-    WEBHOOK_RECEIVED = "webhook_received"  # a believed delivery
-    WEBHOOK_REJECTED = "webhook_rejected"  # a delivery that was not believed
+    WEBHOOK_RECEIVED = "webhook_received"  # a webhook was verified and stored
+    WEBHOOK_REJECTED = "webhook_rejected"  # a webhook could not be verified
     WEBHOOK_REFUSED = "webhook_refused"  # the gateway would not call our endpoint for a job
-    DRIFT_SEEN = "drift_seen"  # the gateway said something that its contract does not foresee, the first time
-    RECEIVER_WAS_AWAY = (
-        "receiver_was_away"  # nobody took webhooks: the gateway may try again what it could not tell
+    DRIFT_SEEN = "drift_seen"  # the gateway said something new, for the first time
+    RECEIVER_WAS_AWAY = "receiver_was_away"  # no receiver ran for a while; the gateway may deliver again
+    NOT_TRIED_AGAIN = "not_tried_again"  # it does not plan to: all jobs are looked at as usual
+    HANDED_OFF = "handed_off"  # a destination has received what was owed to it
+    HAND_OFF_FAILED = "hand_off_failed"  # an attempt failed; another one follows
+    HAND_OFF_BROKE = "hand_off_broke"  # an attempt hit a bug of ours; it counts as failed
+    HAND_OFF_DEAD = "hand_off_dead"  # an attempt failed; no other one follows
+    DESTINATION_AWAY = (
+        "destination_away"  # a destination cannot be used when a worker starts: its hand-offs wait
     )
-    NOT_TRIED_AGAIN = "not_tried_again"  # it plans not to: all jobs are looked at as ever
-    HANDED_OFF = "handed_off"  # a destination has what was owed to it
-    HAND_OFF_FAILED = "hand_off_failed"  # an attempt failed, another follows
-    HAND_OFF_BROKE = "hand_off_broke"  # an attempt met a bug of ours; it counts as failed
-    HAND_OFF_DEAD = "hand_off_dead"  # no attempt follows
-    DESTINATION_AWAY = "destination_away"  # it cannot be used when a worker starts: what is owed to it waits
-    DESTINATION_SHUT = "destination_shut"  # it failed too often in a row: what is owed to it waits
-    DESTINATION_DISABLED = "destination_disabled"  # it wants nothing any more, until a person enables it
-    DESTINATION_OPEN = "destination_open"  # something arrived there again
-    SWEPT = "swept"  # what the settings keep no longer was removed
-    SEND_FAILED = "send_failed"  # a message could not be sent; the sweep makes up for it
-    WORKER_DIED = "worker_died"  # a worker stopped by itself: the process ends, its next start goes on
+    DESTINATION_SHUT = "destination_shut"  # a destination failed too often in a row: its hand-offs wait
+    DESTINATION_DISABLED = (
+        "destination_disabled"  # a destination wants nothing more, until a person enables it
+    )
+    DESTINATION_OPEN = "destination_open"  # a destination works again
+    SWEPT = "swept"  # what was older than the settings allow was deleted
+    SEND_FAILED = "send_failed"  # a message could not be sent; a sweep makes up for it
+    WORKER_DIED = "worker_died"  # a worker stopped by itself: the process ends, and its next start goes on
     DATABASE_GONE = "database_gone"  # the database or its lock was moved or replaced: the process ends
     ALARM_RAISED = "alarm_raised"  # something is wrong with the orchestrator as a whole: somebody should look
     ALARM_CLEARED = "alarm_cleared"  # that is over
-    TASK_BROKE = "task_broke"  # a task met a bug of ours; what it had claimed is claimed again
-    TIMER_FAILED = "timer_failed"  # something recurrent failed this time; it is tried again
+    TASK_BROKE = "task_broke"  # a task hit a bug of ours; its work is claimed again
+    TIMER_FAILED = "timer_failed"  # something periodic fails; it is tried again. Told once, then each minute
+    COMMIT_SPLIT = "commit_split"  # requests could not share a transaction: each gets its own
     STORE_FAILED = "store_failed"  # the database could not be used; it is tried again
-    API_REQUEST = "api_request"  # somebody was answered by the API, or was gone before
-    API_BROKE = "api_broke"  # a request met a bug of ours; it was answered so, or cut
-    OUTPUT_FAILED = "output_failed"  # an output could not be given to who has a link to it
-    OUTPUT_CUT = "output_cut"  # the same, half-way: the connection was cut, so that nobody takes it for whole
-    KEY_MADE = "key_made"  # somebody may call the API with a new key
-    KEY_REVOKED = "key_revoked"  # a key is refused from now on
-    ACCOUNT_UNUSABLE = "account_unusable"  # a gateway account's secrets cannot be read: its jobs wait
-    LIMITS_ALONE = "limits_alone"  # Redis is away: each process counts the requests of tenants for itself
-    HOOKS_CHANGED = "hooks_changed"  # webhooks of a channel come otherwise: healthy, degraded, or silent
-    ENDINGS_CHANGED = (
-        "endings_changed"  # jobs of a class end at other ages now: the earlier ones are forgotten
+    API_REQUEST = "api_request"  # a request to the API was answered, or its client left
+    API_BROKE = "api_broke"  # a request hit a bug of ours; it got a 500, or was cut off
+    OUTPUT_FAILED = "output_failed"  # an output could not be served to somebody with a link
+    OUTPUT_CUT = (
+        "output_cut"  # the same, half-way: the connection was cut, so that nobody takes it for complete
     )
-    ESTIMATE_BROKE = "estimate_broke"  # what was learned about something cannot be read, and is learned anew
-    LESSON_BROKE = "lesson_broke"  # what the end of a job taught met a bug of ours, and is not counted
+    KEY_MADE = "key_made"  # a new API key was made
+    KEY_REVOKED = "key_revoked"  # an API key was revoked
+    ACCOUNT_UNUSABLE = "account_unusable"  # a gateway account's secrets cannot be read: its jobs wait
+    LIMITS_ALONE = "limits_alone"  # Redis is away: each process counts the requests of tenants by itself
+    HOOKS_CHANGED = "hooks_changed"  # webhooks of an endpoint and provider became healthy, degraded or silent
+    ENDINGS_CHANGED = (
+        "endings_changed"  # jobs of a class take a different time now: what was learned before is forgotten
+    )
+    ESTIMATE_BROKE = "estimate_broke"  # something that was learned cannot be read; it is learned again
+    LESSON_BROKE = "lesson_broke"  # learning from the end of a job hit a bug of ours; that job is not counted
     PROBED = "probed"  # no webhook came for long: some jobs that should have ended are looked at
-    RECALLED = "recalled"  # webhooks of a channel stopped: its open jobs follow the guidance again
-    PACES_MADE = "paces_made"  # moments to look were chosen anew, by what was learned
-    LEASES_FREED = "leases_freed"  # what attempts left behind that lost the database half-way is free again
+    RECALLED = "recalled"  # webhooks stopped: the jobs that relied on them follow the guidance again
+    PACES_MADE = "paces_made"  # the times to look were chosen again, from what was learned
+    LIBRARY_SAID = "library_said"  # a warning of a library that we use: `logger` says whose, `message` what
+    LEASES_FREED = (
+        "leases_freed"  # leases left behind by attempts that lost the database half-way were released
+    )
 
 
 # Each is there from the start: what first appears with a 1 has not grown, for Prometheus.
@@ -116,14 +124,18 @@ class JsonLines(logging.Formatter):
         line = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "event": record.getMessage(),
-            **getattr(record, "facts", {}),
+            **_named(record),
         }
-        if record.name != "orchestrator":
-            line["logger"] = record.name
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return _JSON.encode(line)
+
+
+def _named(record: logging.LogRecord) -> dict[str, Any]:
+    """Its event and its facts. What a library says is no name of an event: no query could find it."""
+    if record.name == "orchestrator":
+        return {"event": record.getMessage(), **getattr(record, "facts", {})}
+    return {"event": Event.LIBRARY_SAID, "logger": record.name, "message": record.getMessage()}
 
 
 def configure(level: str) -> None:

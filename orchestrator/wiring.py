@@ -1,4 +1,8 @@
-"""Builds the real things. The one place that reads the environment, the clock and chance."""
+"""Builds the real things. The one place that reads the environment, the clock and chance.
+
+Each function loads what it builds: a command that only reads the database loads neither sinks nor the
+gateway's client, and `beat` not even the database.
+"""
 
 from __future__ import annotations
 
@@ -16,39 +20,29 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
-from ulid import ULID
 
 from orchestrator import __version__, fault_points, telemetry
-from orchestrator.archive import Archive
-from orchestrator.archive.folder import FolderArchive
-from orchestrator.core import links
 from orchestrator.core.drift import Notice, ignored
-from orchestrator.core.learned.paces import Paces, left_alone_for
-from orchestrator.core.vault import Vault
-from orchestrator.engine.account_secrets import Opened, Opener
-from orchestrator.engine.accounts import Accounts, Gateways, WebhookSecrets
-from orchestrator.engine.building import Builder
-from orchestrator.engine.catalogue import Added, Catalogue, Destination
-from orchestrator.engine.context import Context, Quota
-from orchestrator.engine.destinations_file import Configured, read_file
-from orchestrator.engine.drifting import Drifts
-from orchestrator.engine.http_loop import HttpLoop
-from orchestrator.engine.secret_sources import SecretSources
 from orchestrator.errors import SettingError, StoreError
 from orchestrator.fault_points import FaultPoint
 from orchestrator.gateway.account import Account
-from orchestrator.otlp import Spans
 from orchestrator.settings import GATEWAY_S_OWN_KEY, PREFIX, Cadence, Problem, Settings, load, read
-from orchestrator.sinks import Tools
-from orchestrator.sinks.base import Run
-from orchestrator.sinks.folder import FolderSink
-from orchestrator.store import accounts as accounts_store
-from orchestrator.store.database import Store
-from orchestrator.store.schema import DEFAULT
 
 if TYPE_CHECKING:
+    from orchestrator.archive import Archive
+    from orchestrator.core.vault import Vault
+    from orchestrator.engine.account_secrets import Opener
+    from orchestrator.engine.accounts import Accounts
+    from orchestrator.engine.building import Builder
+    from orchestrator.engine.catalogue import Catalogue
+    from orchestrator.engine.context import Context
+    from orchestrator.engine.destinations_file import Configured
     from orchestrator.gateway.client import Gateway
     from orchestrator.gateway.endpoints import Management
+    from orchestrator.otlp import Spans
+    from orchestrator.sinks.base import Run
+    from orchestrator.sinks.folder import FolderSink
+    from orchestrator.store.database import Store
 
 
 def environment() -> dict[str, str]:
@@ -80,9 +74,14 @@ def read_what_is_right(**overrides: Any) -> tuple[Settings, list[Problem]]:
     return read(environment(), **overrides)
 
 
-def open_store(settings: Settings, *, connections: int | None = None) -> Store:
-    """The database, its connections as the settings say or so many. A SQLite file's folder is made."""
-    if not settings.database_url.get_secret_value():
+def open_store(settings: Settings, *, connections: int | None = None, only_looks: bool = False) -> Store:
+    """The database, its connections as the settings say or so many.
+
+    A SQLite file's folder is made, unless this `only_looks`.
+    """
+    from orchestrator.store.database import Store
+
+    if not only_looks and not settings.database_url.get_secret_value():
         try:
             settings.data_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -90,11 +89,21 @@ def open_store(settings: Settings, *, connections: int | None = None) -> Store:
                 f"the data folder {settings.data_dir} cannot be made: {error.strerror}",
                 hint="point ORCHESTRATOR_DATA_DIR at a folder that this user may write",
             ) from error
-    return Store(settings.resolved_database_url, connections=connections or settings.database_connections)
+    return Store(
+        settings.resolved_database_url,
+        connections=connections or settings.database_connections,
+        only_looks=only_looks,
+    )
 
 
 def build(settings: Settings, store: Store, *, asks_gateway: bool = True) -> Context:
     """Everything the use-cases work with. Without the gateway no API key is needed."""
+    from orchestrator.core.learned.paces import Paces, left_alone_for
+    from orchestrator.engine.accounts import Gateways, WebhookSecrets
+    from orchestrator.engine.context import Context, Quota
+    from orchestrator.engine.drifting import Drifts
+    from orchestrator.engine.http_loop import HttpLoop
+
     http = HttpLoop()
     known, drifts = accounts(settings, store), Drifts()
     connect = partial(connected, settings, notice=drifts.see)
@@ -129,9 +138,12 @@ def spans(settings: Settings) -> Spans | None:
     """Tells traces, as the standard variables say. None where it is off. Raises SettingError."""
     if not settings.tracing:
         return None
+    from orchestrator.otlp import Spans, require_reachable
+
     host, pid = whoami()
     resource = {"service.version": __version__, "service.instance.id": f"{host}:{pid}"}
     named = {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": "orchestrator"}
+    require_reachable(os.environ)
     made = Spans(resource | named)
     made.start()  # or the first span would find out what is wrong, in the middle of work
     return made
@@ -139,17 +151,23 @@ def spans(settings: Settings) -> Spans | None:
 
 def accounts(settings: Settings, store: Store) -> Accounts:
     """Every gateway account, as the database and, for the default one, the settings say."""
+    from orchestrator.engine.accounts import Accounts
+
     return Accounts(store, opener(settings), time.monotonic)
 
 
 def opener(settings: Settings) -> Opener:
     """Opens what the database says of accounts."""
+    from orchestrator.engine.account_secrets import Opened, Opener, Retired
+    from orchestrator.store.schema import DEFAULT
+
     default = Opened(
         DEFAULT,
         settings.gateway_url,
         settings.gateway_api_key,
         settings.webhook_endpoint_id,
-        settings.webhook_secrets,
+        settings.live_secrets,
+        retired=tuple(Retired(one.secret, one.until) for one in settings.signing_secrets if one.until),
     )
     return Opener(vault(settings), default)
 
@@ -161,6 +179,8 @@ def _require_a_key(settings: Settings, store: Store) -> None:
 
 
 def _has_keys(store: Store) -> bool:
+    from orchestrator.store import accounts as accounts_store
+
     try:
         with store.read() as tx:
             return any(one.secrets for one in accounts_store.every(tx))
@@ -202,11 +222,16 @@ def public_tls() -> ssl.SSLContext:
 
 def output_folder(settings: Settings) -> FolderSink:
     """The destination that is there unless another one has its name."""
+    from orchestrator.sinks.folder import FolderSink
+
     return FolderSink(settings.output_dir.absolute())
 
 
 def archive(settings: Settings, make: Builder) -> Archive:
     """Where outputs are kept: the folder of the settings, unless the destinations file says otherwise."""
+    from orchestrator.archive.folder import FolderArchive
+    from orchestrator.sinks.folder import FolderSink
+
     said = configured(settings).archive_options
     if said is None:
         return FolderArchive(settings.resolved_archive_dir)
@@ -221,11 +246,15 @@ def archive(settings: Settings, make: Builder) -> Archive:
 
 def link_keys(settings: Settings) -> list[bytes]:
     """What links to outputs are signed with, and believed by."""
+    from orchestrator.core import links
+
     return links.derive([key.get_secret_value() for key in settings.secret_keys])
 
 
 def linker(settings: Settings) -> Callable[[str, int], str | None]:
     """Makes the link to an output, or none where there is no key to sign it with."""
+    from orchestrator.core import links
+
     keys, base = link_keys(settings), settings.resolved_public_url
 
     def link(job_id: str, index: int) -> str | None:
@@ -238,11 +267,16 @@ def linker(settings: Settings) -> Callable[[str, int], str | None]:
 
 def catalogue(settings: Settings, store: Store | None, run: Run) -> Catalogue:
     """Every destination, those of the database too where a store is given. Raises SettingError."""
+    from orchestrator.engine import unkept
+    from orchestrator.engine.catalogue import Added, Catalogue, Destination
+
     make = builder(settings, run)
     given = [make.destination(one) for one in configured(settings).destinations]
-    if linked := [one.name for one in given if one.link and not settings.secret_keys]:
+    if not settings.keep_outputs:
+        unkept.require_told_only(one.route for one in given)
+    elif linked := [one.name for one in given if one.link and not settings.secret_keys]:
         raise SettingError(
-            f"the destination {linked[0]} is told links to outputs, and there is no key to sign them with",
+            f"the destination {linked[0]} gets links to outputs, but there is no key to sign them with",
             hint="`orchestrator secrets new-key` makes one; set it as ORCHESTRATOR_SECRET_KEYS",
         )
     return Catalogue(
@@ -251,6 +285,7 @@ def catalogue(settings: Settings, store: Store | None, run: Run) -> Catalogue:
             "folder",
             output_folder(settings),
             kind="folder",
+            link=not settings.keep_outputs,
             options={"path": str(settings.output_dir.absolute())},
         ),
         added=Added(store, make.added, time.monotonic) if store else None,
@@ -259,16 +294,24 @@ def catalogue(settings: Settings, store: Store | None, run: Run) -> Catalogue:
 
 def configured(settings: Settings) -> Configured:
     """What the destinations file says; nothing where there is none. Raises SettingError."""
+    from orchestrator.engine.destinations_file import Configured, read_file
+
     return read_file(settings.destinations_file) if settings.destinations_file else Configured()
 
 
 def builder(settings: Settings, run: Run) -> Builder:
     """Makes destinations, or only reads the options of one, such as the archive's."""
+    from orchestrator.engine.building import Builder
+    from orchestrator.engine.secret_sources import SecretSources
+    from orchestrator.sinks import Tools
+
     return Builder(SecretSources(vault(settings), environment()), Tools(run, wall_clock))
 
 
 def vault(settings: Settings) -> Vault:
     """Encrypts the secrets of destinations."""
+    from orchestrator.core.vault import Vault
+
     return Vault([key.get_secret_value() for key in settings.secret_keys])
 
 
@@ -279,17 +322,21 @@ def account(settings: Settings) -> Account:
             "there is no API key for the gateway",
             hint="set ORCHESTRATOR_GATEWAY_API_KEY; `orchestrator demo` needs none",
         )
+    from orchestrator.store.schema import DEFAULT
+
     return Account(
         id=DEFAULT,
         base_url=settings.gateway_url,
         api_key=settings.gateway_api_key,
         webhook_endpoint_id=settings.webhook_endpoint_id,
-        webhook_secrets=settings.webhook_secrets,
+        webhook_secrets=settings.live_secrets,
     )
 
 
 def new_id() -> str:
     """A unique id that sorts by time."""
+    from ulid import ULID
+
     return str(ULID()).lower()
 
 

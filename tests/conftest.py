@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 from xdist.remote import Producer
 
+from tests.forked import client as forked
 from tests.order import Together, spread
 
 ACCEPTANCE = Path(__file__).with_name("acceptance")
@@ -36,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "anywhere", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
     )
     hypothesis.settings.load_profile("anywhere")
+    forked.wanted.set()
     # A shell lets what it starts in the background ignore SIGINT, and so would all that we start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -17,6 +17,7 @@ IN_ONE_PROCESS = (
     "tests/simulation/test_worlds.py",
     "tests/integration/cli/test_nothing_leaks.py",
     "tests/documentation/test_pages_that_are_followed.py",
+    "tests/house_rules/test_generated_docs.py",
     "tests/house_rules/test_site.py",
 )
 UNTIL = 0.75  # of the others: whatever waits for long must not be what a run waits for in the end

@@ -12,6 +12,6 @@ def main() -> None:
     # What is loaded at the start stays: to look through it for garbage again and again took an eighth of it.
     gc.set_threshold(GARBAGE_AFTER)
 
-    from orchestrator.cli.program import app
+    from orchestrator.cli.program import command_line
 
-    app()
+    command_line()

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Accounts at the gateway, one or more a tenant: list, add, change, remove.",
+    help="Gateway accounts of tenants: list, add, change, remove.",
 )
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="What the account is called.")]
-Tenant = Annotated[str, typer.Option(metavar="TENANT", help="Whose it is.")]
+Tenant = Annotated[str, typer.Option(metavar="TENANT", help="The tenant it belongs to.")]
 BaseUrl = Annotated[
     str | None,
     typer.Option(help="The gateway's base URL, if not as ORCHESTRATOR_GATEWAY_URL says.", show_default=False),
@@ -49,7 +49,7 @@ SecretVariables = Annotated[
 
 @app.command("list")
 def list_all(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """List all accounts, with where their webhooks arrive; secrets are masked."""
+    """List all accounts and their webhook URLs; secrets are masked."""
     from orchestrator import wiring
     from orchestrator.cli.accounts_page import every, print_all
     from orchestrator.cli.database import opened
@@ -72,9 +72,10 @@ def add(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add an account of a tenant: running processes use it within two seconds.
+    """Add a gateway account of a tenant.
 
-    Without --api-key-env the gateway's key is read from standard input. It is kept encrypted.
+    Running processes use it within two seconds. Without --api-key-env the gateway's key is read from standard
+    input. It is stored encrypted.
     """
     from orchestrator import wiring
     from orchestrator.cli.database import opened
@@ -102,13 +103,16 @@ def change(
     only: Annotated[
         bool,
         typer.Option(
-            "--only-these-secrets", help="Believe no signing secret but those given now; else older ones too."
+            "--only-these-secrets", help="Accept only the signing secrets given now. Default: older ones too."
         ),
     ] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change an account; what is not given stays. Running processes use it within two seconds."""
+    """Change an account; what you do not give stays as it is.
+
+    Running processes use the change within two seconds.
+    """
     from orchestrator import wiring
     from orchestrator.cli.database import opened
     from orchestrator.engine import account_changes
@@ -123,7 +127,7 @@ def change(
 
 @app.command()
 def remove(name: Name, tenant: Tenant, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Remove an account and forget its secrets; not while jobs need it."""
+    """Remove an account and its secrets; refused while jobs need it."""
     from orchestrator import wiring
     from orchestrator.cli.database import opened
     from orchestrator.cli.screen import print_json

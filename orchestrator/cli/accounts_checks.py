@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+
 from orchestrator import wiring
-from orchestrator.cli.catalogued import existing_store
 from orchestrator.cli.findings import Finding
+from orchestrator.cli.looking import Rows
+from orchestrator.cli.side_by_side import Check
 from orchestrator.core.signatures import TOLERANCE
 from orchestrator.engine.account_secrets import Opened
 from orchestrator.engine.alarms import CLOCK_MAY_DIFFER
 from orchestrator.engine.http_loop import HttpLoop
-from orchestrator.errors import OrchestratorError, StoreError
+from orchestrator.errors import OrchestratorError
+from orchestrator.gateway.client import Greeting
 from orchestrator.settings import Settings
 from orchestrator.store import accounts
-from orchestrator.store.accounts import Entry
 from orchestrator.store.schema import DEFAULT
 
 MAY_LAG = 2.0  # seconds: an answer's Date is cut to whole ones, and servers write it once a second
@@ -21,67 +25,65 @@ _MANAGEMENT = "phaseo_v1_mk_"
 _OLD = "aistats_v1_"
 
 
-def each(settings: Settings) -> list[tuple[str, Opened]]:
+def each(settings: Settings, rows: Rows) -> list[tuple[str, Opened]]:
     """Every account, the default one first, by what its findings are about: empty for that one."""
     opened = wiring.opener(settings)
-    found = [
-        ("" if one.id == DEFAULT else f" {one.tenant_id}/{one.name}", opened(one))
-        for one in _entries(settings)
-    ]
+    entries = sorted(rows.read(accounts.every), key=lambda one: one.id != DEFAULT)
+    found = [("" if one.id == DEFAULT else f" {one.tenant_id}/{one.name}", opened(one)) for one in entries]
     return found or [("", opened.default)]
 
 
-def gateways(settings: Settings) -> list[Finding]:
+def gateways(settings: Settings, rows: Rows) -> Iterator[Check]:
     """One for the default account, under the name gateway, and one for each of a tenant's own."""
-    return [one for name, opened in each(settings) for one in _asked(settings, name, opened)]
+    for name, opened in each(settings, rows):
+        what = f"account{name}" if name else "gateway"
+        yield Check(what, partial(_asked, settings, what, opened))
 
 
-def _entries(settings: Settings) -> list[Entry]:
-    try:
-        with existing_store(settings) as store:
-            if store is None:
-                return []
-            with store.read() as tx:
-                found = accounts.every(tx)
-    except StoreError:
-        return []  # said by the check of the database
-    return sorted(found, key=lambda one: one.id != DEFAULT)
-
-
-def _asked(settings: Settings, name: str, opened: Opened) -> list[Finding]:
-    what, key = f"account{name}" if name else "gateway", opened.api_key.get_secret_value()
+def _asked(settings: Settings, what: str, opened: Opened) -> Iterator[Finding]:
+    key = opened.api_key.get_secret_value()
     if opened.problem is None and not key:
         found = f"not asked: there is no key for {opened.base_url}"
         hint = "set ORCHESTRATOR_GATEWAY_API_KEY; `orchestrator demo` needs none"
-        return [Finding("warn", what, found, hint)]
-    try:
-        off = _off(settings, opened)
-    except OrchestratorError as error:
-        return [Finding("fail", what, f"{opened.base_url}: {error.message}", _hint(key, error))]
-    found = f"{opened.base_url} answers and takes the key"
-    return [Finding("ok", what, found), *_old_key(what, key), *_clock(opened.base_url, off)]
-
-
-def _off(settings: Settings, opened: Opened) -> float | None:
-    """Seconds by which our clock is ahead of the gateway's, surely; None where it does not tell its time."""
-    gateway, http = wiring.connected(settings, opened.account()), HttpLoop()
+        yield Finding("warn", what, found, hint)
+        return
     before = wiring.wall_clock()
     try:
-        told = http.run(gateway.what_time())
+        greeting = _greeted(settings, opened)
+    except OrchestratorError as error:
+        yield Finding("fail", what, f"{opened.base_url}: {error.message}", _hint(key, error))
+        return
+    refusal = greeting.refusal
+    if refusal is None:
+        yield Finding("ok", what, f"{opened.base_url} answers and takes the key")
+        yield from _old_key(what, key)
+    else:
+        yield Finding("fail", what, f"{opened.base_url}: {refusal.message}", _hint(key, refusal))
+    # What refuses in the gateway's words tells the gateway's time; a page of whatever else does not.
+    if greeting.told_at is not None and (refusal is None or refusal.code):
+        yield _clock(opened.base_url, _off(before, greeting.told_at))
+
+
+def _greeted(settings: Settings, opened: Opened) -> Greeting:
+    gateway, http = wiring.connected(settings, opened.account()), HttpLoop()
+    try:
+        return http.run(gateway.greet())
     finally:
         http.stop(gateway.aclose)
-    if told is None:
-        return None
+
+
+def _off(before: float, told: float) -> float:
+    """Seconds by which our clock is ahead of the gateway's, surely; `before` we asked."""
     return max(0.0, before - told - MAY_LAG) + min(0.0, wiring.wall_clock() - told)
 
 
-def _clock(where: str, off: float | None) -> list[Finding]:
-    if off is None or abs(off) <= CLOCK_MAY_DIFFER:
-        return []
+def _clock(where: str, off: float) -> Finding:
+    if abs(off) <= CLOCK_MAY_DIFFER:
+        return Finding("ok", "clock", f"within {CLOCK_MAY_DIFFER:.0f} s of that of {where}")
     way = "ahead of" if off > 0 else "behind"
     found = f"this clock is {abs(off):.0f} s {way} that of {where}"
     hint = f"synchronize it by NTP: webhooks signed more than {TOLERANCE:.0f} s from it are refused"
-    return [Finding("fail" if abs(off) > TOLERANCE else "warn", "clock", found, hint)]
+    return Finding("fail" if abs(off) > TOLERANCE else "warn", "clock", found, hint)
 
 
 def _old_key(what: str, key: str) -> list[Finding]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from orchestrator import wiring
 from orchestrator.cli.findings import Finding
+from orchestrator.cli.side_by_side import Check, side_by_side
 from orchestrator.engine.building import settings_of
 from orchestrator.engine.catalogue import Catalogue, Destination
 from orchestrator.engine.destination_settings import MASK, DestinationSettings
@@ -17,9 +19,11 @@ from orchestrator.errors import NotFound, OrchestratorError, SettingError
 from orchestrator.settings import Settings
 from orchestrator.store import configured, destinations
 from orchestrator.store.configured import Entry
-from orchestrator.store.database import Store, sqlite_path
+from orchestrator.store.database import Store, missing_file
 from orchestrator.store.destinations import Failing
 from orchestrator.store.migrate import require_current
+
+PROBES_WITHIN = 15.0  # seconds for all of them, at the same time
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,9 @@ def probes(settings: Settings, name: str | None = None) -> list[Finding]:
         with _opened(settings) as (catalogue, _):
             if name is not None and name not in catalogue:
                 raise _unknown(name)
-            return [_probe(one) for one in catalogue.values() if name in (None, one.name)]
+            asked = [one for one in catalogue.values() if name in (None, one.name)]
+            checks = [Check(f"destination {one.name}", partial(_probe, one)) for one in asked]
+            return side_by_side(checks, within=PROBES_WITHIN)
     except NotFound:
         raise
     except OrchestratorError as error:
@@ -71,13 +77,12 @@ def probes(settings: Settings, name: str | None = None) -> list[Finding]:
 
 
 @contextmanager
-def existing_store(settings: Settings) -> Iterator[Store | None]:
+def existing_store(settings: Settings, *, only_looks: bool = False) -> Iterator[Store | None]:
     """The database, unless it is a file that is not there yet. Raises StoreError for another version."""
-    path = sqlite_path(settings.resolved_database_url)
-    if path is not None and not path.exists():
+    if missing_file(settings.resolved_database_url):
         yield None
         return
-    store = wiring.open_store(settings)
+    store = wiring.open_store(settings, only_looks=only_looks)
     try:
         require_current(store)
         yield store
@@ -88,11 +93,12 @@ def existing_store(settings: Settings) -> Iterator[Store | None]:
 @contextmanager
 def _opened(settings: Settings) -> Iterator[tuple[Catalogue, Store | None]]:
     with ExitStack() as stack:
-        store = stack.enter_context(existing_store(settings))
+        store = stack.enter_context(existing_store(settings, only_looks=True))
         http = HttpLoop()
         stack.callback(http.stop)
         catalogue = wiring.catalogue(settings, store, http.run)
         stack.callback(catalogue.close)
+        stack.callback(http.cancel)  # first: a client that is closed during a call is not closed whole
         yield catalogue, store
 
 
@@ -122,16 +128,16 @@ def _trouble(failing: Failing | None) -> str | None:
     )
 
 
-def _probe(destination: Destination) -> Finding:
+def _probe(destination: Destination) -> list[Finding]:
     what = f"destination {destination.name}"
     try:
         destination.sink.check()
     except OrchestratorError as error:
-        return Finding("fail", what, error.message, error.hint)
+        return [Finding("fail", what, error.message, error.hint)]
     except Exception as error:  # noqa: BLE001 - somebody else's kind; the others are tried all the same
         found = f"its kind broke: {type(error).__name__}: {error}"
-        return Finding("fail", what, found, "this is a bug of the kind: tell whoever wrote it")
-    return Finding("ok", what, "a probe was written there and removed")
+        return [Finding("fail", what, found, "this is a bug of the kind: report it to its author")]
+    return [Finding("ok", what, "a probe was written there and removed")]
 
 
 def _shown(

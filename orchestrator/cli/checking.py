@@ -30,7 +30,7 @@ def check(
     alive: Annotated[
         Process | None,
         typer.Option(
-            help="Only whether such a process lives: this machine's receiver, a worker of this machine, "
+            help="Only check whether such a process is alive: the receiver or a worker on this machine, "
             "or any beat. For health checks.",
             show_default=False,
         ),
@@ -41,10 +41,11 @@ def check(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check everything that has to be right, all at once, and say what to do; starts and changes nothing.
+    """Find everything that is wrong, and say how to fix it.
 
-    Settings, database, broker, disk, secrets, gateway, clocks, webhooks and their way here, destinations,
-    ports. Exit code 1 if something would not work.
+    Checks everything at once, and starts and changes nothing: settings, database, broker, disk, secrets,
+    gateway, clocks, webhooks and their way here, destinations, ports. Exit code 1 if something would not
+    work.
     """
     from orchestrator.cli.findings import print_findings
     from orchestrator.cli.screen import print_json

@@ -13,6 +13,7 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.settings import Settings
 from orchestrator.store import migrate
 from orchestrator.store.database import Store, sqlite_path
+from orchestrator.store.rights import require_writable
 
 MOUNTS = Path("/proc/mounts")
 # SQLite's locks and its shared memory do not work over these.
@@ -25,8 +26,8 @@ def database(settings: Settings) -> list[Finding]:
         path = sqlite_path(settings.resolved_database_url)
         if path is not None and not os.path.lexists(path):
             return [not_there_yet("database", path, "ORCHESTRATOR_DATA_DIR"), *_network(path)]
-        with closing(wiring.open_store(settings)) as store:
-            found = [_version(store, str(path or "the configured one"))]
+        with closing(wiring.open_store(settings, only_looks=True)) as store:
+            found = [_version(store, str(path or "the configured one"), settings)]
             return [*found, *(_network(path) if path else _clock(store))]
     except OrchestratorError as error:
         return [Finding("fail", "database", error.message, error.hint)]
@@ -41,12 +42,16 @@ def not_there_yet(what: str, path: Path, setting: str) -> Finding:
     return Finding("fail", what, f"{path} cannot be made: {above} is not a folder that can be written", hint)
 
 
-def _version(store: Store, name: str) -> Finding:
+def _version(store: Store, name: str, settings: Settings) -> Finding:
     at = migrate.version(store)
     if not at.current:
         found = f"{name} is at revision {at.found or 'none'}, this program needs {at.wanted}"
-        return Finding("warn", "database", found, "`orchestrator migrate` upgrades it")
-    with store.write():  # takes the lock that a writer needs, and writes nothing
+        if settings.scaled:
+            hint = "run `orchestrator migrate`: `web` and `worker` start on no other revision"
+            return Finding("fail", "database", found, hint)
+        return Finding("warn", "database", found, "`orchestrator migrate` upgrades it, and so does `up`")
+    with store.write() as tx:  # takes the lock that a writer needs, and writes nothing
+        require_writable(tx)
         return Finding("ok", "database", f"{name}, revision {at.found}")
 
 
@@ -66,7 +71,7 @@ def _network(path: Path) -> list[Finding]:
     if not kind.startswith(OVER_A_NETWORK):
         return []
     hint = "put it on a disk of this machine, or use PostgreSQL (ORCHESTRATOR_DATABASE_URL)"
-    return [Finding("fail", "database", f"{path} lies on {kind}, where SQLite's locks do not hold", hint)]
+    return [Finding("fail", "database", f"{path} is on {kind}, where SQLite's locks do not work", hint)]
 
 
 def _filesystem(path: Path, mounts: Path = MOUNTS) -> str:

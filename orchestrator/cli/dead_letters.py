@@ -22,7 +22,7 @@ def dead_letters(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """List hand-offs that were given up, the latest first: what they were, and what was answered last."""
+    """List hand-offs that were given up, the latest first."""
     from orchestrator.cli.reached import reached
     from orchestrator.cli.screen import print_json
 

@@ -20,24 +20,27 @@ def resolve(
     name: JobName,
     adopt: Annotated[
         str | None,
-        typer.Option(metavar="GATEWAY_ID", help="It is this job of the gateway's.", show_default=False),
+        typer.Option(metavar="GATEWAY_ID", help="It is this job at the gateway.", show_default=False),
     ] = None,
     resubmit: Annotated[
-        bool, typer.Option("--resubmit", help="Ask again: if the first call did make a job, both are paid.")
+        bool,
+        typer.Option(
+            "--resubmit", help="Create it again. If the first call did make a job, you pay for both."
+        ),
     ] = False,
     give_up: Annotated[
-        bool, typer.Option("--give-up", help="Stop waiting; a webhook that still comes counts.")
+        bool, typer.Option("--give-up", help="Stop waiting. A webhook that still arrives counts.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a --resubmit.")] = False,
     url: Url = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Decide about a job whose create call may or may not have made a paid job."""
+    """Settle a create whose answer was lost."""
     from orchestrator.cli.reached import reached
 
     if [adopt is not None, resubmit, give_up].count(True) != 1:
-        raise typer.BadParameter("say one of --adopt GATEWAY_ID, --resubmit and --give-up")
+        raise typer.BadParameter("give exactly one of --adopt GATEWAY_ID, --resubmit and --give-up")
     with reached(url, data_dir) as there:
         job = there.find(name)
         if adopt is not None:
@@ -52,10 +55,10 @@ def resolve(
 
 
 def cancel(name: JobName, url: Url = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Want a job no more: nothing is handed off any more.
+    """Cancel a job: nothing more is handed off.
 
-    Before its create call it is cancelled and costs nothing. Afterwards the gateway cannot cancel it: it
-    runs on and is paid.
+    Before its create call it is cancelled and costs nothing. After that the gateway cannot cancel it: it runs
+    on, and you pay for it.
     """
     from orchestrator.cli.reached import reached
 
@@ -66,7 +69,10 @@ def cancel(name: JobName, url: Url = None, data_dir: DataDir = None, as_json: As
 
 
 def retry(name: JobName, url: Url = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Ask for the same as a job that ended badly, as a new job. Prints the new one's id."""
+    """Submit a job that ended badly again, as a new job.
+
+    Prints the id of the new one.
+    """
     from orchestrator.cli.reached import reached
     from orchestrator.cli.submit import print_kept
 
@@ -80,7 +86,9 @@ def _accept_the_risk(job_id: str, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise NotAllowed(f"resubmitting {job_id} may cost double", hint=f"{risk} Say --yes to accept that")
+        raise NotAllowed(
+            f"resubmitting {job_id} may cost twice as much", hint=f"{risk} Say --yes to accept that"
+        )
     print(risk, file=sys.stderr)
     if not typer.confirm("Create it again?", err=True):
         raise NotAllowed("nothing was done")

@@ -51,7 +51,7 @@ def secret_options(
         name, _, inner = place.partition(".")
         if name not in secret:
             there = ", ".join(sorted(secret)) or "none"
-            raise RequestError(f"{name} is no secret option of this kind", hint=f"there are: {there}")
+            raise RequestError(f"{name} is not a secret option of this kind", hint=f"there are: {there}")
         value = SecretStr(_read(place, source, environment))
         if kinds.is_table(kind.Options, name):
             tables[name][inner] = value

@@ -22,7 +22,10 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="A destination.")]
 
 @app.command("list")
 def list_all(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """List all destinations: those of the file, those that were added, and the built-in folder."""
+    """List all destinations.
+
+    Those in the file, those that were added by command, and the built-in folder.
+    """
     from orchestrator import wiring
     from orchestrator.cli import catalogued
     from orchestrator.cli.destinations_page import print_all
@@ -43,12 +46,12 @@ def show(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def add(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is to be called.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the new destination.")],
     kind: Annotated[str, typer.Option("--type", metavar="KIND", help="Such as folder, bucket or webhook.")],
     option: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FIELD=VALUE", help="An option of the kind; may be repeated.", show_default=False
+            metavar="FIELD=VALUE", help="An option of this kind; may be repeated.", show_default=False
         ),
     ] = None,
     secret: Annotated[
@@ -62,41 +65,42 @@ def add(
     ] = None,
     outcomes: Annotated[
         str | None,
-        typer.Option(help="What is told there, separated by commas; all if absent.", show_default=False),
+        typer.Option(help="Which outcomes it gets, separated by commas. Default: all.", show_default=False),
     ] = None,
     deliver: Annotated[
         str | None,
-        typer.Option(help="files, or link: it is told where they are.", show_default=False),
+        typer.Option(help="files, or link: it gets links instead of files.", show_default=False),
     ] = None,
     at_once: Annotated[
         int | None,
-        typer.Option(min=1, help="Hand-offs under way there at once, per worker.", show_default=False),
+        typer.Option(min=1, help="How many hand-offs to it may run at once, per worker.", show_default=False),
     ] = None,
     tenant: Annotated[
         list[str] | None,
         typer.Option(
             metavar="TENANT",
-            help="Whose jobs may go there; may be repeated. Those of every tenant, if absent.",
+            help="Only jobs of this tenant may go there; may be repeated. Default: all tenants.",
             show_default=False,
         ),
     ] = None,
     not_default: Annotated[
-        bool, typer.Option("--not-default", help="Only jobs go there that name it.")
+        bool, typer.Option("--not-default", help="Only jobs that name it go there.")
     ] = False,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Change everything about one that was added before.")
+        bool, typer.Option("--replace", help="Replace everything about a destination that exists.")
     ] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a destination to the database: running workers take it within two seconds.
+    """Add a destination.
 
-    A secret is never an argument: it would be in the shell's history and in every list of processes.
+    It is stored in the database; running workers use it within two seconds. A secret is never an argument,
+    because it would be in the shell's history and in every list of processes.
     """
     from orchestrator import wiring
     from orchestrator.cli import catalogued
     from orchestrator.cli.database import opened
-    from orchestrator.engine import configure
+    from orchestrator.engine import configure, unkept
 
     settings = wiring.read_settings(quiet=True, data_dir=data_dir)
     _require_not_in_file(settings, name)
@@ -104,6 +108,8 @@ def add(
     given |= {"tenants": tenant} if tenant else {}
     given |= {"outcomes": [one.strip() for one in outcomes.split(",")]} if outcomes is not None else {}
     made, secrets = _described(name, kind, option or [], secret or [], given)
+    if not settings.keep_outputs:
+        unkept.require_told_only([made.route])
     made = configure.sealed(wiring.vault(settings), made, secrets)
     with opened(settings, create=True) as context:
         wiring.builder(settings, context.http.run).prove(made)
@@ -118,11 +124,16 @@ def add(
 @app.command()
 def remove(
     name: Name,
-    force: Annotated[bool, typer.Option("--force", help="Also while something is owed there.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Even if something is still to be handed off there.")
+    ] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove a destination that was added by command; not while hand-offs are owed there."""
+    """Remove a destination that was added by command.
+
+    Refused while something is still to be handed off there.
+    """
     from orchestrator import wiring
     from orchestrator.cli.database import opened
     from orchestrator.cli.screen import print_json
@@ -146,12 +157,12 @@ def remove(
 @app.command()
 def check(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="One alone.", show_default=False)
+        str | None, typer.Argument(metavar="[NAME]", help="Only this destination.", show_default=False)
     ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a probe to every destination, or to one, read it and remove it.
+    """Write a probe to each destination, read it and delete it.
 
     Exit code 1 if one of them would not take results.
     """
@@ -168,7 +179,10 @@ def check(
 
 @app.command()
 def enable(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Deliver again, at once, to a destination that was disabled by its answer or is shut after failures."""
+    """Resume hand-offs to a destination at once.
+
+    For one that is shut after failures, or that was disabled by answering 410.
+    """
     from orchestrator import wiring
     from orchestrator.cli.database import opened
     from orchestrator.cli.screen import print_json

@@ -5,29 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator import wiring
-from orchestrator.cli.catalogued import existing_store
 from orchestrator.cli.findings import Finding
+from orchestrator.cli.looking import Rows
+from orchestrator.engine import unkept
 from orchestrator.engine.building import Builder, settings_of
-from orchestrator.engine.destination_settings import KindSettings
+from orchestrator.engine.destination_settings import DestinationSettings, KindSettings
 from orchestrator.engine.http_loop import HttpLoop
 from orchestrator.engine.rotation import tokens_in_file
-from orchestrator.errors import SettingError, StoreError
+from orchestrator.errors import SettingError
 from orchestrator.settings import Settings
 from orchestrator.store import accounts, configured
+from orchestrator.store.database import Transaction
 
 
-def destinations(settings: Settings) -> list[Finding]:
+def destinations(settings: Settings, rows: Rows) -> list[Finding]:
     """One for each that is wrong, and all by their names: options and secrets are read, nothing is called."""
     http = HttpLoop()
     make = wiring.builder(settings, http.run)
     try:
         found, names = [], []
-        for name, said in _said(settings):
-            problem = said if isinstance(said, SettingError) else _why_not(make, said)
+        for name, said in _said(settings, rows):
+            problem = said if isinstance(said, SettingError) else _why_not(settings, make, said)
             names.append(name)
             if problem is not None:
                 found.append(Finding("fail", "destinations", problem.message, problem.hint))
-        wiring.catalogue(settings, None, http.run).close()
+        if not found:
+            wiring.catalogue(settings, None, http.run).close()
     except SettingError as error:  # of the file as a whole, or of what its destinations need together
         return [Finding("fail", "destinations", error.message, error.hint)]
     finally:
@@ -37,40 +40,31 @@ def destinations(settings: Settings) -> list[Finding]:
     return found or told
 
 
-def _why_not(make: Builder, said: KindSettings) -> SettingError | None:
+def _why_not(settings: Settings, make: Builder, said: KindSettings) -> SettingError | None:
     try:
         make.options(said)
     except SettingError as error:
         return error
-    return None
+    if settings.keep_outputs or not isinstance(said, DestinationSettings):
+        return None
+    return unkept.why_not(said.route)
 
 
-def _said(settings: Settings) -> Iterator[tuple[str, KindSettings | SettingError]]:
+def _said(settings: Settings, rows: Rows) -> Iterator[tuple[str, KindSettings | SettingError]]:
     given = wiring.configured(settings)
     yield from ((one.name, one) for one in given.destinations)
     if given.archive_options is not None:
         yield given.archive_options.name, given.archive_options
-    for entry in _entries(settings):
+    for entry in rows.read(configured.every):
         try:
             yield entry.name, settings_of(entry)
         except SettingError as error:
             yield entry.name, error
 
 
-def _entries(settings: Settings) -> list[configured.Entry]:
-    try:
-        with existing_store(settings) as store:
-            if store is None:
-                return []
-            with store.read() as tx:
-                return configured.every(tx)
-    except StoreError:
-        return []  # said by the check of the database
-
-
-def secrets(settings: Settings) -> list[Finding]:
+def secrets(settings: Settings, rows: Rows) -> list[Finding]:
     """Every secret that is encrypted at rest, and by which key."""
-    sealed = dict(_sealed(settings))
+    sealed = dict(_sealed(settings, rows))
     if not sealed:
         return []
     vault, unread, older = wiring.vault(settings), [], 0
@@ -83,25 +77,22 @@ def secrets(settings: Settings) -> list[Finding]:
         return unread
     if older:
         found = f"{older} of {len(sealed)} are encrypted with an older key"
-        hint = "`orchestrator secrets rotate` encrypts them anew; then the older key can go"
+        hint = "`orchestrator secrets rotate` encrypts them with the newest key; then remove the older one"
         return [Finding("warn", "secrets", found, hint)]
     return [Finding("ok", "secrets", f"{len(sealed)} at rest, all by the newest key")]
 
 
-def _sealed(settings: Settings) -> Iterator[tuple[str, str]]:
+def _sealed(settings: Settings, rows: Rows) -> Iterator[tuple[str, str]]:
     if settings.destinations_file is not None:
         try:
             file = tokens_in_file(settings.destinations_file)
         except SettingError:
             file = {}  # said by the check of the destinations
         yield from ((f"{settings.destinations_file}: {place}", token) for place, token in file.items())
-    try:
-        with existing_store(settings) as store:
-            if store is None:
-                return
-            with store.read() as tx:
-                found = [(f"destination {one.name}", one.secrets) for one in configured.every(tx)]
-                found += [(f"account {one.tenant_id}/{one.name}", one.secrets) for one in accounts.every(tx)]
-    except StoreError:
-        return  # said by the check of the database
-    yield from ((place, token) for place, token in found if token)
+    yield from rows.read(_sealed_rows)
+
+
+def _sealed_rows(tx: Transaction) -> list[tuple[str, str]]:
+    found = [(f"destination {one.name}", one.secrets) for one in configured.every(tx)]
+    found += [(f"account {one.tenant_id}/{one.name}", one.secrets) for one in accounts.every(tx)]
+    return [(place, token) for place, token in found if token]

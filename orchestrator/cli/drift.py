@@ -16,15 +16,16 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="What the gateway says that its contract does not foresee: list it, forget it.",
+    help="What is new in the gateway's answers and webhooks.",
 )
 
 
 @app.command("list")
 def list_all(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """List every word, field, header and hint that is not as the contract has it, the latest first.
+    """List what is new at the gateway, the latest first.
 
-    None of them is an error: each was read as far as it could be.
+    Every word, field, header and hint that its documentation does not mention. None is an error: each was
+    used as far as it was understood.
     """
     from orchestrator import wiring
     from orchestrator.cli.database import opened
@@ -46,7 +47,7 @@ def forget(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Forget what you have read: seen again, it is news again."""
+    """Forget what you have read. If seen again, it is listed again."""
     if (name is None) is not every:
         raise typer.BadParameter("give one NAME, or --all")
     from orchestrator import wiring

@@ -15,16 +15,19 @@ if TYPE_CHECKING:
 def events(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="JOB", help="A job; without one, all of the tenant's.", show_default=False),
+        typer.Argument(metavar="JOB", help="A job. Default: all jobs of the tenant.", show_default=False),
     ] = None,
     tenant: Annotated[
-        str, typer.Option(metavar="TENANT", help="Without a job: whose jobs are meant.")
+        str, typer.Option(metavar="TENANT", help="The tenant, if no job is given.")
     ] = "default",
     url: Url = None,
     data_dir: DataDir = None,
     as_json: AsJsonLines = False,
 ) -> None:
-    """Print what happens to a job, from its beginning until it is over; or to a tenant's, from now on."""
+    """Print the events of a job as they happen.
+
+    From its first event until it is finished. Without a job: those of all the tenant's jobs, from now on.
+    """
     from orchestrator.cli.reached import reached
     from orchestrator.cli.screen import print_json
 

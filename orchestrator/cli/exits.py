@@ -23,10 +23,12 @@ from orchestrator.errors import (
 class Exit(IntEnum):
     """What an exit code means."""
 
-    OK = 0  # done; where jobs were followed: all completed and handed off
-    OTHERWISE = 1  # a job ended otherwise, a check failed, the demo went wrong, or the output was lost
+    OK = 0  # done; if jobs were followed: all of them completed and were handed off
+    OTHERWISE = (
+        1  # a job ended otherwise or needs a person, a check or the demo failed, or standard output was lost
+    )
     USAGE = 2  # a bad option, setting or request: nothing was started
-    REFUSED = 3  # there is no such job or entry, or it is not in a state where this makes sense
+    REFUSED = 3  # there is no such job or entry, or it is in the wrong state for this
     STORE = 4  # the database cannot be used
     GATEWAY = 5  # the gateway, or with --url the API, gave no answer
     INTERRUPTED = 130  # Ctrl-C, or SIGTERM

@@ -6,9 +6,10 @@ from orchestrator.cli.options import AsJson, DataDir, JobName
 
 
 def explain(name: JobName, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Say in words why the next look at a job is when it is; of one that ended, how that became known.
+    """Say in words when a job is looked at next, and why.
 
-    It is worked out from the database, with the settings of this command: give it those of the workers.
+    For a job that has ended: how that became known. It is worked out from the database, with the settings of
+    this command, so give it those of the workers.
     """
     from orchestrator import wiring
     from orchestrator.cli.database import opened

@@ -20,13 +20,17 @@ def fetch(
     name: JobName,
     folder: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Where the files go.")] = Path(),
     index: Annotated[
-        int | None, typer.Option("--output", min=0, help="Only this one.", show_default=False)
+        int | None,
+        typer.Option("--output", min=0, help="Only the output with this number.", show_default=False),
     ] = None,
     url: Url = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put the outputs of a job into files: from the archive, whole and checked. Prints their paths."""
+    """Save the outputs of a job as files, and print their paths.
+
+    From the archive; each is complete and checked.
+    """
     from orchestrator.cli.reached import reached
     from orchestrator.cli.screen import print_json, text
     from orchestrator.client.downloads import save
@@ -49,9 +53,14 @@ def _wanted(there: Jobs, job_id: str, index: int | None) -> Sequence[Output]:
     from orchestrator.errors import NotFound
 
     found = [one for one in there.outputs(job_id) if index in (None, one.index) and not one.missing]
+    if found and all(one.elsewhere for one in found):
+        raise NotFound(
+            f"the outputs of {job_id} are not kept here: only the gateway has them",
+            hint="read them there with the account's key, by the gateway's id that `orchestrator show` tells",
+        )
     if not found:
         which = "no outputs" if index is None else f"no output {index}"
-        raise NotFound(f"{job_id} has {which} yet", hint="`orchestrator watch` tells when, or why not")
+        raise NotFound(f"{job_id} has {which} yet", hint="`orchestrator watch` shows when, or why not")
     return found
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from threading import Event
+from typing import TYPE_CHECKING
 
-from orchestrator.cli.progress import Display
 from orchestrator.engine import standing
 from orchestrator.engine.standing import Standing
 from orchestrator.store.database import Store
+
+if TYPE_CHECKING:
+    from orchestrator.cli.progress import Display
 
 EVERY = 0.1  # seconds
 

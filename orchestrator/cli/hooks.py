@@ -9,15 +9,15 @@ from orchestrator.cli.options import AsJson, DataDir
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Webhooks of the gateway: how they come, and what trusting them would save and risk.",
+    help="How reliable webhooks are, and what trusting them saves.",
 )
 
 
 @app.command()
 def health(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """One line for each endpoint, and for each provider on it: healthy, degraded, silent or unknown.
+    """Show how webhooks are doing, for each endpoint and provider.
 
-    Since when, and why.
+    Healthy, degraded, silent or unknown, since when, and why.
     """
     from orchestrator import wiring
     from orchestrator.cli.database import opened
@@ -33,9 +33,10 @@ def health(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def report(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """What trusting the webhooks would save and risk against the gateway's guidance, with bounds.
+    """Show what trusting webhooks would save and risk.
 
-    Also what that cannot know. From what jobs taught, those in shadow mode too.
+    Compared with polling by the gateway's guidance, with bounds, and with what cannot be known. Based on what
+    jobs taught, including those in shadow mode.
     """
     from orchestrator import wiring
     from orchestrator.cli.database import opened

@@ -70,8 +70,8 @@ def _delays(one: Report) -> str:
     told = ", ".join(f"{name} {_or_later(seconds)}" for name, seconds in one.delays.items())
     caused = one.delays_seen - one.delays_known
     if not one.delays_known:
-        return "not known; every webhook that came was caused by a look of ours, or none came"
-    return f"{told}, from {one.delays_known:.0f} webhooks; {caused:.0f} more were caused by a look of ours"
+        return "not known; every webhook that came was caused by one of our looks, or none came"
+    return f"{told}, from {one.delays_known:.0f} webhooks; {caused:.0f} more were caused by one of our looks"
 
 
 def _or_later(seconds: float | None) -> str:

@@ -10,14 +10,12 @@ from orchestrator.cli.options import AsJson, DataDir, Limit
 
 
 def inbox(
-    rejected: Annotated[
-        bool, typer.Option("--rejected", help="Those that were not believed, and why.")
-    ] = False,
+    rejected: Annotated[bool, typer.Option("--rejected", help="Those that were refused, and why.")] = False,
     limit: Limit = 20,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the webhooks that came in, newest first."""
+    """List the webhooks that were received, newest first."""
     from orchestrator import wiring
     from orchestrator.cli.database import opened
     from orchestrator.cli.screen import ago, print_json, print_table

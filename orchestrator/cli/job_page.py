@@ -9,7 +9,7 @@ from typing import Any
 from orchestrator.cli.screen import ago, moment, print_table, text
 from orchestrator.cli.words import WAYS_OUT, doing, next_look
 from orchestrator.core.blame import Finding
-from orchestrator.core.job import HandOff, HandOffState, Job
+from orchestrator.core.job import HandOff, HandOffState, Job, Output
 from orchestrator.core.learned.paces import Why
 from orchestrator.core.lifecycle import SETTLED
 from orchestrator.core.support import title
@@ -102,7 +102,10 @@ def _facts(found: Standing, why: Why | None) -> Iterator[tuple[str, Any]]:
     )
     yield "clashes", job.clashes or None
     yield "cost", None if job.cost_usd is None else f"${job.cost_usd:.4f}"
-    yield "cancelled", job.cancel_requested_at and "asked for by you: what was not handed off by then is not"
+    yield (
+        "cancelled",
+        job.cancel_requested_at and "you cancelled it: what had not been handed off by then is withdrawn",
+    )
 
 
 def _print_ways_out(job: Job) -> None:
@@ -113,11 +116,13 @@ def _print_ways_out(job: Job) -> None:
 
 def _print_findings(job: Job, findings: Sequence[Finding]) -> None:
     for one in findings:
-        what = "ended so" if one.of_end else "on its way"
+        what = "the reason" if one.of_end else "on the way"
         times = f", {one.times} times" if one.times > 1 else ""
         print(f"\n{one.fault} ({what}{times}): {title(one.fault)}\n  {text(one.evidence)}")
+        if one.overcome:
+            print(f"  since then: {text(one.overcome)}")
     if findings:
-        print(f"  to paste to who can mend it: orchestrator show {job.id} --support")
+        print(f"  text for a support request: orchestrator show {job.id} --support")
 
 
 def print_support(findings: Sequence[Finding]) -> None:
@@ -175,12 +180,20 @@ def _print_outputs(found: Standing) -> None:
         return
     print("\noutputs")
     for one in found.outputs:
-        size = "not fetched yet" if one.bytes is None else f"{one.bytes} bytes"
+        size = _size(one)
         print(f"  {one.index}  {text(one.mime_type) or 'type unknown'}, {'missing' if one.missing else size}")
         if one.sha256:
             print(f"     sha256 {one.sha256}")
+        if one.elsewhere:
+            print(f"     not kept here: the gateway has it, as output {one.index} of its job")
         if one.purged_at:
             print(f"     taken out of the archive {moment(one.purged_at)}")
+
+
+def _size(one: Output) -> str:
+    if one.size is not None:
+        return f"{one.size} bytes"
+    return "size unknown" if one.elsewhere else "not fetched yet"
 
 
 def _print_hand_off(one: HandOff) -> None:

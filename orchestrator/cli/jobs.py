@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.options import AsJson, DataDir, Limit, Url
+from orchestrator.cli.options import AsJson, DataDir, Limit, Url, one_of
 from orchestrator.core.blame import Fault
 from orchestrator.core.lifecycle import State
 
@@ -18,18 +18,24 @@ if TYPE_CHECKING:
 def jobs(
     states: Annotated[
         list[State] | None,
-        typer.Option("--state", help="Only jobs in this state; may be repeated.", show_default=False),
+        typer.Option(
+            "--state",
+            metavar="STATE",
+            help=f"Only jobs in this state; may be repeated. {one_of(State)}",
+            show_default=False,
+        ),
     ] = None,
     reference: Annotated[
-        str | None, typer.Option(help="Only those with this name of yours.", show_default=False)
+        str | None, typer.Option(help="Only jobs with this reference.", show_default=False)
     ] = None,
     end_user: Annotated[
-        str | None, typer.Option(metavar="ID", help="Only those for this end user.", show_default=False)
+        str | None, typer.Option(metavar="ID", help="Only jobs for this end user.", show_default=False)
     ] = None,
     blame: Annotated[
         Fault | None,
         typer.Option(
-            help="Only those whose end is to be blamed on it, or that met it on their way.",
+            metavar="FAULT",
+            help=f"Only jobs that met this fault, whether it decided how they ended or not. {one_of(Fault)}",
             show_default=False,
         ),
     ] = None,
@@ -57,7 +63,7 @@ def _print(found: Listed) -> None:
     elif not found.jobs:
         print("no jobs")
     if any(job.needs_person for job in found.jobs):
-        print("* needs a person: `orchestrator show JOB` tells the ways out")
+        print("* needs a person: `orchestrator show JOB` lists the ways out")
     for reason in dict.fromkeys(found.held.values()):
         print(f"accepted jobs are held: {text(reason)}")
 

@@ -23,16 +23,17 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Make, list and revoke API keys.",
 )
-Tenant = Annotated[str, typer.Option(metavar="TENANT", help="Whose jobs it is for.")]
+Tenant = Annotated[str, typer.Option(metavar="TENANT", help="The tenant it belongs to.")]
 
 
 @app.command()
 def make(
-    name: Annotated[str, typer.Option(help="What it is for, for people.")],
+    name: Annotated[str, typer.Option(help="A name for people, such as what it is for.")],
     scopes: Annotated[
         list[Scope],
         typer.Option(
             "--scope",
+            metavar="SCOPE",
             help="What it may do: submit, cancel and retry jobs; read; operate (replay, resolve); "
             "admin (keys); installation (on the dashboard, every tenant and the inbox). May be repeated.",
         ),
@@ -40,13 +41,15 @@ def make(
     tenant: Tenant = "default",
     expires: Annotated[
         str | None,
-        typer.Option(metavar="SPAN", help="When it ends, such as 30d. Without: never.", show_default=False),
+        typer.Option(
+            metavar="SPAN", help="How long it is valid, such as 30d. Default: forever.", show_default=False
+        ),
     ] = None,
     url: Url = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a key and print it, this once: nobody can show it again."""
+    """Make an API key and print it. It cannot be shown again."""
     from orchestrator import wiring
     from orchestrator.cli.database import opened
     from orchestrator.cli.reached import where
@@ -78,7 +81,7 @@ def list_all(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """List keys, also those that ended; never what proves them."""
+    """List keys, including expired and revoked ones; never their secrets."""
     from orchestrator import wiring
     from orchestrator.cli.database import opened
     from orchestrator.cli.reached import where
@@ -109,7 +112,7 @@ def revoke(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """End a key: within five seconds every process refuses it."""
+    """Revoke a key: every process refuses it within five seconds."""
     from orchestrator.cli.database import opened
     from orchestrator.cli.reached import where
     from orchestrator.cli.screen import print_json, text

@@ -41,10 +41,11 @@ def ledger(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show looks sent, looks that the guidance alone would have sent for the same jobs, and the lag paid.
+    """Show what looking at jobs has cost and saved.
 
-    A job is counted some time after its end, or at its deadline, on the day of it. What is found by a look
-    although a webhook was awaited is a rescue: many of them mean that webhooks are ill.
+    Looks sent, looks that the gateway's guidance would have sent for the same jobs, and the resulting lag. A
+    job counts on the day it ended, some time after that, or at its deadline. An end that a look found
+    although a webhook was expected is a rescue: many of them mean that webhooks are in trouble.
     """
     from orchestrator import wiring
     from orchestrator.cli.database import opened

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
-from orchestrator import wiring
 from orchestrator.cli.findings import Finding
-from orchestrator.errors import OrchestratorError
+from orchestrator.cli.looking import Rows
 from orchestrator.settings import Settings
-from orchestrator.store import migrate, tenants
-from orchestrator.store.database import sqlite_path
-from orchestrator.store.tenants import Tenant
+from orchestrator.store import tenants
 
 
-def limits(settings: Settings) -> list[Finding]:
+def limits(settings: Settings, rows: Rows) -> list[Finding]:
     """Those of the settings, and those that tenants have of their own."""
     days = settings.spend_window_days
     found = [
-        (f"tenant {one.id}", _words(one.max_open_jobs, one.spend_cap_usd, days)) for one in _own(settings)
+        (f"tenant {one.id}", _words(one.max_open_jobs, one.spend_cap_usd, days))
+        for one in rows.read(tenants.with_limits)
     ]
     if settings.max_open_jobs or settings.spend_cap_usd:
         found.insert(0, ("each tenant", _words(settings.max_open_jobs, settings.spend_cap_usd, days)))
@@ -31,18 +27,3 @@ def _words(open_jobs: int | None, cap: float | None, days: float) -> str:
     if cap is not None:
         said.append(f"at most US$ {cap:.2f} in {days:g} days" if cap else "any cost")
     return ", ".join(said)
-
-
-def _own(settings: Settings) -> list[Tenant]:
-    """Nothing where the database cannot be asked: its own check says why."""
-    try:
-        path = sqlite_path(settings.resolved_database_url)
-        if path is not None and not path.exists():  # asking would make it
-            return []
-        with closing(wiring.open_store(settings)) as store:
-            if not migrate.version(store).current:
-                return []
-            with store.read() as tx:
-                return tenants.with_limits(tx)
-    except OrchestratorError:
-        return []

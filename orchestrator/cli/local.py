@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import cached_property
+from time import sleep
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli.following import EVERY, in_database
-from orchestrator.cli.job_page import as_document
 from orchestrator.cli.reached import Decided, Kept, Letters, Listed, Some, Wanted, Which, Whole
 from orchestrator.core.events import Told
 from orchestrator.core.job import Job, Output
 from orchestrator.core.learned.paces import Why
 from orchestrator.core.lifecycle import State
 from orchestrator.core.routes import Route
-from orchestrator.engine import blaming, replay, resolve, retry, standing
-from orchestrator.engine.context import Context
+from orchestrator.engine import blaming, standing
 from orchestrator.engine.standing import Standing
-from orchestrator.engine.submit import Submission, submit
 from orchestrator.errors import ContentMissing
-from orchestrator.store import attempts, dead_letters, events, jobs, observations, outputs, tenants
-from orchestrator.store.database import Transaction
+from orchestrator.store import attempts, dead_letters, events, job_lists, observations, outputs, tenants
+from orchestrator.store.database import Store, Transaction
 from orchestrator.store.dead_letters import Matching
 from orchestrator.store.schema import DEFAULT
-from orchestrator.wire import events as wire
+
+if TYPE_CHECKING:
+    from orchestrator.engine.context import Context
+    from orchestrator.wire import events as wire
 
 AT_ONCE = 500  # events read by one query
 
@@ -33,11 +35,21 @@ class LocalJobs:
 
     every = EVERY
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._store = context.store
+    def __init__(
+        self, store: Store, build: Callable[[], Context], pause: Callable[[float], object] = sleep
+    ) -> None:
+        self._store = store
+        self._build = build
+        self._pause = pause
+
+    @cached_property
+    def _context(self) -> Context:
+        """Built for the first who acts: whoever only reads needs none, and loads half as much."""
+        return self._build()
 
     def keep(self, wanted: Wanted, count: int) -> list[Kept]:
+        from orchestrator.engine.submit import Submission, submit
+
         submission = Submission(
             request=wanted.request,
             reference=wanted.reference,
@@ -65,7 +77,7 @@ class LocalJobs:
 
     def unfinished(self, limit: int) -> list[str]:
         with self._store.read() as tx:
-            return [job.id for job in jobs.unfinished(tx, limit=limit)]
+            return [job.id for job in job_lists.unfinished(tx, limit=limit)]
 
     def standings(self, job_ids: Sequence[str]) -> Sequence[Standing]:
         return in_database(self._store)(job_ids)
@@ -73,8 +85,8 @@ class LocalJobs:
     def latest(self, which: Some, limit: int) -> Listed:
         states, called = which.states, {"reference": which.reference, "end_user": which.end_user}
         with self._store.read() as tx:
-            found = jobs.recent(tx, limit=limit, states=states or None, blame=which.blame, **called)
-            counts = jobs.counts(tx, blame=which.blame, **called)
+            found = job_lists.recent(tx, limit=limit, states=states or None, blame=which.blame, **called)
+            counts = job_lists.counts(tx, blame=which.blame, **called)
             why = standing.why_held(tx)
         accepted = [job for job in found if job.state is State.ACCEPTED and job.tenant_id in why]
         held = {job.id: why[job.tenant_id] for job in accepted}
@@ -83,6 +95,8 @@ class LocalJobs:
         return Listed(found, held, beyond, tx.now, [_document(job, held) for job in found])
 
     def whole(self, name: str, *, raw: bool) -> Whole:
+        from orchestrator.cli.job_page import as_document  # with rich, which `submit` does without
+
         with self._store.read() as tx:
             job = standing.find(tx, name)
             found = standing.read(tx, [job.id])[0]
@@ -101,18 +115,28 @@ class LocalJobs:
         return None if following is None else following.chosen.why
 
     def cancel(self, job_id: str) -> None:
+        from orchestrator.engine import resolve
+
         resolve.cancel(self._context, job_id)
 
     def retry(self, job_id: str) -> Kept:
+        from orchestrator.engine import retry
+
         return _kept(retry.retry(self._context, DEFAULT, job_id).jobs[0])
 
     def adopt(self, job_id: str, gateway_id: str) -> None:
+        from orchestrator.engine import resolve
+
         resolve.adopt(self._context, job_id, gateway_id)
 
     def resubmit(self, job_id: str) -> None:
+        from orchestrator.engine import resolve
+
         resolve.resubmit(self._context, job_id)
 
     def give_up(self, job_id: str) -> None:
+        from orchestrator.engine import resolve
+
         resolve.give_up(self._context, job_id)
 
     def decided(self, job_id: str) -> Decided:
@@ -134,9 +158,13 @@ class LocalJobs:
             return dead_letters.count(tx, DEFAULT, _matching(which))
 
     def replay_dead(self, which: Which, *, as_new: bool) -> int:
+        from orchestrator.engine import replay
+
         return replay.replay_dead(self._context, DEFAULT, _matching(which), as_new=as_new)[0]
 
     def replay_hand_off(self, hand_off_id: int, *, as_new: bool) -> None:
+        from orchestrator.engine import replay
+
         replay.replay_hand_off(self._context, hand_off_id, as_new=as_new)
 
     def outputs(self, job_id: str) -> Sequence[Output]:
@@ -145,7 +173,10 @@ class LocalJobs:
 
     def content(self, job_id: str, output: Output) -> Iterator[bytes]:
         if output.archived_at is None or output.sha256 is None:
-            raise ContentMissing(f"output {output.index} of {job_id} is not in the archive")
+            raise ContentMissing(
+                f"output {output.index} of {job_id} is not in the archive",
+                hint="`orchestrator show` says why",
+            )
         yield from self._context.archive.read(output.sha256)
 
     def events(self, job_id: str | None, tenant: str) -> Iterator[wire.Event]:
@@ -161,7 +192,7 @@ class LocalJobs:
             if not some and over:
                 return
             seq = some[-1].seq if some else seq
-            self._context.pause(0 if some else EVERY)
+            self._pause(0 if some else EVERY)
 
     def _of_all(self, tenant: str) -> Iterator[wire.Event]:
         with self._store.read() as tx:
@@ -172,7 +203,7 @@ class LocalJobs:
                 some = events.of_tenant(tx, tenant, after=position, limit=AT_ONCE)
             yield from (_event(one) for one in some)
             position = some[-1].position if some else position
-            self._context.pause(0 if some else EVERY)
+            self._pause(0 if some else EVERY)
 
 
 def _matching(which: Which) -> Matching:
@@ -192,6 +223,8 @@ def _document(job: Job, held: dict[str, str]) -> dict[str, Any]:
 
 
 def _event(one: events.Entry) -> wire.Event:
+    from orchestrator.wire import events as wire
+
     facts = dict(one.data)
     state = facts.pop("state", None) if one.type is Told.STATE else None  # a hand-off has one of its own
     told = {"job_id": one.job_id, "seq": one.seq, "type": one.type, "at": one.at}

@@ -17,7 +17,9 @@ NETS = [300.0]
 
 def plan(
     jobs: Annotated[int, typer.Option(min=1, max=10**12, help="How many jobs.")] = 1_000_000,
-    within: Annotated[str, typer.Option(metavar="SPAN", help="The time they are spread over.")] = "1d",
+    within: Annotated[
+        str, typer.Option(metavar="SPAN", help="The time over which they are submitted.")
+    ] = "1d",
     durations: Annotated[
         str | None,
         typer.Option(
@@ -28,21 +30,21 @@ def plan(
         ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="As learned of this model instead.", show_default=False)
+        str | None, typer.Option(help="Use what was learned about this model instead.", show_default=False)
     ] = None,
     provider: Annotated[
-        str | None, typer.Option(help="As learned of this provider.", show_default=False)
+        str | None, typer.Option(help="Use what was learned about this provider.", show_default=False)
     ] = None,
     learned: Annotated[
-        bool, typer.Option("--learned", help="As learned of whatever was made most often.")
+        bool, typer.Option("--learned", help="Use what was learned about the most frequent kind of job.")
     ] = False,
     hook_loss: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Share of webhooks that never come.", show_default=False),
+        typer.Option(min=0, max=1, help="Share of webhooks that never arrive.", show_default=False),
     ] = None,
     hook_delay: Annotated[
         str | None,
-        typer.Option(metavar="SHAPE", help="How late webhooks come; at once if only their loss is given."),
+        typer.Option(metavar="SHAPE", help="How late webhooks arrive; at once if only their loss is given."),
     ] = None,
     floor: Annotated[
         float | None,
@@ -73,10 +75,11 @@ def plan(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare requests, lag and cost of ways to look at jobs: by guidance, at fixed spacings, and as learned.
+    """Estimate what looking at jobs costs, in requests and lag.
 
-    From numbers of your own (--durations) or from what the database has learned (--model, --learned). Nothing
-    is sent anywhere. Without --hook-loss and --hook-delay, --durations is about jobs without webhooks.
+    Compares the gateway's guidance, fixed spacings, and the learned rule, for numbers of your own
+    (--durations) or what the database has learned (--model, --learned). Nothing is sent anywhere. Without
+    --hook-loss and --hook-delay, --durations means jobs without webhooks.
     """
     from orchestrator import wiring
     from orchestrator.cli.plan_page import print_prospect

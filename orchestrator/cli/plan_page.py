@@ -26,7 +26,7 @@ def print_prospect(
         print(f"  {text(line)}")
     print()
     print_table(_COLUMNS, [_row(way, bounds, jobs, within) for way in found.ways], right=_COLUMNS[1:])
-    print("\nlag: seconds from a job's end until it is known, over all jobs, also those told by webhook")
+    print("\nlag: seconds from a job's end until it is known, for all jobs, with or without webhooks")
     print(f"cost: in seconds of lag, a request being worth {bounds.worth:g} of them")
     print(f"floor: no look is sooner than {bounds.floor:g} s after the one before it")
     print(f"\nlearned: {first_looks(found.ways[-1])}")

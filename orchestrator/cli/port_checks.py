@@ -4,24 +4,48 @@ from __future__ import annotations
 
 import errno
 import resource
-from contextlib import closing
+import socket
+from functools import partial
 
 from orchestrator import wiring
 from orchestrator.cli import processes_checks
 from orchestrator.cli.findings import Finding
-from orchestrator.errors import SettingError, StoreError
+from orchestrator.cli.looking import Rows
+from orchestrator.errors import SettingError
 from orchestrator.processes.listening import OTHER_FILES, listen
-from orchestrator.settings import Settings
+from orchestrator.settings import Settings, ports_of
 from orchestrator.store import workers
-from orchestrator.store.database import sqlite_path
 
 
-def port(settings: Settings) -> list[Finding]:
+def port(settings: Settings, rows: Rows) -> list[Finding]:
     """Those of receiver and API are free, or taken by one of ours."""
-    return [_free(settings), *_open_files(settings)]
+    return [_free(settings, rows), *_open_files(settings)]
 
 
-def _free(settings: Settings) -> Finding:
+def metrics_port(settings: Settings, rows: Rows) -> list[Finding]:
+    """The one for metrics, or one of its range, is free, or taken by what runs here."""
+    if settings.metrics_address is None:
+        return []
+    host, ports = ports_of(settings.metrics_address)
+    for one in ports:
+        try:
+            socket.create_server(
+                (host, one), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+            ).close()
+        except OSError as error:
+            why = error
+        else:
+            return [Finding("ok", "metrics port", f"{host}:{one} is free")]
+    reason = (why.strerror or str(why)).partition(" (while")[0]  # Python adds the address once more
+    where = f"{settings.metrics_address} cannot be listened on: {reason}"
+    if why.errno == errno.EADDRINUSE and rows.read(partial(workers.alive, host=wiring.whoami()[0])):
+        hint = "an orchestrator runs on this machine; to start another, give a range: 127.0.0.1:9464-9479"
+        return [Finding("warn", "metrics port", where, hint)]
+    hint = "set ORCHESTRATOR_METRICS_ADDRESS to a free port, or to a range of them"
+    return [Finding("fail", "metrics port", where, hint)]
+
+
+def _free(settings: Settings, rows: Rows) -> Finding:
     where = f"{settings.host}:{settings.port}"
     try:
         with listen(settings):
@@ -29,7 +53,7 @@ def _free(settings: Settings) -> Finding:
     except SettingError as error:
         cause = error.__cause__
         taken = isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE
-        ours = _who_has_the_port(settings, where) if taken else None
+        ours = _who_has_the_port(settings, rows, where) if taken else None
         return ours or Finding("fail", "port", error.message, error.hint)
     if settings.api_address:
         api_host, api_port = settings.api_address
@@ -37,27 +61,25 @@ def _free(settings: Settings) -> Finding:
     return Finding("ok", "port", f"{where} is free")
 
 
-def _who_has_the_port(settings: Settings, where: str) -> Finding | None:
+def _who_has_the_port(settings: Settings, rows: Rows, where: str) -> Finding | None:
     """What to say where one of our own listens there."""
+    answers = processes_checks.answers_here(settings)
     if settings.scaled:  # workers that beat may be on any machine, and none of them listens
-        if processes_checks.web_answers(settings).status == "ok":
-            return Finding("ok", "port", f"{where} is taken by `orchestrator web`, which answers")
-        return None
-    running = _running(settings)
-    hint = f"an orchestrator runs (process {running[0]})" if running else ""
-    return Finding("warn", "port", f"{where} is taken", hint) if running else None
-
-
-def _running(settings: Settings) -> list[int]:
-    """The processes that work on the database."""
-    path = sqlite_path(settings.resolved_database_url)
-    if path is not None and not path.exists():
-        return []
-    try:
-        with closing(wiring.open_store(settings)) as store, store.read() as tx:
-            return workers.alive(tx)
-    except StoreError:
-        return []  # said by the check of the database
+        return (
+            Finding("ok", "port", f"{where} is taken by `orchestrator web`, which answers")
+            if answers
+            else None
+        )
+    running = rows.read(workers.alive)  # what works on the database
+    if answers and running:
+        found = f"{where} is taken by an orchestrator (process {running[0]}), which answers"
+        return Finding("ok", "port", found)
+    if answers:
+        hint = (
+            "an orchestrator with another database has it: stop that, or set ORCHESTRATOR_PORT to a free one"
+        )
+        return Finding("fail", "port", f"{where} is taken", hint)
+    return None
 
 
 def _open_files(settings: Settings) -> list[Finding]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import threading
 from contextlib import closing
 from dataclasses import dataclass, field
 from enum import StrEnum
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from queue import Empty, SimpleQueue
 from typing import Any
 from urllib.parse import urlsplit
 
 MOST = 65_536  # bytes of an answer that are read
+_REPORTS_WITHIN = 0.5  # seconds: a step that takes too long says better what is wrong
 
 
 class Way(StrEnum):
@@ -20,7 +23,8 @@ class Way(StrEnum):
 
     NAME = "name"  # the host name does not resolve
     CONNECTION = "connection"  # nobody took the connection
-    TLS = "tls"  # no TLS, or a certificate that is not believed
+    TLS = "tls"  # what answers speaks no TLS
+    CERTIFICATE = "certificate"  # it does, and its certificate is not believed
     ANSWER = "answer"  # it was sent, and cut off or not answered in time
 
 
@@ -67,7 +71,17 @@ class Request:
 
 
 def ask(request: Request, within: float, tls: ssl.SSLContext) -> Answered | Unanswered:
-    """Send it and read the answer; each step may take `within` seconds."""
+    """Send it and read the answer, all of it in `within` seconds, even where bytes keep dripping in."""
+    came: SimpleQueue[Answered | Unanswered] = SimpleQueue()
+    # A daemon: asking for a name, and reading headers, have no limit of their own.
+    threading.Thread(target=lambda: came.put(_asked(request, within, tls)), daemon=True).start()
+    try:
+        return came.get(timeout=within + _REPORTS_WITHIN)
+    except Empty:
+        return Unanswered(Way.ANSWER, f"no whole answer comes within {within:.0f} s")
+
+
+def _asked(request: Request, within: float, tls: ssl.SSLContext) -> Answered | Unanswered:
     parts = urlsplit(request.url)
     host, port = parts.hostname or "", parts.port
     try:
@@ -89,13 +103,15 @@ def _connected(connection: HTTPConnection, host: str) -> Unanswered | None:
     try:
         connection.connect()
     except ssl.SSLCertVerificationError as error:
-        return Unanswered(Way.TLS, f"its certificate is not believed: {error.verify_message}")
+        return Unanswered(Way.CERTIFICATE, f"its certificate is not believed: {error.verify_message}")
     except ssl.SSLError as error:
         return Unanswered(
             Way.TLS, f"no TLS connection: {(error.reason or 'it ended').replace('_', ' ').lower()}"
         )
     except socket.gaierror as error:
         return Unanswered(Way.NAME, f"{host} does not resolve: {error.strerror}")
+    except UnicodeError:
+        return Unanswered(Way.NAME, f"{host} can be no host name")
     except OSError as error:
         return Unanswered(Way.CONNECTION, f"nobody takes the connection: {error.strerror or error}")
     return None

@@ -12,7 +12,7 @@ from orchestrator.engine.alarms import PULSE_IS_LATE
 from orchestrator.errors import StoreError
 from orchestrator.settings import Settings
 from orchestrator.store import workers
-from orchestrator.store.database import Transaction, sqlite_path
+from orchestrator.store.database import Transaction, missing_file
 from orchestrator.store.workers import Pulse
 
 ANSWER_WITHIN = 5.0  # seconds
@@ -24,11 +24,10 @@ def alive(settings: Settings, process: Process) -> Finding:
     """Whether such a process lives and works; for supervisors that ask from outside."""
     if process is Process.WEB:
         return web_answers(settings)
-    path = sqlite_path(settings.resolved_database_url)
-    if path is not None and not path.exists():  # asking would make it
+    if path := missing_file(settings.resolved_database_url):  # asking would make it
         return Finding("fail", process, f"there is no database {path}", "set ORCHESTRATOR_DATABASE_URL")
     try:
-        with closing(wiring.open_store(settings)) as store, store.read() as tx:
+        with closing(wiring.open_store(settings, only_looks=True)) as store, store.read() as tx:
             return _worker(tx) if process is Process.WORKER else _beat(tx)
     except StoreError as error:
         return Finding("fail", process, error.message, error.hint)
@@ -52,6 +51,11 @@ def web_answers(settings: Settings) -> Finding:
     return Finding("ok", Process.WEB, f"{where} answers")
 
 
+def answers_here(settings: Settings) -> bool:
+    """Whether a receiver of ours answers on this machine."""
+    return web_answers(settings).status == "ok"
+
+
 def _worker(tx: Transaction) -> Finding:
     host, _ = wiring.whoami()
     found = workers.alive(tx, host=host)
@@ -69,18 +73,30 @@ def _beat(tx: Transaction) -> Finding:
     return Finding("fail", Process.BEAT, f"no message of beat's arrived {since}", hint)
 
 
+def brokers(settings: Settings) -> list[Finding]:
+    """The one, where the settings name it."""
+    return [broker(settings)] if settings.scaled else []
+
+
 def broker(settings: Settings) -> Finding:
-    """Whether Redis answers, and keeps what it is given."""
+    """Whether Redis answers, takes messages, and keeps what it is given."""
     from redis import Redis
-    from redis.exceptions import RedisError
+    from redis.exceptions import NoPermissionError, RedisError
 
     url, within = settings.broker_url.get_secret_value(), ANSWER_WITHIN
     try:
         with closing(Redis.from_url(url, socket_timeout=within, socket_connect_timeout=within)) as redis:
-            policy = redis.info("memory").get("maxmemory_policy", "noeviction")
+            redis.ping()
+            told = redis.info()
+    except NoPermissionError:
+        return Finding("ok", "broker", "Redis answers; this user may not ask whether it evicts messages")
     except (RedisError, ValueError) as error:  # the latter for a parameter of the URL
         hint = "start Redis, or correct ORCHESTRATOR_BROKER_URL; work goes on without it, more slowly"
         return Finding("fail", "broker", f"Redis does not answer: {error}", hint)
+    if told.get("role") == "slave":
+        hint = "let ORCHESTRATOR_BROKER_URL name the primary"
+        return Finding("fail", "broker", "Redis answers as a replica, which takes no messages", hint)
+    policy = told.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         hint = "set maxmemory-policy to noeviction, or messages are lost in silence until the next sweep"
         return Finding("warn", "broker", f"Redis answers, and may evict messages ({policy})", hint)

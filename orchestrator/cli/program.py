@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
+import typer.main
 from typer.core import TyperGroup
 
 from orchestrator import __version__
@@ -68,19 +69,39 @@ class Program(TyperGroup):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stopped:
+            for note in getattr(stopped, "__notes__", ()):
+                sys.stderr.write(f"stopped: {note}\n")
             raise typer.Exit(Exit.INTERRUPTED) from None
 
     def list_commands(self, ctx: Any) -> list[str]:
         """In the order of registration."""
         return list(self.commands)
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Under headings, so that a newcomer sees where to begin."""
+        width = formatter.width - 6 - max(map(len, self.commands))
+        for heading, names in SECTIONS.items():
+            rows = [(name, self.commands[name].get_short_help_str(width)) for name in names]
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+
+SECTIONS = {
+    "Begin here": ("demo", "run", "sandbox"),
+    "Run it": ("up", "web", "worker", "beat", "migrate", "check"),
+    "Jobs": ("submit", "watch", "events", "jobs", "show", "explain", "fetch", "cancel", "retry", "resolve"),
+    "What comes in": ("inbox", "webhooks", "hooks", "drift"),
+    "What goes out": ("destinations", "dead-letters", "replay", "purge"),
+    "Who may do what": ("tenants", "keys", "tokens", "accounts", "secrets"),
+    "What it costs, and whether it holds": ("plan", "ledger", "simulate"),
+}
 
 # Pretty exceptions would print the values of variables, and keys among them.
 app = typer.Typer(
     name="orchestrator",
     cls=Program,
-    help="Makes videos through the Phaseo gateway and hands each result to where it is needed, once.",
+    help="Makes videos through the Phaseo gateway and delivers each result to where you need it, once.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -154,3 +175,6 @@ app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(hooks.app, name="hooks")
 app.add_typer(drift.app, name="drift")
 app.add_typer(sandbox.app, name="sandbox")
+
+# Made once, not at each call as typer does: it takes longer than many a command.
+command_line = typer.main.get_command(app)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.options import AsJson, DataDir
+from orchestrator.cli.options import AsJson, DataDir, one_of
 from orchestrator.cli.spans import seconds
 from orchestrator.core.lifecycle import SETTLED, State
 
@@ -17,20 +17,32 @@ if TYPE_CHECKING:
 
 def purge(
     older_than: Annotated[
-        str, typer.Option(metavar="SPAN", help="Only jobs settled so long ago, such as 30d or 12h.")
+        str,
+        typer.Option(
+            metavar="SPAN", help="Only for jobs that ended at least this long ago, such as 30d or 12h."
+        ),
     ],
     whole_jobs: Annotated[
-        bool, typer.Option("--jobs", help="The jobs themselves, with everything that is kept about them.")
+        bool, typer.Option("--jobs", help="The jobs too, with everything stored about them.")
     ] = False,
     states: Annotated[
         list[State] | None,
-        typer.Option("--state", help="Only jobs that ended so; may be repeated.", show_default=False),
+        typer.Option(
+            "--state",
+            metavar="STATE",
+            help="Only for jobs that ended in this state; may be repeated. "
+            f"{one_of(one for one in State if one in SETTLED)}",
+            show_default=False,
+        ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how much it would be.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how much would be deleted.")] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove archived outputs of settled jobs, or with --jobs the jobs too; nothing that is still owed."""
+    """Delete old outputs from the archive, or whole jobs.
+
+    Only of jobs that have ended, and nothing that is still to be handed off.
+    """
     from orchestrator import wiring
     from orchestrator.cli.database import opened
     from orchestrator.cli.screen import print_json

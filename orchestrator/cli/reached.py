@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -210,8 +210,8 @@ def reached(url: str | None, data_dir: Path | None, *, create: bool = False) -> 
         with connected(there, settings.api_key) as client:
             yield RemoteJobs(client, wiring.wall_clock)
         return
-    from orchestrator.cli.database import opened
+    from orchestrator.cli.database import built, opened_store
     from orchestrator.cli.local import LocalJobs
 
-    with opened(settings, create=create) as context:
-        yield LocalJobs(context)
+    with opened_store(settings, create=create) as store, ExitStack() as stack:
+        yield LocalJobs(store, lambda: stack.enter_context(built(settings, store)))

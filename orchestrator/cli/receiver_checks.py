@@ -12,12 +12,18 @@ from orchestrator.cli.probing import Answered, Request, Unanswered, Way, ask
 from orchestrator.core.signatures import sign
 from orchestrator.engine.receive import CHECK
 
-ANSWER_WITHIN = 6.0  # seconds for each step; the gateway waits 30
+ANSWER_WITHIN = 5.0  # seconds for each answer; the gateway waits 30
 DAY = 86_400.0
 CERTIFICATE_ENDS_SOON = 14 * DAY
 _START = "start `orchestrator up` or `web`, and check again"
 _OF_A_PROXY = (502, 503, 504)  # it cannot reach what is behind it
 _BARRED = (401, 403, 407)
+# What no start of a receiver mends, and what does.
+_NEVER = {
+    Way.NAME: "correct the host name, or let it resolve publicly: the gateway asks public DNS",
+    Way.TLS: "let a proxy that terminates TLS answer there, or correct the port of the URL",
+    Way.CERTIFICATE: "give the host name a certificate of a public authority; the gateway believes no other",
+}
 # By what our receiver answers to a signed check (docs/reference/receiver.md).
 _REFUSALS = {
     "forged": (
@@ -47,11 +53,11 @@ _REFUSALS = {
 
 @dataclass(frozen=True, slots=True)
 class Prober:
-    """Asks as a stranger. `running` says whether a receiver of ours answers on this machine."""
+    """Asks as a stranger. `running` tells whether a receiver of ours answers on this machine."""
 
     tls: ssl.SSLContext
     clock: Callable[[], float]
-    running: bool
+    running: Callable[[], bool]
 
     def receiver(self, what: str, url: str, secret: str | None) -> list[Finding]:
         """Whether our receiver is at the URL of an account's webhooks and, if given, has that secret."""
@@ -68,15 +74,10 @@ class Prober:
     def unanswered(self, what: str, url: str, answer: Unanswered) -> Finding:
         """No answer: what is wrong between here and there."""
         found = f"{url}: {answer.words}"
-        if answer.way is Way.TLS:
-            hint = "give the host name a certificate of a public authority; the gateway believes no other"
-            return Finding("fail", what, found, hint)
-        if answer.way is Way.NAME:
-            return Finding(
-                "fail", what, found, "let the host name resolve publicly: the gateway asks public DNS"
-            )
-        hint = "see the proxy and the firewall" if self.running else _START
-        return Finding("fail" if self.running else "warn", what, found, hint)
+        if answer.way in _NEVER:
+            return Finding("fail", what, found, _NEVER[answer.way])
+        hint = "see the proxy and the firewall" if (running := self.running()) else _START
+        return Finding("fail" if running else "warn", what, found, hint)
 
     def redirected(self, what: str, url: str, answer: Answered) -> Finding:
         """Sent somewhere else, where the gateway does not go."""
@@ -100,9 +101,11 @@ class Prober:
         if answer.redirects:
             return self.redirected(what, url, answer)
         if answer.status in _OF_A_PROXY:
-            hint = "let the proxy reach the receiver's host and port" if self.running else _START
+            hint = (
+                "let the proxy reach the receiver's host and port" if (running := self.running()) else _START
+            )
             found = f"{url} is answered with {answer.status} by something that does not reach the receiver"
-            return Finding("fail" if self.running else "warn", what, found, hint)
+            return Finding("fail" if running else "warn", what, found, hint)
         if answer.status in _BARRED:
             hint = (
                 "let it pass this path without credentials: what the gateway did not sign is refused anyway"

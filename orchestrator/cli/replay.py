@@ -17,14 +17,14 @@ _ID: dict[str, Any] = {"min": 1, "max": LARGEST_ID, "metavar": "ID", "show_defau
 
 
 def replay(
-    entry: Annotated[int | None, typer.Argument(help="An entry of the inbox.", **_ID)] = None,
+    entry: Annotated[int | None, typer.Argument(help="The number of an inbox entry.", **_ID)] = None,
     rejected: Annotated[int | None, typer.Option(help="A rejected webhook, verified again.", **_ID)] = None,
     hand_off: Annotated[
         int | None,
         typer.Option(help="A hand-off that was given up; with --as-new also one that was done.", **_ID),
     ] = None,
     dead: Annotated[
-        bool, typer.Option("--dead", help="All dead letters, or those that the options below name.")
+        bool, typer.Option("--dead", help="All dead letters, or those that the options below select.")
     ] = False,
     destination: ForDestination = None,
     outcome: ForOutcome = None,
@@ -34,8 +34,8 @@ def replay(
         bool,
         typer.Option(
             "--as-new",
-            help="Under a new name, so that a receiver which knows the old one takes it again; also one that "
-            "was done.",
+            help="Under a new name, so that a receiver that remembers the old one accepts it again; also "
+            "one that was done.",
         ),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="With --dead: only say how many.")] = False,
@@ -43,9 +43,9 @@ def replay(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send a received webhook through once more, or put hand-offs that were given up on their way.
+    """Process a webhook again, or retry dead letters.
 
-    Nothing happens twice by it, unless --as-new says so: what it changes is decided as on its first receipt.
+    It makes nothing happen twice, unless you say --as-new: its effect is decided as it was the first time.
     """
     from orchestrator.cli.dead_letters import which
     from orchestrator.cli.reached import reached
@@ -72,7 +72,9 @@ def replay(
 
 def _require_one(*named: object) -> None:
     if len(named) - named.count(None) != 1:
-        raise typer.BadParameter("name one inbox entry, one --rejected or one --hand-off, or all --dead")
+        raise typer.BadParameter(
+            "give one inbox entry, one --rejected or one --hand-off, or --dead for all dead letters"
+        )
 
 
 def _replay_dead(there: Jobs, meant: Which, *, as_new: bool, dry_run: bool, as_json: bool) -> None:
@@ -104,7 +106,7 @@ def _tell(tx: Any, receipt: Any, as_json: bool) -> None:
     job = jobs.get(tx, kept.job_id) if kept and kept.job_id else None
     words = {
         "applied": f"applied to {job.id}, which is {job.state}" if job else "applied",
-        "waiting": "no job of ours is known by its id yet; it keeps waiting",
+        "waiting": "no job of ours has its id yet; it keeps waiting",
         "ignored": "not about a video job",
     }
     document = {

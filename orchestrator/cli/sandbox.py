@@ -55,7 +55,7 @@ def serve(
     ] = None,
     **options: Any,
 ) -> None:
-    """Run a pretend gateway that needs no key and costs nothing, until Ctrl-C.
+    """Run a pretend gateway, which needs no key and costs nothing.
 
     Point ORCHESTRATOR_GATEWAY_URL at the address it prints. GET /_sandbox/switches there lists every fault.
     """
@@ -79,7 +79,10 @@ def trigger(
         typer.Option(help="Base URL of the sandbox. [ORCHESTRATOR_GATEWAY_URL]", show_default=False),
     ] = None,
 ) -> None:
-    """Let a running sandbox send one webhook of a job now; a terminal one ends the job that way."""
+    """Make a running sandbox send a webhook of a job now.
+
+    A terminal one ends the job that way.
+    """
     from orchestrator import wiring
     from orchestrator.cli.screen import text
     from orchestrator.cli.staging import gateway_id_of, send_event

@@ -11,7 +11,7 @@ from orchestrator.cli.options import AsJson, DataDir
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Encrypt the secrets of destinations and accounts, and change the key.",
+    help="Encrypt secrets of destinations and accounts; rotate keys.",
 )
 
 
@@ -33,7 +33,10 @@ def seal(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Encrypt a secret for the destinations file: read it from standard input, print what stands for it."""
+    """Encrypt a secret for the destinations file.
+
+    Reads it from standard input and prints what to write into the file.
+    """
     from orchestrator import wiring
     from orchestrator.cli.destination_options import read_secret
     from orchestrator.cli.screen import print_json
@@ -56,9 +59,10 @@ def seal(
 
 @app.command()
 def rotate(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Encrypt every secret anew with the newest key, in the database and in the destinations file.
+    """Encrypt all secrets again with the newest key.
 
-    Set the new key before the old one first: ORCHESTRATOR_SECRET_KEYS=new,old. Afterwards the old one can go.
+    In the database and in the destinations file. First put the new key before the old one:
+    ORCHESTRATOR_SECRET_KEYS=new,old. Afterwards you can remove the old one.
     """
     from orchestrator import wiring
     from orchestrator.cli.catalogued import existing_store
@@ -71,6 +75,6 @@ def rotate(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json(done)
         return
-    print(f"encrypted anew: {done.database} in the database, {done.file} in the destinations file")
+    print(f"encrypted again: {done.database} in the database, {done.file} in the destinations file")
     if done.already:
         print(f"by the newest key before: {done.already}")

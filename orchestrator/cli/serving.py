@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli.loading import loading
 from orchestrator.cli.options import AsJson, DataDir, OutputDir
 
 if TYPE_CHECKING:
@@ -52,12 +53,14 @@ def up(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run everything in one process: receiver, API, workers and timers, until SIGTERM or Ctrl-C.
+    """Run everything in one process, until SIGTERM or Ctrl-C.
 
-    Every option is also a setting, named in brackets; `orchestrator check` lists them all.
+    Receiver, API, dashboard, workers and timers, on a SQLite file. Each option is also a setting, named in
+    brackets; `orchestrator check --settings` lists them all.
     """
-    from orchestrator import wiring
-    from orchestrator.processes.up import serve
+    with loading():
+        from orchestrator import wiring
+        from orchestrator.processes.up import serve
 
     settings = wiring.read_settings(
         port=port,
@@ -109,12 +112,14 @@ def web(
     api_host: ApiHost = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run the receiver and the API, on PostgreSQL and Redis, until SIGTERM or Ctrl-C.
+    """Run the receiver, the API and the dashboard.
 
-    As many as are wanted, behind any HTTP proxy; it needs no key of the gateway.
+    On PostgreSQL and Redis, until SIGTERM or Ctrl-C. Run as many as you like behind any HTTP proxy; it needs
+    no key of the gateway.
     """
-    from orchestrator import wiring
-    from orchestrator.processes.web import receive
+    with loading():
+        from orchestrator import wiring
+        from orchestrator.processes.web import receive
 
     settings = wiring.read_settings(port=port, host=host, api_port=api_port, api_host=api_host)
     with suppress(KeyboardInterrupt):  # during the start: nothing was under way
@@ -132,29 +137,35 @@ def worker(
         ),
     ] = None,
 ) -> None:
-    """Run workers, on PostgreSQL and Redis, until SIGTERM or Ctrl-C; what is under way is finished.
+    """Run a worker: it creates, looks and hands off.
 
-    As many processes as are wanted, on any number of machines.
+    On PostgreSQL and Redis, until SIGTERM or Ctrl-C; then it finishes what it is doing. Run as many as you
+    like, on any number of machines.
     """
-    from orchestrator import wiring
-    from orchestrator.processes.worker import work
+    with loading():
+        from orchestrator import wiring
+        from orchestrator.processes.worker import work
 
     work(wiring.read_settings(queues=queues))
     wiring.leave_threads()
 
 
 def beat() -> None:
-    """Ask the workers for a sweep every second, until SIGTERM or Ctrl-C. A second one does no harm."""
-    from orchestrator import wiring
-    from orchestrator.processes.beat import beat as run
+    """Remind the workers every second to look for due work.
+
+    Until SIGTERM or Ctrl-C. A second one does no harm.
+    """
+    with loading():
+        from orchestrator import wiring
+        from orchestrator.processes.beat import beat as run
 
     run(wiring.read_settings())
 
 
 def migrate(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Bring the database to the version of this program; does nothing when it is there.
+    """Bring the database to the version of this program.
 
-    A SQLite file is refused while an `orchestrator up` runs on it.
+    Does nothing if it already is. Refuses a SQLite file while an `orchestrator up` runs on it.
     """
     from contextlib import closing, nullcontext
 
@@ -172,6 +183,8 @@ def migrate(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"from": before.found, "to": before.wanted, "changed": not before.current})
     elif before.current:
-        print(f"the database is at revision {before.wanted} already")
+        print(f"the database is already at revision {before.wanted}")
+    elif before.found:
+        print(f"migrated the database from revision {before.found} to {before.wanted}")
     else:
-        print(f"the database went from {before.found or 'nothing'} to revision {before.wanted}")
+        print(f"created the tables, at revision {before.wanted}")

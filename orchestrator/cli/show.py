@@ -12,20 +12,23 @@ from orchestrator.cli.options import AsJson, DataDir, JobName, Url
 def show(
     name: JobName,
     raw: Annotated[
-        bool, typer.Option("--raw", help="Also what was received, as it came; not over the API.")
+        bool, typer.Option("--raw", help="Also show payloads as they were received; not over the API.")
     ] = False,
     support: Annotated[
         bool,
         typer.Option(
             "--support",
-            help="Only what to paste to who can mend what went wrong: without secrets, without the prompt.",
+            help="Only print a text to paste into a support request; it has no secrets and no prompt.",
         ),
     ] = False,
     url: Url = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show everything about a job: facts, what went wrong and whose fault it was, timeline, what is owed."""
+    """Show everything about a job.
+
+    Facts, what went wrong and whose fault it was, the timeline, outputs and hand-offs.
+    """
     from orchestrator.cli.reached import reached
 
     with reached(url, data_dir) as there:

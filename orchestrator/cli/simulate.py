@@ -29,11 +29,12 @@ def simulate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Try the core in virtual time: real use-cases and SQL, everything else made up from a seed.
+    """Test the core against thousands of made-up failures.
 
-    Messages, webhooks, answers and processes are lost, late, doubled or dead; after every step it is checked
-    that no job is lost, none is paid twice, and so on. Exit code 1 if something broke, or if no seed came to
-    its end; what is printed replays a seed exactly. Needs nothing, touches nothing.
+    In virtual time: use-cases and SQL are real, everything else follows from a seed. Messages, webhooks and
+    answers are lost, late or doubled, and processes die; after every step it checks that no job is lost, none
+    is paid twice, and so on. Exit code 1 if something broke, or if no seed was finished; what it prints
+    replays a seed exactly. Needs nothing, touches nothing.
     """
     from orchestrator.cli.simulate_page import WITHOUT_LIMIT, print_report, print_trace, run_seeds
 

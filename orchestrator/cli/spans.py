@@ -14,5 +14,5 @@ def seconds(span: str) -> float:
     """Such as 30m, 6h or 2.5d, in seconds. Raises BadParameter."""
     found = _SPAN.fullmatch(span.strip())
     if found is None:
-        raise typer.BadParameter(f"{span!r} is no span of time; write 30m, 6h or 2d")
+        raise typer.BadParameter(f"{span!r} is not a span of time; write it as 30m, 6h or 2d")
     return float(found[1]) * _UNITS[found[2]]

@@ -35,7 +35,7 @@ def gateway_id_of(settings: Settings, name: str) -> str:
     with opened(settings) as context, context.store.read() as tx:
         job = standing.find(tx, name)
     if job.gateway_id is None:
-        raise NotAllowed(f"{job.id} is {job.state}: the gateway has not told its id of it yet")
+        raise NotAllowed(f"{job.id} is {job.state}: the gateway has not answered with an id yet")
     return job.gateway_id
 
 

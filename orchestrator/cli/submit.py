@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.given import json_object, require_shallow, value_or_word
-from orchestrator.cli.options import AsJson, DataDir, Url
+from orchestrator.cli.options import AsJson, DataDir, Url, one_of
 from orchestrator.core.job import Updates
 from orchestrator.core.routes import Outcome
 from orchestrator.errors import RequestError
@@ -31,8 +31,8 @@ Fields = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="A further field of the request, in JSON or a word: duration=8. "
-        "Dots lead inside: provider_params.seed=7.",
+        help="Another field of the request, in JSON or as a word: duration=8. Dots lead inside: "
+        "provider_params.seed=7.",
         show_default=False,
     ),
 ]
@@ -46,7 +46,7 @@ def submit(
         str | None,
         typer.Option(
             metavar="FILE|-|JSON",
-            help="The whole gateway request as it is: a file, standard input, or JSON.",
+            help="The complete gateway request: a file, standard input, or JSON.",
             show_default=False,
         ),
     ] = None,
@@ -55,24 +55,24 @@ def submit(
     ] = None,
     end_user: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="For whom it is made, by your own id.", show_default=False),
+        typer.Option(metavar="ID", help="Who it is for: your own id of an end user.", show_default=False),
     ] = None,
     account: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Which of the tenant's gateway accounts pays. Without: its first.",
+            help="The tenant's gateway account to use. Default: its oldest.",
             show_default=False,
         ),
     ] = None,
     metadata: Annotated[
-        str, typer.Option(metavar="JSON", help="An object that is kept with the job.")
+        str, typer.Option(metavar="JSON", help="An object that comes back with the results.")
     ] = "{}",
     updates: Annotated[
         Updates | None,
         typer.Option(
-            help="hybrid: webhooks and looks; poll: looks only; shadow: looks only, and webhooks are scored. "
-            "[ORCHESTRATOR_UPDATES]",
+            help="hybrid: webhooks and looks; poll: looks only; shadow: looks only, while webhooks are "
+            "scored. [ORCHESTRATOR_UPDATES]",
             show_default=False,
         ),
     ] = None,
@@ -90,8 +90,9 @@ def submit(
         list[Outcome] | None,
         typer.Option(
             "--on",
-            help="With --to: only these outcomes, instead of what each destination is configured for; may be "
-            "repeated.",
+            metavar="OUTCOME",
+            help="With --to: only this outcome, instead of what each destination is configured for; may be "
+            f"repeated. {one_of(Outcome)}",
             show_default=False,
         ),
     ] = None,
@@ -108,9 +109,10 @@ def submit(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Keep a job; from here on it cannot be lost. A running `orchestrator up` starts on it at once.
+    """Submit a job, and print its id.
 
-    Without one it waits for the next. Prints the job's id.
+    From then on it cannot be lost. A running `orchestrator up` starts on it at once; otherwise the next one
+    does.
     """
     from orchestrator.cli.reached import Wanted, reached
     from orchestrator.cli.streams import OutputLost
@@ -141,9 +143,9 @@ def submit(
 
 def print_kept(kept: Sequence[Kept], *, as_json: bool) -> None:
     """The ids of jobs that were kept, for people and for shells."""
-    from orchestrator.cli.screen import print_json
-
     if as_json:
+        from orchestrator.cli.screen import print_json
+
         print_json([job.document for job in kept])
     else:
         print("\n".join(job.id for job in kept), flush=True)

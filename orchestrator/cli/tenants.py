@@ -27,7 +27,9 @@ OpenJobs = Annotated[
 ]
 SpendCap = Annotated[
     str | None,
-    typer.Option("--spend-cap-usd", metavar="USD", help="US dollars its jobs may cost.", show_default=False),
+    typer.Option(
+        "--spend-cap-usd", metavar="USD", help="US dollars that its jobs may cost.", show_default=False
+    ),
 ]
 Requests = Annotated[
     str | None,
@@ -47,14 +49,17 @@ Allow = Annotated[
     typer.Option(
         "--allow-origin",
         metavar="ORIGIN",
-        help="Pages of this origin may use its come-back tokens; may be repeated.",
+        help="Allow pages of this origin to use the tenant's come-back tokens; may be repeated.",
         show_default=False,
     ),
 ]
 Forbid = Annotated[
     list[str] | None,
     typer.Option(
-        "--forbid-origin", metavar="ORIGIN", help="Those no longer; may be repeated.", show_default=False
+        "--forbid-origin",
+        metavar="ORIGIN",
+        help="No longer allow this origin; may be repeated.",
+        show_default=False,
     ),
 ]
 
@@ -89,7 +94,7 @@ def change(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Set some limits of a tenant; every process takes them up within seconds."""
+    """Change the limits of a tenant; effective within seconds."""
     from orchestrator.engine import tenants
 
     wanted = _changes(max_open_jobs, spend_cap_usd, requests_per_minute, looks_per_second, allow, forbid)

@@ -25,15 +25,15 @@ def make(
     ] = None,
     end_user: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="An end user, whose jobs it reads.", show_default=False),
+        typer.Option(metavar="ID", help="An end user whose jobs it can read.", show_default=False),
     ] = None,
     tenant: Tenant = "default",
-    expires: Annotated[str, typer.Option(metavar="SPAN", help="When it ends, at most 90d.")] = "1d",
+    expires: Annotated[str, typer.Option(metavar="SPAN", help="How long it is valid, at most 90d.")] = "1d",
     url: Url = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a token for one job or one end user, and print it, this once."""
+    """Make a token for one job or one end user, and print it."""
     from orchestrator import wiring
     from orchestrator.cli.database import opened
     from orchestrator.cli.reached import where

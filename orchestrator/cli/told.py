@@ -32,7 +32,7 @@ class Told(Standing):
     def well(self) -> bool:
         """Whether it completed and every destination has everything."""
         done = all(one.state is HandOffState.DONE for one in self.hand_offs)
-        kept = all(one.available or one.sha256 for one in self.told.outputs)
+        kept = all(one.available or one.sha256 or not one.kept for one in self.told.outputs)
         wanted = self.told.state is State.COMPLETED and not self.told.cancel_requested_at
         return self.told.over and wanted and done and kept
 
@@ -104,7 +104,7 @@ def recorded(job_id: str, told: wire.TimelineEntry) -> Recorded:
 
 def finding(told: wire.Finding) -> Finding:
     """One thing that went wrong with a job."""
-    same = "fault evidence of_end addressee text_for_support times"
+    same = "fault evidence of_end addressee text_for_support times overcome"
     return Finding(
         **{name: getattr(told, name) for name in same.split()},
         at=told.at.timestamp(),
@@ -128,8 +128,9 @@ def key(told: access.Key, tenant: str) -> ApiKey:
 
 
 def _output(job_id: str, told: wire.Output) -> Output:
-    same = "index mime_type bytes sha256 missing"
-    return Output(**{name: getattr(told, name) for name in same.split()}, job_id=job_id)
+    same = "index mime_type bytes sha256 missing kept"
+    facts = {name: getattr(told, name) for name in same.split()}
+    return Output(**facts, job_id=job_id, announced_bytes=told.bytes)  # whoever counted them
 
 
 def _failure(told: wire.Error | None) -> dict[str, Any] | None:

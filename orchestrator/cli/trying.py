@@ -24,11 +24,11 @@ def demo(
     deadline: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="When to give up.")] = 90,
     as_json: AsJsonLines = False,
 ) -> None:
-    """See it work: no key, no server, nothing billed.
+    """See it work, without a key or a server.
 
-    Starts a sandbox gateway and an orchestrator, submits a job for each way in which a result can come,
-    and checks that each ends as it must, by the path it must. Exit code 0 only if all do. Takes about half
-    a minute, since the gateway asks to wait 20 seconds between looks and the demo does.
+    Starts a sandbox gateway and an orchestrator, submits a job for each way in which a result can arrive, and
+    checks that each ends as it must, by the path it must. Exit code 0 only if all do. Takes about half a
+    minute, because the gateway asks clients to wait 20 seconds between looks.
     """
     from orchestrator import wiring
     from orchestrator.cli.demo_page import print_verdicts
@@ -62,7 +62,9 @@ def run(
     ] = None,
     as_json: AsJsonLines = False,
 ) -> None:
-    """Make one video, here and now, and print the path of the file.
+    """Make one video and print the path of the file.
+
+    Where outputs are not kept, that is the path of the document that says where the gateway has the video.
 
     Needs the gateway's API key in ORCHESTRATOR_GATEWAY_API_KEY or PHASEO_API_KEY. Ctrl-C does not lose the
     job: `orchestrator up` continues it.

@@ -17,19 +17,19 @@ def watch(
         list[str] | None,
         typer.Argument(
             metavar="JOB...",
-            help="Jobs: their ids or the beginnings of them, your references, or the gateway's ids.",
+            help="Jobs, by our id or its beginning, your reference, or the gateway's id.",
             show_default=False,
         ),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="All jobs that are not over yet.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All jobs that are not finished yet.")] = False,
     url: Url = None,
     data_dir: DataDir = None,
     as_json: AsJsonLines = False,
 ) -> None:
-    """Show jobs live until each has ended and what is owed for it was handed off.
+    """Follow jobs live until their results are handed off.
 
-    Exit code 0 if all completed and were handed off, 1 if some ended otherwise or need a person. Ctrl-C stops
-    the watching only: the jobs go on.
+    Exit code 0 if all completed and were handed off, 1 if some ended otherwise or need a person. Ctrl-C only
+    stops the watching: the jobs go on.
     """
     from orchestrator import wiring
     from orchestrator.cli.following import follow

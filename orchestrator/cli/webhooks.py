@@ -12,7 +12,7 @@ from orchestrator.cli.options import AsJson, DataDir
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="The webhook endpoint at the gateway: make or mend it, change its signing secret, see how it does.",
+    help="Manage the webhook endpoint at the gateway.",
 )
 
 Account = Annotated[str, typer.Option(metavar="NAME", help="The account whose endpoint it is.")]
@@ -35,13 +35,14 @@ BaseUrl = Annotated[
 EnvFile = Annotated[
     Path | None,
     typer.Option(
-        help="Keep id and secret in this file of settings, for its owner alone, and not in the database.",
+        help="Store id and secret in this settings file, which only its owner and group can read, and "
+        "not in the database.",
         show_default=False,
     ),
 ]
 ShowSecret = Annotated[
     bool,
-    typer.Option("--show-secret", help="Keep the secret nowhere and print it, for the settings."),
+    typer.Option("--show-secret", help="Print the secret, for the settings, and store it nowhere."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 
@@ -62,19 +63,18 @@ def register(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make the account's webhook endpoint at the gateway, or mend it: URL, events, active; never a second.
+    """Create the webhook endpoint at the gateway, or repair it.
 
-    Its id and its secret are kept with the account, encrypted (ORCHESTRATOR_SECRET_KEYS); running processes
-    use them within two seconds.
+    Sets its URL and events and enables it; never creates a second one. Its id and its secret are stored
+    encrypted with the account (ORCHESTRATOR_SECRET_KEYS); running processes use them within two seconds.
     """
     from orchestrator import wiring
     from orchestrator.cli import webhooks_desk, webhooks_page
 
     settings = wiring.read_settings(quiet=True, data_dir=data_dir)
     place = webhooks_desk.Place(env_file, show_secret)
-    with webhooks_desk.at(
-        settings, tenant, account, management_key_env, make=place.here and not dry_run
-    ) as desk:
+    changes = None if dry_run else place
+    with webhooks_desk.at(settings, tenant, account, management_key_env, changes=changes) as desk:
         webhooks_page.print_done(desk.register(url, place, adopt=adopt, dry_run=dry_run), as_json=as_json)
 
 
@@ -89,18 +89,18 @@ def rotate(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let the gateway sign with a new secret; the old one is believed 40 minutes more, for what is under way.
+    """Let the gateway sign with a new secret.
 
-    Stopped at any moment, run it again: nothing that was sent is lost.
+    The old one is accepted for 40 minutes more, for what is on its way. If this is interrupted, run it again:
+    nothing that was sent is lost.
     """
     from orchestrator import wiring
     from orchestrator.cli import webhooks_desk, webhooks_page
 
     settings = wiring.read_settings(quiet=True, data_dir=data_dir)
     place = webhooks_desk.Place(env_file, show_secret)
-    with webhooks_desk.at(
-        settings, tenant, account, management_key_env, make=place.here and not dry_run
-    ) as desk:
+    changes = None if dry_run else place
+    with webhooks_desk.at(settings, tenant, account, management_key_env, changes=changes) as desk:
         webhooks_page.print_done(desk.rotate(place, dry_run=dry_run), as_json=as_json)
 
 
@@ -113,9 +113,10 @@ def status(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """The endpoint as the gateway shows it, its latest deliveries with what we answered, and our secrets.
+    """Show the endpoint, its latest deliveries, and our secrets.
 
-    Exit code 1 if webhooks do not come as it is. Without a management key, what can be known without one.
+    Exit code 1 if webhooks cannot arrive as things are. Without a management key it shows what can be known
+    without one.
     """
     from orchestrator import wiring
     from orchestrator.cli import webhooks_desk, webhooks_page, webhooks_status
@@ -123,7 +124,7 @@ def status(
     from orchestrator.cli.screen import print_json
 
     settings = wiring.read_settings(quiet=True, data_dir=data_dir)
-    with webhooks_desk.at(settings, tenant, account, management_key_env, make=False) as desk:
+    with webhooks_desk.at(settings, tenant, account, management_key_env) as desk:
         found = webhooks_status.status(desk, deliveries)
     print_json(found) if as_json else webhooks_page.print_status(found)
     if any(one.serious for one in found.troubles):

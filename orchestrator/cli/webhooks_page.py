@@ -18,6 +18,11 @@ def print_done(done: Done, *, as_json: bool) -> None:
         return
     there = f"{done.endpoint.id} at {text(done.endpoint.url)}" if done.endpoint else "a new one"
     print(f"webhook endpoint of {text(done.account)}, {there}: {_deed(done)}")
+    if done.instead_of:
+        print(
+            f"instead of {done.instead_of}, which this management key does not show: it was deleted, or the"
+        )
+        print("key is of another workspace than the account's API key, which then cannot use the new one")
     if done.changes:
         print(f"{'to change' if done.dry_run else 'changed'}: {', '.join(done.changes)}")
     if done.kept_in and not done.settings:

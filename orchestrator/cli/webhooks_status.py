@@ -41,7 +41,7 @@ def status(desk: Desk, deliveries: int) -> Status:
         endpoint_id=desk.opened.webhook_endpoint_id,
         endpoint=there,
         troubles=[
-            *endpoint_standing.unfinished(desk.opened),
+            *endpoint_standing.unfinished(desk.opened, _options(desk)),
             *endpoint_standing.odd_secrets(desk.opened),
             *troubles,
             *why,
@@ -56,14 +56,18 @@ def status(desk: Desk, deliveries: int) -> Status:
 def _at_the_gateway(desk: Desk) -> tuple[Endpoint | None, list[Trouble]]:
     endpoint_id = desk.opened.webhook_endpoint_id
     if endpoint_id is None:
-        hint = "`orchestrator webhooks register` makes one"
+        hint = f"`orchestrator webhooks register{_options(desk)}` makes one"
         return None, [Trouble("no endpoint: jobs are followed by looks alone", hint, serious=False)]
     if desk.asking is None:
         found = f"the gateway was not asked: there is no {desk.variable}"
         return None, [Trouble(found, "export a management key with settings:read", serious=False)]
     management, http = desk.asking
     there = http.run(management.get(endpoint_id))
-    return there, endpoint_standing.wrong_with(there, desk.opened, desk.settings)
+    return there, endpoint_standing.wrong_with(there, desk.opened, desk.settings, _options(desk))
+
+
+def _options(desk: Desk) -> str:
+    return endpoint_standing.options_for(desk.entry.tenant_id, desk.entry.name)
 
 
 def _received(desk: Desk) -> tuple[list[SecretUse], list[Standing], float]:

@@ -11,11 +11,12 @@ from orchestrator.engine.standing import Standing
 
 WAYS_OUT = (
     ("--adopt GATEWAY_ID", "the gateway's own list shows which job it made; costs nothing more"),
-    ("--resubmit", "ask again: if the first call did make a job, both are paid"),
-    ("--give-up", "stop waiting; if a webhook still tells how it ended, that counts"),
+    ("--resubmit", "create it again; if the first call did make a job, you pay for both"),
+    ("--give-up", "stop waiting; if a webhook still arrives, it counts"),
 )
 
 _NOWHERE = "in the archive, for no destination"
+_ELSEWHERE = "its outputs are not kept here, and no destination is told of them"
 
 
 def doing(standing: Standing) -> str:
@@ -26,15 +27,17 @@ def doing(standing: Standing) -> str:
 def _doing(standing: Standing) -> str:
     job = standing.job
     if job.needs_person:
-        return "nobody can tell whether the gateway made it: `orchestrator resolve`"
+        return "nobody knows whether the gateway made it; settle it with `orchestrator resolve`"
     if job.state is State.ACCEPTED and standing.held:
-        return f"kept, and held: {standing.held}"
+        return f"submitted, but held: {standing.held}"
     if job.state is State.ACCEPTED:
-        return "kept, waits for its turn" if not job.attempts else f"is asked for again ({_reason(job)})"
+        return (
+            "submitted, waiting for its turn" if not job.attempts else f"to be created again ({_reason(job)})"
+        )
     if job.state is State.CREATING:
-        return "the gateway is being asked for it"
+        return "asking the gateway to create it"
     if job.state is State.UNCERTAIN:
-        return "the answer was lost: finding out whether the gateway made it"
+        return "the answer was lost; finding out whether the gateway made it"
     if job.state is State.WAITING:
         return _waiting(standing)
     return _ended(standing)
@@ -63,7 +66,8 @@ def _ended(standing: Standing) -> str:
     if job.state is State.COMPLETED:
         if job.cancel_requested_at and not standing.hand_offs:
             return "cancelled by you before it was handed off"
-        return _handed_off(standing) or (_NOWHERE if standing.over else "finding out what was made")
+        nowhere = _ELSEWHERE if any(one.elsewhere for one in standing.outputs) else _NOWHERE
+        return _handed_off(standing) or (nowhere if standing.over else "finding out what was made")
     reason = _reason(job)
     handed = _handed_off(standing)
     return f"{reason}; {handed}" if handed else reason
@@ -88,4 +92,4 @@ def _reason(job: Job) -> str:
     if job.failure:
         code = job.failure.get("code")
         return f"{job.failure['message']} [{code}]" if code else str(job.failure["message"])
-    return f"no reason given; the blame is on: {job.blame}" if job.blame else "no reason given"
+    return f"no reason given (blame: {job.blame})" if job.blame else "no reason given"

@@ -91,12 +91,12 @@ class Client:
         idempotency_key: str | None = None,
         **about: Unpack[About],
     ) -> Job:
-        """Have one video made. With a key of your own, the same call later gives the same job."""
+        """Submit one job. With an idempotency key of your own, the same call later returns the same job."""
         job = asked.new_job(request, about)
         return self._connection.ask(self._submission(job, idempotency_key), Job)
 
     def submit_many(self, jobs: Iterable[NewJob], *, idempotency_key: str | None = None) -> Iterator[Job]:
-        """Have many made, as the result is read: a thousand by each request, all of them kept or none."""
+        """Submit many jobs while you read the result, a thousand per request, each all or nothing."""
         key = idempotency_key or self._around.new_key()
         for number, part in enumerate(asked.in_parts(jobs)):
             call = self._submission(NewJobs(jobs=part), f"{key}.{number}")
@@ -111,7 +111,7 @@ class Client:
         return self._get(f"/v1/jobs/by-reference/{_step(reference)}", Job)
 
     def jobs(self, **which: Unpack[JobFilter]) -> Iterator[Job]:
-        """All jobs that fit, the newest first; pages are fetched as they are needed."""
+        """All jobs that match, the newest first; pages are fetched as needed."""
         query: dict[str, Any] = {**asked.query_of(which), "limit": PAGE}
         while True:
             page = self._get("/v1/jobs", JobPage, query)
@@ -123,7 +123,7 @@ class Client:
     def wait(self, job_id: str, timeout: float | None = None) -> Job:
         """The job, once it has ended and its outputs can be read, or a person must decide about it.
 
-        After `timeout` seconds as it is then: see `ready`.
+        After `timeout` seconds it returns the job as it is then: see `ready`.
         """
         clock, began = self._around.clock, self._around.clock()
         while True:
@@ -138,11 +138,11 @@ class Client:
                 self._around.sleep(SHORTEST_POLL)
 
     def cancel(self, job_id: str) -> Cancelled:
-        """Want a job no more. What the gateway has already, runs on and is billed: `billed` says so."""
+        """Cancel a job. If the gateway already has it, it runs on and is billed: `billed` says so."""
         return self._connection.ask(Call("POST", f"{_job(job_id)}/cancel"), Cancelled)
 
     def retry(self, job_id: str, *, idempotency_key: str | None = None) -> Job:
-        """A new job of the same request, for one that ended otherwise than completed."""
+        """Submit a job that did not complete again, as a new one."""
         headers = asked.idempotency(idempotency_key or self._around.new_key())
         call = Call("POST", f"{_job(job_id)}/retry", headers=headers, repeatable=True)
         return self._connection.ask(call, Job)
@@ -150,18 +150,18 @@ class Client:
     def resolve(
         self, job_id: str, *, adopt: str | None = None, resubmit: bool = False, give_up: bool = False
     ) -> Job:
-        """Decide about an uncertain create: exactly one of the three. `resubmit` may pay for two."""
+        """Settle an uncertain create with exactly one of the three. `resubmit` may pay twice."""
         said = {"adopt": adopt, "resubmit": resubmit or None, "give_up": give_up or None}
         wanted = {name: value for name, value in said.items() if value is not None}
         decision = asked.checked(Resolution, wanted)
         return self._connection.ask(Call("POST", f"{_job(job_id)}/resolve", body=asked.body(decision)), Job)
 
     def timeline(self, job_id: str) -> tuple[TimelineEntry, ...]:
-        """All that was learned about a job, the oldest first."""
+        """Everything that was learned about a job, the oldest first."""
         return self._get(f"{_job(job_id)}/timeline", Timeline).entries
 
     def findings(self, job_id: str) -> tuple[Finding, ...]:
-        """All that went wrong with a job, whose fault each was, and a text to paste to who can mend it."""
+        """Everything that went wrong with a job, whose fault it was, and a text for support."""
         return self._get(f"{_job(job_id)}/findings", Findings).findings
 
     def events(
@@ -169,7 +169,7 @@ class Client:
     ) -> EventStream:
         """What happens to a job, from its beginning until it is over; or to all jobs, or some, from now on.
 
-        With `last_event_id` from there on. Close it, or use it in a `with`.
+        With `last_event_id`, it continues after that event. Close it, or use it in a `with`.
         """
         path = "/v1/events" if job_id is None else f"{_job(job_id)}/events"
         return EventStream(self._connection, path, asked.query_of_events(which), last_event_id)
@@ -182,7 +182,7 @@ class Client:
         yield from downloads.chunks(self._connection, f"{_job(job_id)}/outputs/{index}", found)
 
     def save_output(self, job_id: str, index: int, path: str | Path) -> Path:
-        """Put an output into a file, whole and checked, or not at all. An older file there is replaced."""
+        """Save an output as a file, complete and checked, or not at all. An older file there is replaced."""
         downloads.save(self.output(job_id, index), Path(path))
         return Path(path)
 
@@ -197,7 +197,7 @@ class Client:
             query["cursor"] = page.next
 
     def replay(self, *, as_new: bool = False, **which: Unpack[Which]) -> int:
-        """Try those that were given up again, all or some. Returns how many."""
+        """Retry hand-offs that were given up, all or some. Returns how many."""
         said = {**which, "as_new": as_new}
         call = Call("POST", "/v1/dead-letters/replay", body=asked.body(asked.checked(Replay, said)))
         replayed, more = 0, True
@@ -207,36 +207,36 @@ class Client:
         return replayed
 
     def replay_hand_off(self, hand_off_id: int, *, as_new: bool = False) -> None:
-        """Try one hand-off again; with `as_new` also one that was done, as something new."""
+        """Retry one hand-off; with `as_new` also one that was done, as something new."""
         body = asked.body(ReplayOne(as_new=as_new))
         self._connection.send(Call("POST", f"/v1/hand-offs/{hand_off_id}/replay", body=body))
 
     def keys(self) -> tuple[Key, ...]:
-        """The keys of your tenant, also those that were revoked."""
+        """The keys of your tenant, including revoked ones."""
         return self._get("/v1/keys", Keys).keys
 
     def make_key(
         self, name: str, scopes: Iterable[Scope], *, expires_in_seconds: float | None = None
     ) -> MadeKey:
-        """A new API key. Its secret, `key`, is shown this once."""
+        """Make an API key. Its secret, `key`, is shown only this once."""
         values = {"name": name, "scopes": frozenset(scopes), "expires_in_seconds": expires_in_seconds}
         call = Call("POST", "/v1/keys", body=asked.body(asked.checked(NewKey, values)))
         return self._connection.ask(call, MadeKey)
 
     def revoke_key(self, key_id: str) -> Key:
-        """Let a key open nothing any more."""
+        """Revoke a key."""
         return self._connection.ask(Call("DELETE", f"/v1/keys/{_step(key_id)}"), Key)
 
     def make_token(
         self, *, job_id: str | None = None, end_user: str | None = None, expires_in_seconds: float = 86_400
     ) -> MadeToken:
-        """A come-back token, for one job or for all of one end user's. It is shown this once."""
+        """Make a come-back token, for one job or for all jobs of one end user. It is shown only this once."""
         values = {"job_id": job_id, "end_user": end_user, "expires_in_seconds": expires_in_seconds}
         call = Call("POST", "/v1/tokens", body=asked.body(asked.checked(NewToken, values)))
         return self._connection.ask(call, MadeToken)
 
     def revoke_token(self, token_id: str) -> None:
-        """Let a token open nothing any more."""
+        """Revoke a token."""
         self._connection.send(Call("DELETE", f"/v1/tokens/{_step(token_id)}"))
 
     def whoami(self) -> Whoami:

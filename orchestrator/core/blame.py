@@ -11,20 +11,20 @@ from enum import StrEnum
 
 
 class Fault(StrEnum):
-    """Whose doing an end other than `completed` is, or something that went wrong on the way."""
+    """Why a job did not complete, or something that went wrong on the way."""
 
     PROVIDER = "provider"  # the provider failed, cancelled or expired the job
     REQUEST = "request"  # the gateway or every provider refused the request
-    GATEWAY_ERROR = "gateway_error"  # the gateway itself erred when it was asked
-    HOOK_NOT_SENT = "hook_not_sent"  # the webhook that tells the end was not sent, or never came
+    GATEWAY_ERROR = "gateway_error"  # the gateway itself failed when it was asked
+    HOOK_NOT_SENT = "hook_not_sent"  # the webhook about the end was not sent, or never arrived
     HOOK_REFUSED_BY_US = "hook_refused_by_us"  # our side answered a webhook with an error, or not at all
-    HOOK_EXHAUSTED = "hook_exhausted"  # the gateway tried a webhook as often as it does: no try follows
-    SIGNATURE_REJECTED = "signature_rejected"  # a webhook about the job came, and was not believed
+    HOOK_EXHAUSTED = "hook_exhausted"  # the gateway used all its attempts at a webhook
+    SIGNATURE_REJECTED = "signature_rejected"  # a webhook about the job arrived, but could not be verified
     POLL_FAULT = "poll_fault"  # looks at the job got no answer about it
-    UNCERTAIN_CREATE = "uncertain_create"  # nobody could say whether the create made a job
-    HAND_OFF_FAILED = "hand_off_failed"  # a destination, or the archive, did not take what was owed to it
+    UNCERTAIN_CREATE = "uncertain_create"  # nobody could find out whether the create made a job
+    HAND_OFF_FAILED = "hand_off_failed"  # a destination, or the archive, did not accept what was owed to it
     OUTPUT_MISSING = "output_missing"  # completed, but an output never became available, or is damaged
-    DEADLINE = "deadline"  # nobody said how it ended before our deadline
+    DEADLINE = "deadline"  # nobody reported how it ended before our deadline
     CALLER = "caller"  # the caller cancelled it
 
 
@@ -84,7 +84,8 @@ class Finding:
 
     `of_end`: it is why the job ended as it did, its blame; all others were met on the way. `request_id` is
     the gateway's, `addressee` who can do something about it, and `text_for_support` what to paste to them:
-    it has neither secrets nor the prompt. Times in epoch seconds.
+    it has neither secrets nor the prompt. `overcome` says why the job does not suffer from it any more, None
+    while it does. Times in epoch seconds.
     """
 
     fault: Fault
@@ -96,6 +97,7 @@ class Finding:
     text_for_support: str
     times: int = 1
     last_at: float | None = None
+    overcome: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

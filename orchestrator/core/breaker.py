@@ -49,6 +49,21 @@ class Breakers:
             pauses = [line.shut_until - now for line in lines if line.failures >= FAILURES_TO_OPEN]
             return min(max([*pauses, 0.0]), FIRST_PAUSE)
 
+    @property
+    def some_failed(self) -> bool:
+        """Whether anything failed that did not work since: seldom, and quickly told."""
+        return bool(self._lines)
+
+    def left_alone(self, now: float) -> list[str]:
+        """The accounts whose gateway is not asked now, but for a question now and then."""
+        with self._lock:
+            shut = [(account, line) for (account, provider), line in self._lines.items() if provider is None]
+            return [
+                account
+                for account, line in shut
+                if line.failures >= FAILURES_TO_OPEN and now < line.shut_until
+            ]
+
     def failed(self, key: Key, now: float) -> None:
         """Count a failure: the fifth in a row opens the breaker, a probe's doubles the pause.
 

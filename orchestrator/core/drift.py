@@ -18,13 +18,13 @@ OTHERS = "(others)"  # where so many names are new that they are not told apart 
 class DriftKind(StrEnum):
     """What is not as the contract has it."""
 
-    STATUS = "unknown_status"  # a status word: taken for "not ended"
-    FIELD = "unknown_field"  # a field that no answer had before: ignored
-    HEADER = "header"  # a header is new, missing, or says something else
-    HINT = "hint"  # the polling hint is absent, or not the documented one: followed all the same
-    ERROR_CODE = "unknown_error_code"  # an error has another word: taken by its HTTP status
-    WEBHOOK_TYPE = "unknown_webhook_type"  # a type of webhook: taken by the status that it tells
-    UNREADABLE = "unreadable"  # a webhook that was signed rightly, and could not be read
+    STATUS = "unknown_status"  # an unknown status word: read as "not ended"
+    FIELD = "unknown_field"  # a new field: ignored
+    HEADER = "header"  # a header is new, missing, or different
+    HINT = "hint"  # the polling hint is missing, or not the documented one: followed anyway
+    ERROR_CODE = "unknown_error_code"  # an error with an unknown code: judged by its HTTP status
+    WEBHOOK_TYPE = "unknown_webhook_type"  # an unknown type of webhook: judged by its status
+    UNREADABLE = "unreadable"  # a webhook with a valid signature that could not be read
 
 
 class Place(StrEnum):
@@ -32,10 +32,10 @@ class Place(StrEnum):
 
     CREATE = "create"  # the answer to a create
     LOOK = "look"  # the status of one job
-    LIST = "list"  # an item of the list, or what is around the items
-    SNAPSHOT = "snapshot"  # the first frame of a WebSocket
-    ERROR = "error"  # an answer that is an error
-    WEBHOOK = "webhook"  # a delivery that was believed
+    LIST = "list"  # the list, or an item of it
+    SNAPSHOT = "snapshot"  # the first message of a WebSocket
+    ERROR = "error"  # an error answer
+    WEBHOOK = "webhook"  # a webhook with a valid signature
 
 
 @dataclass(frozen=True, slots=True)

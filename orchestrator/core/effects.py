@@ -6,17 +6,16 @@ job are not set here but by whoever looked, except that a job which starts to wa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator.core import cadence
 from orchestrator.core.blame import Fault
-from orchestrator.core.job import HandOffKind, Job, Observation, OutputSeen, Owed, Source, Updates, session_of
+from orchestrator.core.job import Job, Observation, OutputSeen, Owed, Source, Updates, session_of
 from orchestrator.core.learned.classes import class_of
 from orchestrator.core.learned.paces import Pace, Paces, Why
 from orchestrator.core.lifecycle import LIVE_NEGATIVE, SETTLED, Seen, State, Step, Verdict, step
-from orchestrator.core.routes import ARCHIVE, Outcome
+from orchestrator.core.owed import owed_completed, owed_outcome
 
 DETAIL_TRIES = 3  # looks spent on a settled job to learn its outputs or its reason
 DETAIL_PATIENCE = 120.0  # seconds that an outcome without a reason waits for it at most
@@ -36,11 +35,12 @@ _BLAME = {
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What decides about due times: settings, in seconds, and what was learned."""
+    """What decides about due times, in seconds, and about what is owed: settings, and what was learned."""
 
     poll_after: float = cadence.GUIDANCE_WHEN_ABSENT
     uncertain_every: float = 5.0
     paces: Paces = field(default_factory=Paces)
+    keep_outputs: bool = True
 
     def pace(self, job: Job) -> Pace:
         """How a job is looked at."""
@@ -68,51 +68,24 @@ def effect_of(job: Job, seen: Observation, *, now: float, jitter: float, policy:
     if taken.verdict is Verdict.MOVED:
         effect = _moved(_after(job, changes), seen, taken, now, jitter, policy)
     elif job.detail_tries and seen.source in (Source.POLL, Source.LIST):
-        effect = _detailed(_after(job, changes), seen, taken, now)
+        effect = _detailed(_after(job, changes), seen, taken, now, policy)
     else:
-        placed = _placed_anew(_after(job, changes), seen, taken, now, jitter, policy)
+        answered = seen.source is Source.CREATE and taken.verdict is Verdict.KNOWN
+        placed = _placed_anew(_after(job, changes), seen, now, jitter, policy) if answered else {}
         effect = Effect(taken, placed, keep=bool(placed) or _is_news(job, seen, taken, changes))
     return replace(effect, changes=changes | effect.changes)
 
 
-def give_up_detail(job: Job, *, now: float) -> Effect:
+def give_up_detail(job: Job, *, now: float, policy: Policy) -> Effect:
     """No look could tell more about a settled job: go on with what is known."""
     outputs = tuple(OutputSeen(index) for index in range(job.sample_count))
     known = Step(job.state, Verdict.KNOWN)
-    return _with_detail(job, known, outputs if job.state is State.COMPLETED else (), now)
+    return _with_detail(job, known, outputs if job.state is State.COMPLETED else (), now, policy)
 
 
 def _after(job: Job, changes: dict[str, Any]) -> Job:
     """The job as it will be once the changes are written."""
     return replace(job, **changes)
-
-
-def owed_outputs(job: Job, outputs: tuple[OutputSeen, ...], now: float) -> Iterator[Owed]:
-    """Each output, owed to the archive now, and to the destinations once the archive has it."""
-    for output in outputs:
-        yield owed_archive(job.id, output.index, now)
-    for route in job.destinations:
-        if route.wants(Outcome.COMPLETED) and not route.link:
-            for output in outputs:
-                yield _owed_output(job.id, HandOffKind.OUTPUT, route.destination, output.index, None)
-    yield from owed_outcome(job, Outcome.COMPLETED, None)
-
-
-def owed_outcome(job: Job, outcome: str, due_at: float | None) -> Iterator[Owed]:
-    """How the job ended, owed to each destination that wants to know; files speak for themselves."""
-    for route in job.destinations:
-        if route.wants(outcome) and (route.link or outcome != Outcome.COMPLETED):
-            key = f"{job.id}/{outcome}/{route.destination}"
-            yield Owed(key, job.id, HandOffKind.OUTCOME, route.destination, due_at, outcome=outcome)
-
-
-def owed_archive(job_id: str, index: int, due_at: float) -> Owed:
-    """An output's way into the archive."""
-    return _owed_output(job_id, HandOffKind.ARCHIVE, ARCHIVE, index, due_at)
-
-
-def _owed_output(job_id: str, kind: HandOffKind, place: str, index: int, due_at: float | None) -> Owed:
-    return Owed(f"{job_id}/{index}/{place}", job_id, kind, place, due_at, output_index=index)
 
 
 def _step(job: Job, seen: Observation) -> Step:
@@ -196,7 +169,7 @@ def _moved(job: Job, seen: Observation, taken: Step, now: float, jitter: float, 
         changes |= {"leased_by": None, "lease_until": None, "fence": job.fence + 1}
     effect = Effect(taken, changes, keep=True)
     if taken.to in SETTLED:
-        return _settled(job, seen, effect, now)
+        return _settled(job, seen, effect, now, policy)
     if taken.to is State.CREATING:
         changes |= {"attempts": job.attempts + 1, "session_id": session_of(job.id, job.attempts + 1)}
     elif taken.to is State.ACCEPTED:
@@ -229,16 +202,13 @@ def _waits(
     return changes
 
 
-def _placed_anew(
-    job: Job, seen: Observation, taken: Step, now: float, jitter: float, policy: Policy
-) -> dict[str, Any]:
+def _placed_anew(job: Job, seen: Observation, now: float, jitter: float, policy: Policy) -> dict[str, Any]:
     """A webhook may tell of the create before its answer comes, to a process that has learned nothing.
 
     Whoever has the answer places the first look again: later than the guidance, by what it has learned.
     """
-    answered = seen.source is Source.CREATE and taken.verdict is Verdict.KNOWN
     placed = job.state is State.WAITING and job.due_at is not None and job.due_at > now and not job.looks
-    if not (answered and placed) or policy.pace(job).plan is None:
+    if not placed or policy.pace(job).plan is None:
         return {}
     return {"due_at": _first_look(job, seen, now, jitter, policy)}
 
@@ -255,13 +225,13 @@ def _first_look(job: Job, seen: Observation, now: float, jitter: float, policy: 
     ).at
 
 
-def _settled(job: Job, seen: Observation, effect: Effect, now: float) -> Effect:
+def _settled(job: Job, seen: Observation, effect: Effect, now: float, policy: Policy) -> Effect:
     to = effect.step.to
     changes = effect.changes | {"settled_at": now, "won_by": seen.source, "suspicion": None}
     changes["blame"] = seen.blame or _blame(job, seen, to)
     if to is State.COMPLETED:
         changes["failure"] = None
-        return _completed(job, seen, replace(effect, changes=changes), now)
+        return _completed(job, seen, replace(effect, changes=changes), now, policy)
     # A webhook carries no reason; a live look that raised a suspicion has told what there is to tell.
     told = seen.failure or job.suspicion or seen.seen is Seen.CANCEL
     lacking = to in _HAS_REASON and not told
@@ -272,10 +242,10 @@ def _settled(job: Job, seen: Observation, effect: Effect, now: float) -> Effect:
     return replace(effect, changes=changes, owed=() if unwanted else tuple(owed))
 
 
-def _completed(job: Job, seen: Observation, effect: Effect, now: float) -> Effect:
+def _completed(job: Job, seen: Observation, effect: Effect, now: float, policy: Policy) -> Effect:
     if seen.outputs is None and job.sample_count > 1:
         return replace(effect, changes=effect.changes | {"detail_tries": DETAIL_TRIES, "due_at": now})
-    return _with_outputs(job, effect, seen.outputs or (), now)
+    return _with_outputs(job, effect, seen.outputs or (), now, policy)
 
 
 def _blame(job: Job, seen: Observation, to: State) -> Fault | None:
@@ -286,26 +256,34 @@ def _blame(job: Job, seen: Observation, to: State) -> Fault | None:
     return _BLAME.get(to)
 
 
-def _detailed(job: Job, seen: Observation, taken: Step, now: float) -> Effect:
+def _detailed(job: Job, seen: Observation, taken: Step, now: float, policy: Policy) -> Effect:
     """A look at a settled job told what was missing, or at least that it will not tell more."""
     if job.state is State.COMPLETED and seen.outputs is None:
         return Effect(taken, {}, keep=False)
     if job.state is not State.COMPLETED and seen.source is Source.LIST and not seen.failure:
         return Effect(taken, {}, keep=False)  # the list never carries a reason
-    return _with_detail(job, taken, seen.outputs or (), now, keep=True)
+    return _with_detail(job, taken, seen.outputs or (), now, policy, keep=True)
 
 
 def _with_detail(
-    job: Job, taken: Step, outputs: tuple[OutputSeen, ...], now: float, *, keep: bool = False
+    job: Job,
+    taken: Step,
+    outputs: tuple[OutputSeen, ...],
+    now: float,
+    policy: Policy,
+    *,
+    keep: bool = False,
 ) -> Effect:
     effect = Effect(taken, {"detail_tries": 0, "due_at": None}, keep=keep)
     if job.state is State.COMPLETED:
-        return _with_outputs(job, effect, outputs, now)
+        return _with_outputs(job, effect, outputs, now, policy)
     return replace(effect, hasten=True)
 
 
-def _with_outputs(job: Job, effect: Effect, outputs: tuple[OutputSeen, ...], now: float) -> Effect:
+def _with_outputs(
+    job: Job, effect: Effect, outputs: tuple[OutputSeen, ...], now: float, policy: Policy
+) -> Effect:
     # Some providers complete with `outputs: []` although the content is there: it means one.
     learned = outputs or (OutputSeen(0),)
-    owed = () if job.cancel_requested_at else tuple(owed_outputs(job, learned, now))
-    return replace(effect, outputs=learned, owed=owed)
+    owed = owed_completed(job, learned, now, keep_outputs=policy.keep_outputs)
+    return replace(effect, outputs=learned, owed=() if job.cancel_requested_at else tuple(owed))

@@ -8,14 +8,14 @@ from enum import StrEnum
 class Told(StrEnum):
     """The kinds of events; each has further facts in its data."""
 
-    ACCEPTED = "accepted"  # the job was kept
-    STATE = "state"  # it moved to another state: `state`, `error` where it ended badly
-    PROGRESS = "progress"  # the provider got further: `progress`, in percent
+    ACCEPTED = "accepted"  # the job was submitted and stored
+    STATE = "state"  # it moved to another state: `state`, and `error` if it ended badly
+    PROGRESS = "progress"  # the provider made progress: `progress`, in percent
     OUTPUT = "output"  # an output can be read: `index`, `mime_type`, `bytes`, `sha256`
     OUTPUT_LOST = "output_lost"  # an output will not come, or is gone: `index`, `reason`
-    HAND_OFF = "hand_off"  # a hand-off ended: `destination`, `kind`, `state`, `error` where given up
-    CANCEL = "cancel"  # its caller wants it no more; what the gateway has, runs on
-    NEEDS_PERSON = "needs_person"  # nobody can say whether the create made a job: a person must decide
+    HAND_OFF = "hand_off"  # a hand-off ended: `destination`, `kind`, `state`, and `error` if it was given up
+    CANCEL = "cancel"  # its caller cancelled it; if the gateway already has it, it runs on
+    NEEDS_PERSON = "needs_person"  # nobody knows whether the create made a job: a person must decide
 
 
 # What somebody may know who only has a come-back token: nothing of where else results go.
@@ -27,8 +27,8 @@ FOR_END_USERS = frozenset(
 class Lost(StrEnum):
     """Why an output cannot be read."""
 
-    MISSING = "missing"  # there is none: the provider has no such output
-    UNAVAILABLE = "unavailable"  # it could not be brought into the archive, however often it was tried
-    CANCELLED = "cancelled"  # its caller wanted the job no more before it was brought
-    DAMAGED = "damaged"  # the archive's copy is damaged: it is fetched again
-    PURGED = "purged"  # it was kept for as long as it was to be kept
+    MISSING = "missing"  # the provider has no such output
+    UNAVAILABLE = "unavailable"  # it could not be fetched into the archive in all attempts
+    CANCELLED = "cancelled"  # the caller cancelled the job before it was fetched
+    DAMAGED = "damaged"  # the archive's copy is damaged and is being fetched again
+    PURGED = "purged"  # it was deleted because it was old

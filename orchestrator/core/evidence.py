@@ -25,7 +25,7 @@ def of_end(job: Job) -> Met | None:
     if job.blame is Fault.CALLER:
         return Met(job.blame, "cancelled before the gateway made anything of it", job.request_id)
     if job.blame is Fault.UNCERTAIN_CREATE:
-        return Met(job.blame, said or "the answer to the create call was lost", job.request_id)
+        return Met(job.blame, _lost(said), job.request_id)
     if job.blame is Fault.DEADLINE:
         return Met(job.blame, "; ".join(_never_told(job)), job.request_id)
     told = f"{job.state}: {said or 'no reason was given'}"
@@ -36,7 +36,7 @@ def on_the_way(job: Job, seen: Observation, step: Step, now: float) -> Iterator[
     """The faults that an observation shows, besides that of an end; `job` as it was before it."""
     if step.verdict is Verdict.MOVED and step.to is State.UNCERTAIN:
         why = seen.failure.message if seen.failure else seen.note
-        yield Met(Fault.UNCERTAIN_CREATE, why or "the answer to the create call was lost", seen.request_id)
+        yield Met(Fault.UNCERTAIN_CREATE, _lost(why), seen.request_id)
     if seen.seen is Seen.NO_JOB and seen.blame is Fault.GATEWAY_ERROR and seen.failure:
         yield Met(Fault.GATEWAY_ERROR, f"the create was answered: {seen.failure.message}", seen.request_id)
     of_hook = seen.hook and seen.source is not Source.CREATE and of_webhook(seen.hook, seen.ended_at, now)
@@ -85,6 +85,10 @@ def of_failed_look(error: GatewayError) -> Met:
     itself = error.status == 500 or (error.status == 401 and error.reason in _SERVER_FAULTS)
     fault = Fault.GATEWAY_ERROR if itself else Fault.POLL_FAULT
     return Met(fault, f"a look failed: {error.message}", error.request_id)
+
+
+def _lost(why: str | None) -> str:
+    return f"nobody could say whether the create call had made a job: {why or 'its answer was lost'}"
 
 
 def _said(job: Job) -> str:

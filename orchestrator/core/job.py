@@ -201,9 +201,9 @@ class HandOffKind(StrEnum):
 class HandOffState(StrEnum):
     """Where a hand-off stands."""
 
-    OWED = "owed"  # to be done, at `due_at`; without one, once the archive has what it is about
+    OWED = "owed"  # to be done at `due_at`; without one, once the archive has the output
     DONE = "done"  # the destination has it
-    DEAD = "dead"  # given up after the whole schedule; can be replayed
+    DEAD = "dead"  # given up after all attempts; can be replayed
     MISSING = "missing"  # there is no such output; the job's outcome says so
     WITHDRAWN = "withdrawn"  # the caller cancelled before it was done
 
@@ -262,7 +262,8 @@ class HandOff:
 class Output:
     """One file of a completed job; `bytes` and `sha256` are ours, counted while it was fetched.
 
-    The archive has it under its hash from `archived_at` on, until it is purged.
+    The archive has it under its hash from `archived_at` on, until it is purged. `kept`: it is, was or is to
+    be there; of another one only the gateway has the bytes, and announced how many they are.
     """
 
     job_id: str
@@ -274,3 +275,14 @@ class Output:
     missing: bool = False
     archived_at: float | None = None
     purged_at: float | None = None
+    kept: bool = True
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether only the gateway has it, as far as anybody knows."""
+        return not self.kept and self.sha256 is None and not self.missing
+
+    @property
+    def size(self) -> int | None:
+        """Its bytes as counted here, else as the gateway announced them where it alone has them."""
+        return self.announced_bytes if self.elsewhere else self.bytes

@@ -15,12 +15,12 @@ from enum import StrEnum
 class State(StrEnum):
     """Where a job stands, in our words."""
 
-    ACCEPTED = "accepted"  # kept, not yet asked of the gateway
+    ACCEPTED = "accepted"  # stored, not yet sent to the gateway
     CREATING = "creating"  # the create call is under way; committed before the first byte leaves
     UNCERTAIN = "uncertain"  # the create call may or may not have made a paid job
     WAITING = "waiting"  # the gateway has the job and has not ended it
-    COMPLETED = "completed"  # the gateway ended it well
-    FAILED = "failed"  # the provider ended it badly
+    COMPLETED = "completed"  # it succeeded
+    FAILED = "failed"  # it failed at the provider
     CANCELLED = "cancelled"  # the provider cancelled it, or the caller did before it was created
     EXPIRED = "expired"  # the provider let it expire
     REJECTED = "rejected"  # the gateway refused to create it: nothing was made, nothing is billed
@@ -32,18 +32,18 @@ class Seen(StrEnum):
 
     ATTEMPT = "attempt"  # we are about to ask the gateway to create
     REFUSED = "refused"  # create: the gateway will not make this job
-    NO_JOB = "no_job"  # create: surely nothing was made, worth trying again
-    LOST = "lost"  # create: no answer that tells whether a job was made
+    NO_JOB = "no_job"  # create: certainly no job was made; worth trying again
+    LOST = "lost"  # create: no answer from which to know whether a job was made
     OPEN = "open"  # the gateway has the job, not ended (queued, processing, an unknown word)
-    COMPLETED = "completed"  # ended well, stored or live
+    COMPLETED = "completed"  # it succeeded, stored or live
     FAILED_LIVE = "failed_live"  # the provider says now that it failed
     CANCELLED_LIVE = "cancelled_live"  # the provider says now that it was cancelled
     EXPIRED_LIVE = "expired_live"  # the provider says now that it expired
-    FAILED_STORED = "failed_stored"  # the gateway has kept that it failed
-    CANCELLED_STORED = "cancelled_stored"  # the gateway has kept that it was cancelled
-    EXPIRED_STORED = "expired_stored"  # the gateway has kept that it expired
+    FAILED_STORED = "failed_stored"  # the gateway has stored that it failed
+    CANCELLED_STORED = "cancelled_stored"  # the gateway has stored that it was cancelled
+    EXPIRED_STORED = "expired_stored"  # the gateway has stored that it expired
     DEADLINE = "deadline"  # our own deadline passed
-    CANCEL = "cancel"  # the caller wants it no more
+    CANCEL = "cancel"  # the caller cancels it
     ADOPT = "adopt"  # a person says which gateway job this is
     RESUBMIT = "resubmit"  # a person accepts the risk of paying twice
     GIVE_UP = "give_up"  # a person stops waiting
@@ -54,8 +54,8 @@ class Verdict(StrEnum):
 
     MOVED = "moved"  # the state changed
     KNOWN = "known"  # nothing new
-    LATE = "late"  # true once, overtaken
-    CLASH = "clash"  # contradicts what is settled: kept, counted, shown
+    LATE = "late"  # true once, but outdated
+    CLASH = "clash"  # contradicts a settled job: kept, counted, shown
     SCORED = "scored"  # a webhook about a job in shadow mode: kept and counted, and moves nothing
 
 

@@ -11,9 +11,9 @@ ARCHIVE = "archive"  # the place that every output is brought to first; no desti
 
 
 class Outcome(StrEnum):
-    """How something ended, as far as a destination can be told of it."""
+    """How something ended."""
 
-    COMPLETED = "completed"  # there are outputs, and the archive has them
+    COMPLETED = "completed"  # there are outputs, and the archive has them if they are kept
     FAILED = "failed"  # the provider failed
     CANCELLED = "cancelled"  # the provider cancelled, or the caller did before anything was made
     EXPIRED = "expired"  # the provider let it expire
@@ -35,6 +35,11 @@ class Route:
     def wants(self, outcome: str) -> bool:
         """Whether an outcome is told there; what follows a dash, an output's number, is ignored."""
         return outcome.partition("-")[0] in self.outcomes
+
+    @property
+    def brings_files(self) -> bool:
+        """Whether the outputs of a completed job are copied there."""
+        return self.wants(Outcome.COMPLETED) and not self.link
 
     def as_json(self) -> dict[str, Any]:
         """As it is kept with a job."""

@@ -5,6 +5,7 @@ The prompt stays here, and so does whatever else the request says in words, also
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,7 +15,9 @@ from orchestrator.core.blame import TOLD, Addressee, Fault, Finding, Met
 from orchestrator.core.job import Job
 
 SHORTEST = 12  # characters of a text that could be nobody else's
+LONGEST_ECHO = 20_000
 SHORTEST_PROMPT = 3  # of a prompt, as whole words
+_LEFT_OUT = "[of the request]"
 _PROMPTS = frozenset({"prompt", "negative_prompt"})
 _QUERY = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']+")
 # What a request says in words that everybody knows.
@@ -87,7 +90,14 @@ def title(fault: Fault) -> str:
 
 
 def finding(
-    job: Job, met: Met, *, at: float, of_end: bool = False, times: int = 1, last_at: float | None = None
+    job: Job,
+    met: Met,
+    *,
+    at: float,
+    of_end: bool = False,
+    times: int = 1,
+    last_at: float | None = None,
+    overcome: str | None = None,
 ) -> Finding:
     """A fault of a job with the text to paste. Times in epoch seconds."""
     return Finding(
@@ -97,31 +107,37 @@ def finding(
         of_end=of_end,
         request_id=met.request_id or job.request_id,
         addressee=TOLD[met.fault],
-        text_for_support=_text(job, met, at, times, last_at),
+        text_for_support=_text(job, met, _when(at, times, last_at), overcome),
         times=times,
         last_at=last_at,
+        overcome=overcome,
     )
 
 
 def without_request(text: str, request: dict[str, Any]) -> str:
     """The text with nothing in it that the request says in words of its own, nor the query of a URL."""
-    for words in sorted(set(_texts(request)), key=len, reverse=True):
+    written = {form for words in _texts(request) for form in _written(words)}
+    for words in sorted(written, key=len, reverse=True):
         text = _without(text, words)
     return _QUERY.sub(r"\1?…", text)
 
 
-def _text(job: Job, met: Met, at: float, times: int, last_at: float | None) -> str:
+def _text(job: Job, met: Met, when: str, overcome: str | None) -> str:
     what, asked = _WORDS[met.fault]
-    lines = [f"To {_TO[TOLD[met.fault]]}: {what}.", "", f"Seen: {without_request(met.evidence, job.request)}"]
-    lines += [f"  {name}: {_line(value)}" for name, value in _facts(job, met, at, times, last_at) if value]
+    seen = _line(without_request(met.evidence, job.request))
+    lines = [f"To {_TO[TOLD[met.fault]]}: {what}.", "", f"Seen: {seen}"]
+    lines += [f"  {name}: {_line(value)}" for name, value in _facts(job, met, when, overcome) if value]
     return "\n".join([*lines, "", asked])
 
 
-def _facts(
-    job: Job, met: Met, at: float, times: int, last_at: float | None
-) -> Iterator[tuple[str, str | None]]:
+def _when(at: float, times: int, last_at: float | None) -> str:
     again = f", {times} times until {_moment(last_at)}" if times > 1 and last_at else ""
-    yield "when", _moment(at) + again
+    return _moment(at) + again
+
+
+def _facts(job: Job, met: Met, when: str, overcome: str | None) -> Iterator[tuple[str, str | None]]:
+    yield "when", when
+    yield "since then", overcome
     yield "gateway job", job.gateway_id
     yield "gateway request", met.request_id or job.request_id
     yield "x-session-id", job.session_id
@@ -150,17 +166,25 @@ def _texts(value: Any, name: str = "") -> Iterator[str]:
             yield value.strip()
 
 
+def _written(words: str) -> set[str]:
+    """As it is, and as others may repeat it: on one line, or inside of JSON."""
+    if len(words) > LONGEST_ECHO:  # a picture, which nobody repeats but as it is
+        return {words}
+    escaped = (json.dumps(words, ensure_ascii=ascii)[1:-1] for ascii in (True, False))
+    return {words, _line(words), *escaped}
+
+
 def _without(text: str, words: str) -> str:
     """Also where it is cut: what begins as the words do goes as far as it is theirs."""
     if len(words) < SHORTEST:
-        return re.sub(rf"(?<!\w){re.escape(words)}(?!\w)", "[of the request]", text)
+        return re.sub(rf"(?<!\w){re.escape(words)}(?!\w)", _LEFT_OUT, text)
     begins, at = words[:SHORTEST], 0
     while (found := text.find(begins, at)) >= 0:
         end = found + SHORTEST
         while end < len(text) and end - found < len(words) and text[end] == words[end - found]:
             end += 1
-        text = f"{text[:found]}[of the request]{text[end:]}"
-        at = found
+        text = f"{text[:found]}{_LEFT_OUT}{text[end:]}"
+        at = found + len(_LEFT_OUT)  # not from within it: the request may say these words too
     return text
 
 

@@ -14,8 +14,11 @@ from enum import StrEnum
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:~-]{1,100}", re.ASCII)
 # https://www.w3.org/TR/trace-context/#traceparent-header
-_PARENT = re.compile(r"(?!ff)([0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(-.*)?")
-_FIRST_VERSION = "00-"
+_PARENT = re.compile(
+    r"(?!ff)(?P<version>[0-9a-f]{2})-(?P<ids>(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16})"
+    r"-(?P<flags>[0-9a-f]{2})(?P<more>-.*)?"
+)
+_FIRST_VERSION = "00"
 _SAMPLED = 1
 
 
@@ -82,7 +85,7 @@ def trace_of(job_id: str, traceparent: str | None) -> Trace:
 
 def traceparent_of(trace: Trace, span_id: str, *, sampled: bool) -> str:
     """What is sent with a call that belongs to a span."""
-    return f"{_FIRST_VERSION}{trace.id}-{span_id}-{'01' if sampled else '00'}"
+    return _parent(f"{trace.id}-{span_id}", sampled=sampled)
 
 
 def sane_request_id(given: str) -> str | None:
@@ -91,11 +94,18 @@ def sane_request_id(given: str) -> str | None:
 
 
 def sane_traceparent(given: str) -> str | None:
-    """The parent of a trace, without what later versions of the standard add; None where it is none."""
+    """The parent of a trace as the first version of the standard has it; None where it is none.
+
+    What later versions add is left out, also from the flags: whoever passes it on must not say it unread.
+    """
     found = _PARENT.fullmatch(given)
-    if found is None or (found[2] is not None and given.startswith(_FIRST_VERSION)):
+    if found is None or (found["more"] is not None and found["version"] == _FIRST_VERSION):
         return None
-    return found[1]
+    return _parent(found["ids"], sampled=bool(int(found["flags"], 16) & _SAMPLED))
+
+
+def _parent(ids: str, *, sampled: bool) -> str:
+    return f"{_FIRST_VERSION}-{ids}-{'01' if sampled else '00'}"
 
 
 def _derived(name: str, size: int) -> str:

@@ -27,6 +27,7 @@ class Vault:
 
     def open(self, purpose: str, token: str) -> str:
         """What was sealed for this purpose. Raises SettingError for anything else."""
+        self._require_keys_to_read()
         try:
             found, _, plain = self._all().decrypt(token.removeprefix(MARK)).decode().partition("\0")
         except (InvalidToken, ValueError):  # the second for what is no ASCII, the token or what is in it
@@ -49,8 +50,15 @@ class Vault:
         except (InvalidToken, ValueError):
             raise _unreadable() from None
 
+    def _require_keys_to_read(self) -> None:
+        if not self._keys:
+            raise SettingError(
+                "a secret is encrypted, and there is no key to read it with",
+                hint="set ORCHESTRATOR_SECRET_KEYS to the key that made it, or set the secret anew",
+            )
+
     def _is_by_newest(self, token: str) -> bool:
-        self._all()
+        self._require_keys_to_read()
         try:
             self._keys[0].decrypt(token.removeprefix(MARK))
         except (InvalidToken, ValueError):

@@ -83,6 +83,7 @@ def _environment(folder: Path, out: Path, url: str, secret: str) -> dict[str, st
         "WEBHOOK_SECRETS": secret,
         "HOST": "127.0.0.1",
         "PORT": "0",
+        "KEEP_OUTPUTS": "true",
         # The cases declare how many looks there may be.
         "POLL_AFTER_SECONDS": str(GUIDANCE_WHEN_ABSENT),
         "DEADLINE_SECONDS": "3600",

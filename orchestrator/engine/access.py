@@ -154,7 +154,7 @@ _ASKED = {Kind.KEY: _key, Kind.TOKEN: _token, Kind.SESSION: _session}
 
 
 def _stranger(kind: Kind) -> Unauthorized:
-    return Unauthorized(f"this is no {_NAMES[kind]} that is known here", hint=_HINTS[kind])
+    return Unauthorized(f"this {_NAMES[kind]} is not known here", hint=_HINTS[kind])
 
 
 def _name(presented: str, kind: Kind) -> bytes:

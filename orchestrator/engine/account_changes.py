@@ -75,7 +75,7 @@ def remove(store: Store, tenant_id: str, name: str) -> None:
             many = f"{needed} or more" if needed == COUNTED_TO else str(needed)
             raise NotAllowed(
                 f"jobs that are not over need the account {name}: {many}",
-                hint="let them end, or cancel them; they could not be followed any more",
+                hint="let them end, or cancel them; without the account they could not be followed",
             )
         accounts.remove(tx, entry.id)
 

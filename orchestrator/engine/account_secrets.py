@@ -73,11 +73,11 @@ class Opener:
             secrets = unsealed(self.vault, entry)
         except SettingError as error:
             return Opened(entry.id, base_url, problem=error)
-        rotated: dict[str, Any] = {"retired": secrets.retired, "begun_at": secrets.begun_at}
         if entry.id != self.default.id:
             own = (secrets.api_key or SecretStr(""), entry.webhook_endpoint_id, secrets.webhook_secrets)
-            return Opened(entry.id, base_url, *own, **rotated)
+            return Opened(entry.id, base_url, *own, retired=secrets.retired, begun_at=secrets.begun_at)
         replaced = {one.secret for one in secrets.retired}
+        known = replaced | set(secrets.webhook_secrets)
         return Opened(
             entry.id,
             base_url,
@@ -86,7 +86,8 @@ class Opener:
             # Both: a delivery that was signed before somebody changed the account is believed as well.
             # But for what was replaced since: the settings may go on naming it.
             (*secrets.webhook_secrets, *(one for one in self.default.webhook_secrets if one not in replaced)),
-            **rotated,
+            retired=(*secrets.retired, *(one for one in self.default.retired if one.secret not in known)),
+            begun_at=secrets.begun_at,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -11,6 +11,7 @@ from orchestrator.core import support
 from orchestrator.core.blame import OURS
 from orchestrator.core.learned.rescues import Rescues, read_rescues
 from orchestrator.engine import hook_health
+from orchestrator.engine.context import Context
 from orchestrator.engine.hook_health import Standing
 from orchestrator.engine.legible import legible
 from orchestrator.store import destinations, estimates, faults, hand_offs, jobs, workers
@@ -27,6 +28,11 @@ NEWS_WITHIN = 86_400.0  # seconds: what nothing was awaited from for longer may 
 RECURS = 5  # jobs that met one fault of ours: fewer are no pattern
 RECURS_WITHIN = 600.0  # seconds
 MOST_COUNTED = 1_000
+MOST_TOLD = 50  # alarms of one kind: thousands of tenants have accounts of their own
+OTHERS = "(others)"  # what stands for those that are not told one by one
+AWAY_FOR = (
+    15.0  # seconds after which nobody says any more that a gateway is away: its workers say so every five
+)
 CLOCK_MAY_DIFFER = 30.0  # seconds; signatures of webhooks are believed for 300
 
 
@@ -36,6 +42,7 @@ class AlarmName(StrEnum):
     NO_SWEEP = "no_sweep"  # nobody looks for what is due: all workers are gone, or hang
     NO_BEAT = "no_beat"  # no message of beat's arrives: it or the broker is away, and workers sweep instead
     BEHIND = "behind"  # due work waits too long: too few workers, or one of their queues is not served
+    GATEWAY_AWAY = "gateway_away"  # a gateway does not answer, or with faults of its own: creates wait
     DESTINATION_SHUT = "destination_shut"  # a destination fails: what is owed to it waits
     DESTINATION_DISABLED = "destination_disabled"  # it said that it wants nothing any more: a person decides
     HOOKS_ILL = "hooks_ill"  # looks find more ends than healthy webhooks would leave to them
@@ -60,15 +67,24 @@ def read(tx: Transaction, *, wall_clock: float, beat_expected: bool) -> list[Ala
     """Everything that is wrong now. Silence from the very start is no alarm: nothing ran yet."""
     left_out = [one for one in destinations.failing(tx).values() if one.shut_until or one.disabled_at]
     found = [*_late_pulse(tx, beat_expected=beat_expected), *_behind(tx, {one.name for one in left_out})]
-    found += [_left_out(one) for one in left_out]
-    found += _ill_hooks(tx)
-    found += [_silent(one) for one in hook_health.silent(tx, changed_since=tx.now - NEWS_WITHIN)]
+    found += [*_gateway(tx), *(_left_out(one) for one in left_out)]
+    found += _some(_ill_hooks(tx))
+    found += _some(_silent(one) for one in hook_health.silent(tx, changed_since=tx.now - NEWS_WITHIN))
     found += _recurring(tx)
     off = wall_clock - tx.now
     if abs(off) > CLOCK_MAY_DIFFER:
         way = "ahead of" if off > 0 else "behind"
         found.append(Alarm(AlarmName.CLOCK_OFF, f"this clock is {abs(off):.0f} s {way} the database's"))
     return found
+
+
+def _some(alarms: Iterable[Alarm]) -> list[Alarm]:
+    """As many of a kind as anybody reads, always the same ones."""
+    found = sorted(alarms, key=lambda one: one.about or "")
+    told, left = found[:MOST_TOLD], len(found) - MOST_TOLD
+    if left > 0:
+        told.append(Alarm(told[0].name, f"and {left} more: `orchestrator hooks health` lists them", OTHERS))
+    return told
 
 
 def _recurring(tx: Transaction) -> Iterator[Alarm]:
@@ -80,6 +96,22 @@ def _recurring(tx: Transaction) -> Iterator[Alarm]:
                 f"{some} jobs met it in the last ten minutes; `orchestrator jobs --blame {fault}` lists them"
             )
             yield Alarm(AlarmName.FAULT_RECURS, f"{support.title(fault)}: {told}", fault)
+
+
+def note_gateways(context: Context) -> None:
+    """Say in a row whether this process leaves a gateway alone: whoever tells of alarms may be another."""
+    if not context.breakers.some_failed:
+        return
+    with context.store.write(durable=False) as tx:
+        if context.breakers.left_alone(tx.now):
+            workers.pulse(tx, Pulse.GATEWAY_AWAY)
+
+
+def _gateway(tx: Transaction) -> Iterator[Alarm]:
+    away_at = workers.last_pulse(tx, Pulse.GATEWAY_AWAY)
+    if away_at is not None and tx.now < away_at + AWAY_FOR:
+        told = "too many calls in a row got nothing from a gateway: it is asked now and then, creates wait"
+        yield Alarm(AlarmName.GATEWAY_AWAY, f"{told}; `orchestrator check` says which gateway, and why")
 
 
 def _left_out(one: Failing) -> Alarm:

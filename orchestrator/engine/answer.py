@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from orchestrator.core.breaker import Breakers
 from orchestrator.core.job import Job, Observation, Source
@@ -15,7 +16,9 @@ from orchestrator.core.learned.paces import Pace
 from orchestrator.core.lifecycle import Seen
 from orchestrator.engine.budget import Allowance
 from orchestrator.errors import AccountUnusable, GatewayError
-from orchestrator.gateway.client import Gateway
+
+if TYPE_CHECKING:
+    from orchestrator.gateway.client import Gateway
 
 
 @dataclass(slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator import metrics
-from orchestrator.core.effects import owed_archive
 from orchestrator.core.events import Lost, Told
 from orchestrator.core.job import HandOff, Job, Output
+from orchestrator.core.owed import owed_archive
 from orchestrator.core.routes import Outcome
 from orchestrator.engine import telling
 from orchestrator.engine.context import Context

@@ -7,6 +7,7 @@ import logging
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from orchestrator import metrics
 from orchestrator.core.breaker import Breakers
@@ -18,8 +19,10 @@ from orchestrator.engine.answer import Answer, Asking, Sent
 from orchestrator.engine.budget import Allowance
 from orchestrator.engine.context import Context
 from orchestrator.errors import AccountUnusable, BadAnswer, GatewayError, Retry
-from orchestrator.gateway.client import Gateway
 from orchestrator.telemetry import Event, log
+
+if TYPE_CHECKING:
+    from orchestrator.gateway.client import Gateway
 
 AT_ONCE = 100  # GETs under way at the same time, per look
 QUICK = 2.0  # seconds after which what was answered is kept, and the others are waited for

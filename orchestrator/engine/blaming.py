@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.core import evidence, support
+from orchestrator.core import aftermath, evidence, support
 from orchestrator.core.blame import OF_WEBHOOKS, Counted, Finding, Met
 from orchestrator.core.job import Job
 from orchestrator.engine import outage
-from orchestrator.store import faults
+from orchestrator.store import faults, hand_offs
 from orchestrator.store.database import Transaction
 from orchestrator.store.faults import Whose
 
@@ -22,6 +22,7 @@ DAY = 86_400
 def of_job(tx: Transaction, job: Job) -> list[Finding]:
     """Every fault of a job: the one of its end first, then those met on the way, in their order."""
     noted = [one for one in faults.of_job(tx, job.id) if one.fault is not job.blame]
+    owed = hand_offs.of_job(tx, job.id) if noted else []
     met = [
         support.finding(
             job,
@@ -29,6 +30,7 @@ def of_job(tx: Transaction, job: Job) -> list[Finding]:
             at=one.at,
             times=one.times,
             last_at=one.last_at,
+            overcome=aftermath.overcome(one.fault, job, owed),
         )
         for one in noted
     ]

@@ -106,7 +106,7 @@ def settings_of(entry: Entry) -> DestinationSettings:
         fields = ", ".join(field for field, _ in problems(error, said))
         raise SettingError(
             f"destination {entry.name}: the database has something else than expected of it: {fields}",
-            hint="remove it and add it anew, or use the version that added it",
+            hint="remove it and add it again, or use the version that added it",
         ) from None
     return settings
 

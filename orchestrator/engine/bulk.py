@@ -19,7 +19,7 @@ from orchestrator.errors import NotAllowed, RequestError
 from orchestrator.store import hand_offs, job_lists, job_search, jobs
 from orchestrator.store.database import Transaction
 from orchestrator.store.hand_offs import GIVEN_UP
-from orchestrator.store.job_ranges import Wanted
+from orchestrator.store.job_ranges import Undone, Wanted
 
 MOST = 2_000  # jobs of one count: more are for another one
 PART = 50  # jobs that are done between two looks at the clock
@@ -30,12 +30,13 @@ ENDED_BADLY = SETTLED - {State.COMPLETED}
 class Prospect:
     """What would be done. `others`: there are, or may be, more that match, all of them older.
 
-    `by_state` counts the jobs, `newest` is the first of their ids.
+    `by_state` counts the jobs, `newest` is the first of their ids and `oldest` the last.
     """
 
     ids: tuple[str, ...]
     by_state: Mapping[State, int]
     newest: str | None
+    oldest: str | None
     others: bool
 
     @property
@@ -58,17 +59,17 @@ def prospect(context: Context, act: Act, wanted: Wanted) -> Prospect:
     with context.store.read() as tx:
         narrowed = narrow(act, wanted)
         if narrowed is None:
-            return Prospect((), {}, None, False)
+            return Prospect((), {}, None, None, False)
         found = job_search.find(tx, narrowed, limit=MOST)
         by_state = job_search.states(tx, found.ids)
-    newest = found.ids[0] if found.ids else None
-    return Prospect(found.ids, by_state, newest, found.following is not None)
+    newest, oldest = (found.ids[0], found.ids[-1]) if found.ids else (None, None)
+    return Prospect(found.ids, by_state, newest, oldest, found.following is not None)
 
 
 def narrow(act: Act, wanted: Wanted) -> Wanted | None:
     """Those that are meant and with which it can be done; None where no state is left."""
     if act is Act.REPLAY:
-        return replace(wanted, given_up=True)
+        return replace(wanted, undone=Undone.GIVEN_UP)
     possible = OPEN if act is Act.CANCEL else ENDED_BADLY
     states = tuple(sorted(possible & set(wanted.states or possible)))
     if not states:

@@ -96,4 +96,8 @@ def _look(job: Job) -> Choice:
 def _settle(job: Job) -> Choice:
     if job.state is State.UNCERTAIN:
         return Choice(True, "say which job of the gateway's it is, risk another one, or give it up")
+    if job.state is State.WAITING and job.unconfirmed:
+        return Choice(
+            True, "the gateway job that a person named is not confirmed: name another if it was wrong"
+        )
     return Choice(False, f"it is {job.state}: only an uncertain create is settled by a person")

@@ -6,13 +6,14 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pydantic import SecretStr
 
 from orchestrator.archive import Archive
 from orchestrator.core.breaker import Breakers
 from orchestrator.core.effects import Policy
+from orchestrator.core.job import HandOff, Job, Output
 from orchestrator.core.learned.lists import Lists
 from orchestrator.core.learned.paces import Paces
 from orchestrator.engine.accounts import Gateways
@@ -78,6 +79,16 @@ class Places:
             self._taken[name] -= 1
 
 
+class Hands(Protocol):
+    """Threads of a process that hand off what it owes itself (see `prompt`)."""
+
+    def free(self) -> int:
+        """How many more could begin now."""
+
+    def begin(self, claimed: HandOff, job: Job, siblings: list[Output]) -> None:
+        """Make an attempt at what was claimed for it, as it was then. Returns at once, and never raises."""
+
+
 @dataclass(slots=True)
 class Context:
     """The tools of one process.
@@ -107,6 +118,8 @@ class Context:
     turns: Turns = field(default_factory=Turns)
     places: Places = field(default_factory=Places)
     held: Held = field(default_factory=Held)
+    # None where whatever is owed waits for a worker.
+    hands: Hands | None = None
     # What each tenant has spent, and until when that is believed.
     spent: dict[str, tuple[float, Spent]] = field(default_factory=dict)
     # Sessions of gateway jobs that are none of ours, so that each is opened once only.
@@ -128,8 +141,11 @@ class Context:
 
     @property
     def policy(self) -> Policy:
-        """The settings that decide about due times."""
-        return Policy(self.settings.poll_after_seconds, self.settings.uncertain_every_seconds, self.paces)
+        """The settings that decide about due times, and about what is owed."""
+        settings = self.settings
+        return Policy(
+            settings.poll_after_seconds, settings.uncertain_every_seconds, self.paces, settings.keep_outputs
+        )
 
     def close(self) -> None:
         """End every call and every connection. The store is for whoever opened it to close."""

@@ -18,7 +18,7 @@ from orchestrator.core.tracing import Part
 from orchestrator.engine import brake, spans
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
-from orchestrator.engine.observe import observe
+from orchestrator.engine.observe import observe, observe_held
 from orchestrator.errors import AccountUnusable, StoreError
 from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.gateway.create_answer import CreateAnswer, CreateClass, no_answer
@@ -88,7 +88,7 @@ def _claim(context: Context) -> tuple[Job | None, list[FollowUp] | None]:
             return None, held
         if attempt.seen is Seen.ATTEMPT and not context.breakers.allows(tx.now, (job.account_id, None)):
             return None, _put_off(context, tx, job)
-        follow_ups = observe(context, tx, job.id, attempt)
+        (follow_ups,) = observe_held(context, tx, [(job, attempt)])  # by its claim
         moved = jobs.require(tx, job.id)
         return (moved if moved.state is State.CREATING else None), follow_ups
 

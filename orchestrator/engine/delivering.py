@@ -11,11 +11,12 @@ from orchestrator.core.tracing import Part
 from orchestrator.engine import parcels, spans
 from orchestrator.engine.context import Context
 from orchestrator.engine.lease import Lease
-from orchestrator.engine.outcome import document
-from orchestrator.errors import NEVER, ContentDamaged, ContentError, DestinationError
+from orchestrator.engine.outcome import about_output, document
+from orchestrator.errors import NEVER, AccountUnusable, ContentDamaged, ContentError, DestinationError
 from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.sinks import Delivered, Parcel, Sink
 from orchestrator.store import hand_offs, observations
+from orchestrator.store.observations import Recorded
 
 
 def deliver(context: Context, claimed: HandOff, job: Job, siblings: list[Output]) -> Delivered:
@@ -59,15 +60,34 @@ def _from_archive(context: Context, sha256: str, *, verify: bool) -> Iterator[by
 def _deliver_outcome(
     context: Context, sink: Sink, claimed: HandOff, job: Job, siblings: list[Output]
 ) -> Delivered:
-    with context.store.read() as tx:
-        others = hand_offs.of_job(tx, job.id)
-        timeline = observations.of_job(tx, job.id) if sink.takes_files else None
+    others, timeline = _told_besides(context, sink, claimed)
     links = {one.index: context.link(job.id, one.index) for one in siblings if one.archived_at}
-    told = document(job, claimed, siblings, others, timeline=timeline, links=links)
+    content_urls = {one.index: _content_url(context, job, one.index) for one in siblings if one.elsewhere}
+    told = document(job, claimed, siblings, others, timeline=timeline, links=links, content_urls=content_urls)
     body = json.dumps(told, indent=2 if sink.takes_files else None, ensure_ascii=False).encode()
     traceparent = spans.outgoing(context, job, Part.HAND_OFF, spans.of_hand_off(claimed))
     parcel = parcels.of_outcome(job, claimed, as_file=sink.takes_files, traceparent=traceparent)
     return _bring(context, sink, parcel, claimed, [body])
+
+
+def _told_besides(
+    context: Context, sink: Sink, claimed: HandOff
+) -> tuple[list[HandOff], list[Recorded] | None]:
+    """All that is or was owed for the job, and its timeline, as far as this document tells of them."""
+    if not sink.takes_files and not about_output(claimed):
+        return [], None  # a short one of how the job ended: nothing is read for it
+    with context.store.read() as tx:
+        timeline = observations.of_job(tx, claimed.job_id) if sink.takes_files else None
+        return hand_offs.of_job(tx, claimed.job_id), timeline
+
+
+def _content_url(context: Context, job: Job, index: int) -> str | None:
+    """Where the gateway has it; None where the account was removed, or cannot be used now."""
+    assert job.gateway_id is not None  # only a job that the gateway has has outputs
+    try:
+        return context.gateways[job.account_id].content_url(job.gateway_id, index)
+    except AccountUnusable:
+        return None
 
 
 def _bring(
@@ -102,5 +122,5 @@ def _tell_who_is_wrong(context: Context, lease: Lease, sha256: str) -> NoReturn:
         lease.keep()
     raise DestinationError(
         "it staged other bytes than the archive has",
-        hint="if this comes again, the destination's kind has a bug: report it to whoever made it",
+        hint="if this comes again, the destination's kind has a bug: report it to its author",
     )

@@ -6,7 +6,7 @@ A tenant is shown what its own jobs may name, and of what is owed there its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -62,12 +62,16 @@ class Failures:
 
 
 def every(context: Context, tenant_id: str | None) -> list[Report]:
-    """All that this tenant's jobs may name, or all there are; the archive last, which all share."""
+    """All that this tenant's jobs may name, or all there are; the archive last, which all share.
+
+    Where outputs are not kept, the archive is there for as long as something is left to do about it.
+    """
     there = _there(context, tenant_id)
     with context.store.read() as tx:
         failing = destinations.failing(tx)
         found = [_report(tx, tenant_id, one.name, one, failing) for one in there]
-        return [*found, _report(tx, tenant_id, ARCHIVE, None, failing)]
+        archive = _archive(context, tx, tenant_id, failing)
+        return [*found, archive] if archive.default or archive.owed or archive.dead else found
 
 
 def one(context: Context, tenant_id: str | None, name: str) -> tuple[Report, Failures]:
@@ -76,7 +80,12 @@ def one(context: Context, tenant_id: str | None, name: str) -> tuple[Report, Fai
     if about is None and name != ARCHIVE:
         raise NotFound(f"there is no destination {name}", hint="the page of all destinations has their names")
     with context.store.read() as tx:
-        report = _report(tx, tenant_id, name, about, destinations.failing(tx))
+        failing = destinations.failing(tx)
+        report = (
+            _archive(context, tx, tenant_id, failing)
+            if about is None
+            else _report(tx, tenant_id, name, about, failing)
+        )
         waiting = destination_counts.failed(tx, tenant_id, name, limit=FAILURES_SHOWN)
         dead = dead_letters.latest(tx, tenant_id, Matching(name), limit=FAILURES_SHOWN)
         return report, Failures(waiting, dead)
@@ -85,6 +94,13 @@ def one(context: Context, tenant_id: str | None, name: str) -> tuple[Report, Fai
 def _there(context: Context, tenant_id: str | None) -> Iterable[Destination]:
     catalogue = context.destinations
     return list((catalogue if tenant_id is None else catalogue.of_tenant(tenant_id)).values())
+
+
+def _archive(
+    context: Context, tx: Transaction, tenant_id: str | None, failing: Mapping[str, Failing]
+) -> Report:
+    report = _report(tx, tenant_id, ARCHIVE, None, failing)
+    return replace(report, default=context.settings.keep_outputs)
 
 
 def _report(

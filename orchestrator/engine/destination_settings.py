@@ -8,14 +8,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from orchestrator.core.redaction import Redactor
-from orchestrator.core.routes import ARCHIVE, Outcome
+from orchestrator.core.routes import ARCHIVE, Outcome, Route
 from orchestrator.errors import SettingError
 from orchestrator.sinks import SinkOptions, kinds
 from orchestrator.sinks.kinds import Installed
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 WHAT_NAMES_ARE = "a name is 1 to 63 small letters, digits, `-` and `_`, the first of them a letter or digit"
-NO_OPTION = "is no option of this kind"
+NO_OPTION = "is not an option of this kind"
 MASK = "********"  # in the place of a secret
 
 
@@ -39,31 +39,35 @@ class DestinationSettings(KindSettings):
     """A destination: the kind of it, and what goes there in which way."""
 
     outcomes: tuple[Outcome, ...] = Field(
-        tuple(Outcome), min_length=1, description="What is told there, by how it ended; all of it if absent."
+        tuple(Outcome), min_length=1, description="Which outcomes it gets. Default: all."
     )
     deliver: Literal["files", "link"] | None = Field(
         None,
-        description="`files`: outputs are brought there; `link`: it is told where they are. "
-        "Files, if absent, where the kind takes them.",
+        description="`files`: outputs are copied there; `link`: it gets links to them. Default: files, if "
+        "the kind takes them.",
     )
-    default: bool = Field(True, description="Whether jobs go there that name no destination.")
+    default: bool = Field(True, description="Whether jobs that name no destination go there.")
     at_once: int | None = Field(
         None,
         ge=1,
-        description="Hand-offs under way there at once, per worker; if absent, as many as there are "
-        "threads but two.",
+        description="How many hand-offs to it may run at once, per worker. Default: all threads but two.",
     )
 
     tenants: tuple[str, ...] | None = Field(
         None,
         min_length=1,
-        description="Whose jobs may go there; those of every tenant, if absent. For others it is not there.",
+        description="Only jobs of these tenants may go there; for others it does not exist. Default: all.",
     )
 
     @property
     def link(self) -> bool:
         """Whether it is told where outputs are, instead of being brought them."""
         return self.deliver == "link"
+
+    @property
+    def route(self) -> Route:
+        """As a job keeps it."""
+        return Route(self.name, self.outcomes, self.link)
 
 
 def for_kind(settings: DestinationSettings, kind: type[Installed]) -> DestinationSettings:

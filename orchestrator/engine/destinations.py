@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from orchestrator.core.job import HandOff
 from orchestrator.core.routes import ARCHIVE
+from orchestrator.engine import unkept
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.errors import DestinationError, DestinationGone, NotAllowed, OrchestratorError
 from orchestrator.store import destinations, hand_offs
 from orchestrator.store.database import Transaction
+from orchestrator.store.destinations import Failing
 from orchestrator.telemetry import Event, log
 
 
@@ -22,10 +24,13 @@ class Claim:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._place: str | None = None
+        self._failing: Mapping[str, Failing] = {}
 
     def take(self, tx: Transaction, *, lease: float) -> HandOff | None:
         """Claim what is due longest, to a destination that is neither shut nor has enough under way."""
-        without = destinations.left_out(tx) | self._context.places.full(self._context.most_at_once)
+        self._failing = destinations.failing(tx)
+        left_out = {name for name, one in self._failing.items() if one.left_out(tx.now)}
+        without = left_out | self._context.places.full(self._context.most_at_once)
         while True:
             claimed = hand_offs.claim_due(
                 tx, worker=self._context.worker, lease=lease, turns=self._context.turns, without=without
@@ -36,16 +41,32 @@ class Claim:
             hand_offs.finish_if_ours(tx, claimed, {"attempts": claimed.attempts - 1})
             without.add(claimed.destination)
 
-    def _may_go(self, tx: Transaction, claimed: HandOff) -> bool:
+    def enter(self, claimed: HandOff) -> bool:
+        """Take a place for one that is claimed; False where enough are under way there."""
         most = self._context.most_at_once(claimed.destination)
         if not self._context.places.take(claimed.destination, most):
             return False
         self._place = claimed.destination
-        shut = destinations.shut(tx, claimed.destination)
-        if shut is None or destinations.try_if_still_shut(tx, shut, claimed.key):
+        return True
+
+    def _may_go(self, tx: Transaction, claimed: HandOff) -> bool:
+        if not self.enter(claimed):
+            return False
+        known = self._failing.get(claimed.destination)
+        if known is None or known.shut_until is None:
+            return True
+        if destinations.try_if_still_shut(tx, known, claimed.key):
             return True
         self.leave()
         return False
+
+    def worked(self, tx: Transaction, claimed: HandOff) -> None:
+        """Something arrived there: failures before this attempt are forgotten."""
+        if claimed.destination in self._failing and destinations.worked(tx, claimed.destination):
+            opened = claimed.destination
+            tx.after_commit.append(
+                lambda: log(Event.DESTINATION_OPEN, level=logging.WARNING, destination=opened)
+            )
 
     def leave(self) -> None:
         """The work is over, or never began."""
@@ -77,13 +98,6 @@ def failed(tx: Transaction, claimed: HandOff, error: OrchestratorError) -> None:
         tx.after_commit.append(lambda: log(Event.DESTINATION_SHUT, level=logging.ERROR, **facts))
 
 
-def worked(tx: Transaction, claimed: HandOff) -> None:
-    """Something arrived there."""
-    if destinations.worked(tx, claimed.destination):
-        opened = claimed.destination
-        tx.after_commit.append(lambda: log(Event.DESTINATION_OPEN, level=logging.WARNING, destination=opened))
-
-
 def enable(context: Context, name: str) -> list[FollowUp]:
     """Take there again what is owed, at once: a person says that it works. Raises NotAllowed."""
     with context.store.write() as tx:
@@ -99,4 +113,11 @@ def probes(context: Context) -> dict[str, Callable[[], None]]:
     Those that take messages are left alone: a probe would be one more message there, at every start.
     """
     files = {name: one.sink.check for name, one in context.destinations.items() if one.sink.takes_files}
-    return {ARCHIVE: context.archive.check} | files
+    kept = {ARCHIVE: context.archive.check} if context.settings.keep_outputs else {}
+    return kept | files
+
+
+def require_fit(context: Context) -> None:
+    """Raise SettingError where a destination, be it added by command, is not one for this installation."""
+    if not context.settings.keep_outputs:
+        unkept.require_told_only(one.route for one in context.destinations.values())

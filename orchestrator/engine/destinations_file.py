@@ -45,7 +45,7 @@ def read_file(path: Path) -> Configured:
     wrong = [f"[{name}] is neither [destinations.NAME] nor [archive]" for name in _strange(document)]
     tables = document.get(DESTINATIONS, {})
     if not isinstance(tables, dict):
-        tables, wrong = {}, [*wrong, f"[{DESTINATIONS}] is no table"]
+        tables, wrong = {}, [*wrong, f"[{DESTINATIONS}] is not a table"]
     readers = [_Table(f"{DESTINATIONS}.{name}", name, table) for name, table in tables.items()]
     destinations = [one.destination() for one in readers]
     readers += [_Table(ARCHIVE, ARCHIVE, document[ARCHIVE])] if ARCHIVE in document else []
@@ -68,13 +68,13 @@ def read_bytes(path: Path) -> bytes:
 
 
 def parse(content: bytes, path: Path) -> dict[str, Any]:
-    """The file's tables. Raises SettingError, with the line, where it is no TOML."""
+    """The file's tables. Raises SettingError, with the line, where it is not TOML."""
     try:
         return tomllib.loads(content.decode())
     except UnicodeDecodeError:
         raise SettingError(f"{path} is not text in UTF-8", hint="save it as UTF-8") from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SettingError(f"{path} is no TOML: {error}", hint="texts are in quotes") from None
+        raise SettingError(f"{path} is not TOML: {error}", hint="texts are in quotes") from None
 
 
 def _strange(document: Mapping[str, Any]) -> list[str]:
@@ -90,7 +90,7 @@ class _Table:
         self._name = name
         self._given = given if isinstance(given, dict) else {}
         if not isinstance(given, dict):
-            self._note("", "is no table")
+            self._note("", "is not a table")
 
     def destination(self) -> DestinationSettings | None:
         """What it says, if nothing is wrong."""
@@ -147,7 +147,7 @@ class _Table:
             self._note(field, words)
         for field, value in plain.items():
             if isinstance(value, str) and value.startswith(MARK):
-                self._note(field, "is no secret, nothing would open it: give it as it is")
+                self._note(field, "is not a secret, so nothing would decrypt it: write it as it is")
         return plain, secrets
 
     def _shape(self, kind: type[Installed], field: str, value: Any) -> Any:

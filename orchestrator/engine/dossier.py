@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from orchestrator.core.blame import Finding
 from orchestrator.core.events import Told
-from orchestrator.core.job import Job
+from orchestrator.core.job import Job, Source
 from orchestrator.core.lifecycle import SETTLED, State
 from orchestrator.engine import blaming, standing
 from orchestrator.engine.choices import Act, Choice, choices
@@ -53,7 +53,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Dossier:
-    """One job, with all that there is about it. `retries` are the ids of the jobs that ask for it again."""
+    """One job, with all that there is about it. `retries` are the ids of the jobs that ask for it again.
+
+    `quiet_looks` saw nothing new: they were counted, and left no line in the timeline.
+    """
 
     standing: Standing
     timeline: tuple[Line, ...]
@@ -61,6 +64,7 @@ class Dossier:
     next_look: NextLook | None
     hooks: HookStanding | None
     findings: tuple[Finding, ...]
+    quiet_looks: int
     retries: tuple[str, ...]
     choices: dict[Act, Choice]
 
@@ -88,6 +92,7 @@ def of_job(context: Context, job_id: str, *, tenant_id: str | None) -> Dossier:
             next_look=next_look(tx, context, found.job),
             hooks=hooks_of(tx, found.job),
             findings=tuple(blaming.of_job(tx, found.job)),
+            quiet_looks=max(found.job.looks - sum(one.source is Source.POLL for one in learned), 0),
             retries=tuple(job_lists.retries_of(tx, job_id)),
             choices=choices(found),
         )

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from orchestrator.engine.create import EVENTS
 from orchestrator.engine.endpoint_keeping import Keeping
-from orchestrator.engine.endpoint_secret import replace_secret
+from orchestrator.engine.endpoint_secret import keep, replace_secret
 from orchestrator.engine.http_loop import HttpLoop
 from orchestrator.errors import GatewayError, NotAllowed
 from orchestrator.fault_points import FaultPoint, reach
@@ -31,12 +31,17 @@ class Deed(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is wanted: at which URL, for which account, and the endpoint and secrets it has."""
+    """What is wanted: at which URL, for which account, and the endpoint and secrets it has.
+
+    `sure` where somebody said that the outside reaches the receiver at this URL; else it is a guess, and an
+    endpoint of the account that has its path elsewhere is left there.
+    """
 
     url: str
     account: str
     known_id: str | None
     secret_known: bool
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ def plan(every: Sequence[Endpoint], wanted: Wanted, *, adopt: bool) -> Plan:
     found = _find(every, wanted)
     if found is None:
         return Plan(Deed.MADE, None, {})
-    changes = _changes(found, wanted.url)
+    changes = _changes(found, wanted)
     if found.id == wanted.known_id and wanted.secret_known:
         return Plan(Deed.MENDED if changes else Deed.NOTHING, found, changes)
     if not (adopt or found.id == wanted.known_id or found.name.startswith(NAMED)):
@@ -102,7 +107,7 @@ def _make(management: Management, http: HttpLoop, keeping: Keeping, wanted: Want
         keeping.forget()  # one that was made all the same is found by its URL
         raise
     reach(FaultPoint.ENDPOINT_MADE)
-    keeping.keep(endpoint.id, secret)
+    keep(keeping, endpoint.id, secret)
     return endpoint
 
 
@@ -114,10 +119,11 @@ def _find(every: Sequence[Endpoint], wanted: Wanted) -> Endpoint | None:
     return next(iter((*known, *there)), None)
 
 
-def _changes(found: Endpoint, url: str) -> dict[str, Any]:
+def _changes(found: Endpoint, wanted: Wanted) -> dict[str, Any]:
     changes: dict[str, Any] = {}
-    if not same_url(found.url, url):
-        changes["url"] = url
+    stays = not wanted.sure and leads_to(found.url, urlsplit(wanted.url).path)
+    if not stays and not same_url(found.url, wanted.url):
+        changes["url"] = wanted.url
     if lacking := missing(found.events):
         changes["events"] = [*found.events, *lacking]  # what else it is for stays
     if not found.active:
@@ -128,6 +134,14 @@ def _changes(found: Endpoint, url: str) -> dict[str, Any]:
 def same_url(one: str, other: str) -> bool:
     """Whether both lead to the same place: the receiver takes a slash at the end, too."""
     return _canonical(one) == _canonical(other)
+
+
+def leads_to(url: str, path: str) -> bool:
+    """Whether a URL ends in this path, wherever it is."""
+    try:
+        return urlsplit(url).path.rstrip("/").endswith(path)
+    except ValueError:
+        return False
 
 
 def _canonical(url: str) -> tuple[str, str, int | None, str, str]:

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from orchestrator.core.vault import Vault
 from orchestrator.engine.account_secrets import Retired, Secrets, sealed, unsealed
-from orchestrator.errors import NotFound
+from orchestrator.errors import NotAllowed, NotFound
 from orchestrator.store import accounts
 from orchestrator.store.accounts import Entry
 from orchestrator.store.database import Store, Transaction
@@ -18,6 +18,14 @@ from orchestrator.store.database import Store, Transaction
 # Seconds that a replaced secret is believed. The gateway's four attempts at one delivery are over after
 # 36 minutes and four time-outs (contract 4.4); it looks the secret up for each (4.2), so this is ample.
 BELIEVED_FOR = 2_400.0
+
+
+def being_replaced() -> NotAllowed:
+    """What to say to the second of two who do it at once."""
+    return NotAllowed(
+        "somebody else is changing the webhook endpoint or its secret at this moment",
+        hint="wait until that is done, then see `orchestrator webhooks status`: once may be enough",
+    )
 
 
 class Keeping(Protocol):
@@ -29,7 +37,7 @@ class Keeping(Protocol):
         """Prove that this can be written, by noting that a secret is about to be replaced. Raises."""
 
     def forget(self) -> None:
-        """Take that note back: nothing was replaced."""
+        """Take that note back: nothing was replaced. One from before stays: then something may have been."""
 
     def keep(self, endpoint_id: str, secret: SecretStr) -> None:
         """Keep both; what was live at the beginning is believed a while longer."""
@@ -47,6 +55,7 @@ class InDatabase:
         self._of = (entry.tenant_id, entry.name)
         self._given = tuple(given)
         self._replaced: tuple[SecretStr, ...] = ()
+        self._noted_before: float | None = None
 
     def begin(self) -> None:
         """Note it. Raises SettingError where there is no key to encrypt with, and NotFound."""
@@ -54,13 +63,14 @@ class InDatabase:
             entry, secrets = self._read(tx)
             # Not those that somebody else brings meanwhile: the gateway may sign with them by then.
             self._replaced = (*secrets.webhook_secrets, *self._given)
+            self._noted_before = secrets.begun_at
             self._write(tx, entry, replace(secrets, begun_at=secrets.begun_at or tx.now))
 
     def forget(self) -> None:
-        """Take the note back."""
+        """Take the note back, and leave there what was noted before."""
         with self._store.write() as tx:
             entry, secrets = self._read(tx)
-            self._write(tx, entry, replace(secrets, begun_at=None))
+            self._write(tx, entry, replace(secrets, begun_at=self._noted_before))
 
     def keep(self, endpoint_id: str, secret: SecretStr) -> None:
         """Keep both in one transaction."""

@@ -13,13 +13,17 @@ refused with that. Dead after 3, all is done.
 
 from __future__ import annotations
 
+from pydantic import SecretStr
+
 from orchestrator.engine.endpoint_keeping import Keeping
 from orchestrator.engine.http_loop import HttpLoop
-from orchestrator.errors import BadAnswer, GatewayError, Unreachable
+from orchestrator.errors import BadAnswer, GatewayError, OrchestratorError, Unreachable
 from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.gateway.endpoints import Management
 
-_REFUSED = range(400, 500)
+# Answers that surely come before anything is changed. A time-out (408) of what stands between may not.
+_REFUSED = frozenset({400, 401, 403, 404, 405, 429})
+_AGAIN = "whether the gateway signs with a new secret by now is not known: do this again, at once"
 
 
 def replace_secret(management: Management, http: HttpLoop, keeping: Keeping, endpoint_id: str) -> None:
@@ -32,11 +36,24 @@ def replace_secret(management: Management, http: HttpLoop, keeping: Keeping, end
         if _did_nothing(error):
             keeping.forget()
             raise
-        error.hint = "whether it signs with a new secret by now is not known: do this again, at once"
+        error.hint = _AGAIN
+        raise
+    except KeyboardInterrupt as stopped:
+        stopped.add_note(_AGAIN)
         raise
     reach(FaultPoint.ENDPOINT_SECRET_ANSWERED)
-    keeping.keep(endpoint_id, secret)
+    keep(keeping, endpoint_id, secret)
     reach(FaultPoint.ENDPOINT_SECRET_KEPT)
+
+
+def keep(keeping: Keeping, endpoint_id: str, secret: SecretStr) -> None:
+    """Keep what was shown this once. Raises as the place does, and says what the loss means."""
+    try:
+        keeping.keep(endpoint_id, secret)
+    except OrchestratorError as error:
+        lost = "the gateway signs with a new secret by now, which was not kept: do this again, at once"
+        error.hint = f"{error.hint}; {lost}" if error.hint else lost
+        raise
 
 
 def _did_nothing(error: GatewayError) -> bool:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from orchestrator.core.signatures import signer
 from orchestrator.engine.account_secrets import Opened
-from orchestrator.engine.endpoint import missing, same_url
+from orchestrator.engine.endpoint import leads_to, missing, same_url
 from orchestrator.gateway.endpoints import Endpoint
 from orchestrator.settings import Settings
 from orchestrator.store import inbox
 from orchestrator.store.database import Transaction
+from orchestrator.store.schema import DEFAULT
 
 LATEST = 500  # deliveries that are asked who signed them
 MADE_HERE = 40  # characters: secrets of the gateway have 49, and four of them tell nothing
@@ -68,12 +68,23 @@ def public(settings: Settings) -> bool:
     return settings.public_url is not None and settings.api_address is None
 
 
-def wrong_with(endpoint: Endpoint | None, opened: Opened, settings: Settings) -> list[Trouble]:
-    """Everything that is wrong with the endpoint as the gateway shows it; None where it has no such one."""
-    mends = "`orchestrator webhooks register` mends it"
+def options_for(tenant: str, account: str) -> str:
+    """What a command about this account's endpoint needs to be told."""
+    return "" if (tenant, account) == (DEFAULT, DEFAULT) else f" --tenant {tenant} --account {account}"
+
+
+def wrong_with(
+    endpoint: Endpoint | None, opened: Opened, settings: Settings, options: str = ""
+) -> list[Trouble]:
+    """Everything that is wrong with the endpoint as the gateway shows it; None where it has no such one.
+
+    `options` are those that a command needs to mend it.
+    """
+    register = f"`orchestrator webhooks register{options}`"
+    mends = f"{register} mends it"
     if endpoint is None:
         words = f"the gateway has no endpoint {opened.webhook_endpoint_id} for this management key"
-        hint = "it was deleted, or is another workspace's: `orchestrator webhooks register` makes one"
+        hint = f"it was deleted, or is another workspace's: {register} makes one"
         return [Trouble(words, hint, serious=True)]
     found = []
     if not endpoint.active:
@@ -88,7 +99,7 @@ def wrong_with(endpoint: Endpoint | None, opened: Opened, settings: Settings) ->
 
 
 def _wrong_url(endpoint: Endpoint, opened: Opened, settings: Settings, mends: str) -> list[Trouble]:
-    if not urlsplit(endpoint.url).path.rstrip("/").endswith(path_of(opened.id)):
+    if not leads_to(endpoint.url, path_of(opened.id)):
         words = (
             f"the endpoint's URL {endpoint.url} is not of this account, whose path is {path_of(opened.id)}"
         )
@@ -99,14 +110,14 @@ def _wrong_url(endpoint: Endpoint, opened: Opened, settings: Settings, mends: st
     return []
 
 
-def unfinished(opened: Opened) -> list[Trouble]:
+def unfinished(opened: Opened, options: str = "") -> list[Trouble]:
     """A rotation that began and did not end."""
     if opened.begun_at is None:
         return []
     words = (
         "replacing its signing secret was begun and not finished: the gateway may sign with one nobody has"
     )
-    return [Trouble(words, "`orchestrator webhooks rotate` finishes it", serious=True)]
+    return [Trouble(words, f"`orchestrator webhooks rotate{options}` finishes it", serious=True)]
 
 
 def odd_secrets(opened: Opened) -> list[Trouble]:
@@ -122,12 +133,13 @@ def odd_secrets(opened: Opened) -> list[Trouble]:
 def uses(tx: Transaction, opened: Opened, settings: Settings) -> list[SecretUse]:
     """Each secret that is believed or was, with its last use among the latest deliveries."""
     secrets = [*opened.webhook_secrets, *(one.secret for one in opened.retired)]
+    in_settings = {one.secret for one in settings.signing_secrets}
     until = [None] * len(opened.webhook_secrets) + [one.until for one in opened.retired]
     signed = _signed(tx, opened.id, secrets)
     return [
         SecretUse(
             _last_letters(secret),
-            Origin.SETTINGS if secret in settings.webhook_secrets else Origin.DATABASE,
+            Origin.SETTINGS if secret in in_settings else Origin.DATABASE,
             until[number],
             len(signed[number]),
             max(signed[number], default=None),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from orchestrator.archive import Keeping
 from orchestrator.core.job import Job, Output
@@ -12,8 +13,10 @@ from orchestrator.engine.context import Context
 from orchestrator.engine.http_loop import Ahead
 from orchestrator.engine.lease import Lease
 from orchestrator.errors import NEVER, AccountUnusable, ContentError
-from orchestrator.gateway.client import Gateway
-from orchestrator.gateway.content import Content
+
+if TYPE_CHECKING:
+    from orchestrator.gateway.client import Gateway
+    from orchestrator.gateway.content import Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,9 @@ def _copy(context: Context, lease: Lease, content: Content, keeping: Keeping) ->
         if walk is not None and count:
             walk.finish()
     except Mp4Error as error:
-        raise ContentError(f"the content is no whole MP4: {error}", hint="it is fetched again") from error
+        raise ContentError(
+            f"the content is not a complete MP4: {error}", hint="it is fetched again"
+        ) from error
     return count
 
 

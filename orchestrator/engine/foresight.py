@@ -12,7 +12,7 @@ from orchestrator.core.effects import Effect
 from orchestrator.core.job import HandOffState, Job, Observation, Owed
 from orchestrator.core.lifecycle import State, Verdict
 from orchestrator.engine.context import Context
-from orchestrator.engine.receive import Fate, fate_of, job_of, said_again
+from orchestrator.engine.take import Fate, fate_of, job_of, said_again
 from orchestrator.gateway import webhooks
 from orchestrator.store import hand_offs, inbox
 from orchestrator.store.database import Transaction

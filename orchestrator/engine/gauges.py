@@ -71,7 +71,8 @@ def _hand_offs(tx: Transaction) -> Iterator[Reading]:
 def _processes(tx: Transaction) -> Iterator[Reading]:
     yield metrics.WORKERS, (), len(workers.alive(tx))
     for pulse, at in workers.every_pulse(tx).items():
-        yield metrics.PULSES, (pulse,), max(tx.now - at, 0.0)
+        if pulse in workers.RECURRENT:
+            yield metrics.PULSES, (pulse,), max(tx.now - at, 0.0)
 
 
 def _channels(tx: Transaction) -> Iterator[Reading]:

@@ -14,6 +14,7 @@ from orchestrator.core.tracing import Part
 from orchestrator.engine import archiving, counting, destinations, spans, telling
 from orchestrator.engine.context import Context
 from orchestrator.engine.delivering import deliver
+from orchestrator.engine.destinations import Claim
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.lease import LEASE
 from orchestrator.errors import (
@@ -42,7 +43,7 @@ _ENDS = {Result.DEAD: HandOffState.DEAD, Result.MISSING: HandOffState.MISSING}
 
 
 def hand_off(context: Context) -> list[FollowUp] | None:
-    """Do one hand-off that is due; None when none is."""
+    """Make an attempt at one hand-off that is due; None when none is."""
     with destinations.claiming(context) as claim:
         with context.store.write(durable=False) as tx:
             claimed = claim.take(tx, lease=LEASE)
@@ -53,17 +54,27 @@ def hand_off(context: Context) -> list[FollowUp] | None:
             siblings = outputs.of_job(tx, claimed.job_id)
         assert job is not None  # a foreign key holds it
         with context.held.working([claimed]):
-            return _hand_off(context, claimed, job, siblings)
+            return _hand_off(context, claim, claimed, job, siblings)
 
 
-def _hand_off(context: Context, claimed: HandOff, job: Job, siblings: list[Output]) -> list[FollowUp]:
+def hand_off_claimed(context: Context, claimed: HandOff, job: Job, siblings: list[Output]) -> list[FollowUp]:
+    """Make the first attempt at one that was claimed when it became owed, about the job as it was then."""
+    with destinations.claiming(context) as claim, context.held.working([claimed]):
+        if not claim.enter(claimed):
+            return _given_back(context, claimed)
+        return _hand_off(context, claim, claimed, job, siblings)
+
+
+def _hand_off(
+    context: Context, claim: Claim, claimed: HandOff, job: Job, siblings: list[Output]
+) -> list[FollowUp]:
     reach(FaultPoint.HAND_OFF_CLAIMED)
     if claimed.attempts > context.settings.hand_off_attempts:
         return _failed(context, claimed, _spent(claimed))
     try:
         delivered, facts = _attempt(context, claimed, job, siblings)
         reach(FaultPoint.HAND_OFF_PUBLISHED)
-        follow_ups = _done(context, claimed, delivered, facts)
+        follow_ups = _done(context, claim, claimed, delivered, facts)
     except Stopping:
         return _given_back(context, claimed)
     except LeaseLost:
@@ -99,7 +110,9 @@ def _attempt(
     return deliver(context, claimed, job, siblings), {}
 
 
-def _done(context: Context, claimed: HandOff, delivered: Delivered, facts: dict[str, Any]) -> list[FollowUp]:
+def _done(
+    context: Context, claim: Claim, claimed: HandOff, delivered: Delivered, facts: dict[str, Any]
+) -> list[FollowUp]:
     with context.store.write() as tx:
         job = jobs.lock_if_there(tx, claimed.job_id)
         changes = {
@@ -119,7 +132,7 @@ def _done(context: Context, claimed: HandOff, delivered: Delivered, facts: dict[
         named = {"destination": claimed.destination, "key": claimed.key} | spans.traced(context, job)
         tx.after_commit.append(partial(log, Event.HANDED_OFF, job=claimed.job_id, **named))
         _told(context, tx, job, claimed, Result.DONE, status=delivered.status, bytes=delivered.bytes)
-        destinations.worked(tx, claimed)
+        claim.worked(tx, claimed)
         if claimed.kind is HandOffKind.ARCHIVE:
             return archiving.kept(tx, job, claimed, facts)
         telling.ended(tx, job, [replace(claimed, state=HandOffState.DONE)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from orchestrator.core.learned.classes import everywhere, parts
@@ -12,6 +12,7 @@ from orchestrator.store import estimates
 from orchestrator.store.database import Transaction
 from orchestrator.store.estimates import EstimateKind
 
+_WORST = (Health.SILENT, Health.DEGRADED, Health.UNKNOWN, Health.HEALTHY)
 MOST_EVIDENCE = 4  # things that the gateway says of deliveries, the most frequent ones
 
 
@@ -39,9 +40,28 @@ def every(tx: Transaction, *, changed_since: float = 0.0) -> Iterator[tuple[str,
             yield name, legible(read_hooks, data)
 
 
+def in_order(tx: Transaction, account_ids: Collection[str]) -> dict[str, Health]:
+    """How each channel of these accounts does, by its name: the worst first."""
+    known = {name: Health(health) for name, health in estimates.healths(tx).items() if health in set(Health)}
+    ours = [name for name in known if parts(name)[0] in account_ids]
+    return {name: known[name] for name in sorted(ours, key=lambda name: (_WORST.index(known[name]), name))}
+
+
+def of_channels(tx: Transaction, names: Sequence[str]) -> list[Standing]:
+    """Of each of these channels, in their order."""
+    known = estimates.several(tx, [(EstimateKind.HOOKS, name) for name in names])
+    read = {name: legible(read_hooks, data) for (_, name), data in known.items()}
+    return [standing(name, read[name]) for name in names if name in read]
+
+
 def silent(tx: Transaction, *, changed_since: float) -> list[Standing]:
-    """Endpoints that are silent as a whole, and of the others the providers that are."""
-    found = [one for one in of_every(tx, changed_since=changed_since) if one.health is Health.SILENT]
+    """Endpoints that are silent as a whole, and of the others the providers that are; changed since then."""
+    names = [
+        name
+        for name, health in estimates.healths(tx, changed_since=changed_since).items()
+        if health == Health.SILENT
+    ]
+    found = of_channels(tx, names)
     whole = {one.account for one in found if one.provider is None}
     return [one for one in found if one.provider is None or one.account not in whole]
 

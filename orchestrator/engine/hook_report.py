@@ -183,6 +183,6 @@ def _unknown(hooks: Hooks, classes_with_few: int) -> list[str]:
     )
     found.append(
         "the future: should webhooks stop, jobs cost as in `if none came` until so many in a row are missed, "
-        f"{SILENT_AFTER} or more, that it is no chance, and are then looked at by the guidance"
+        f"{SILENT_AFTER} or more, that it is not chance, and are then looked at by the guidance"
     )
     return found

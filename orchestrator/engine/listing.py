@@ -14,6 +14,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from orchestrator import metrics
 from orchestrator.core.job import Job, Observation
@@ -25,11 +26,13 @@ from orchestrator.engine.budget import by_value
 from orchestrator.engine.context import Context
 from orchestrator.engine.legible import legible
 from orchestrator.errors import AccountUnusable, GatewayError
-from orchestrator.gateway.client import Gateway
 from orchestrator.store import estimates
 from orchestrator.store.database import Transaction
 from orchestrator.store.estimates import EstimateKind
 from orchestrator.telemetry import Event, log
+
+if TYPE_CHECKING:
+    from orchestrator.gateway.client import Gateway
 
 WITHIN = 5.0  # seconds: a list that takes longer would hold up the looks that it is to spare
 

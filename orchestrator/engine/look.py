@@ -10,6 +10,7 @@ from typing import Any
 from orchestrator.core import cadence, effects, evidence
 from orchestrator.core.job import Job, Observation, Source
 from orchestrator.core.lifecycle import SETTLED, Seen, State, Verdict
+from orchestrator.core.support import without_request
 from orchestrator.core.tracing import Part
 from orchestrator.engine import budget, counting, listing, outage, spans, telling, unasked, uncertain
 from orchestrator.engine.alone import BROKEN
@@ -132,7 +133,8 @@ def _keep(context: Context, tx: Transaction, answered: Sequence[tuple[Job, Answe
     asked = [pair for pair in answered if pair[0].id not in waits]
     for job, answer in sorted(asked, key=lambda pair: pair[0].id):
         if answer.error is not None and answer.asked:
-            failed = {"error": answer.error.message} | spans.traced(context, job)
+            why = without_request(answer.error.message, job.request)
+            failed = {"error": why} | spans.traced(context, job)
             log(Event.LOOK_FAILED, job=job.id, level=logging.WARNING, **failed)
         if _changed_nothing(context, tx, job, answer):
             _count(context, tx, job, answer, done)
@@ -251,9 +253,9 @@ def _try_detail_again(
         wait = cadence.spacing(guidance, 0, context.settings.poll_after_seconds)
         changes |= {"detail_tries": job.detail_tries - asked, "due_at": tx.now + wait}
         return [FollowUp(Task.LOOK, wait)]
-    effect = effects.give_up_detail(job, now=tx.now)
+    effect = effects.give_up_detail(job, now=tx.now, policy=context.policy)
     # Moved by somebody else since it was claimed: then they have decided, and owe what follows.
-    return carry_out(tx, job, effect) if write(tx, job, effect) else []
+    return carry_out(context, tx, job, effect) if write(tx, job, effect) else []
 
 
 def _wished(job: Job, answer: Answer) -> float | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -11,11 +12,12 @@ from orchestrator.core import effects, evidence
 from orchestrator.core.blame import Fault
 from orchestrator.core.effects import Effect
 from orchestrator.core.job import Job, Observation
-from orchestrator.core.learned.lessons import taught
+from orchestrator.core.learned.lessons import Lesson, taught
 from orchestrator.core.lifecycle import State, Verdict
-from orchestrator.engine import counting, spans, telling
+from orchestrator.engine import counting, prompt, spans, telling
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
+from orchestrator.errors import StoreError
 from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.gateway import webhooks
 from orchestrator.store import faults, hand_offs, inbox, jobs, lessons, observations, outputs
@@ -24,26 +26,65 @@ from orchestrator.store.inbox import EntryState
 from orchestrator.telemetry import Event, log
 
 
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """An observation and what it changes about its job, which is as it was before."""
+
+    job: Job
+    seen: Observation
+    effect: Effect
+
+
 def observe(context: Context, tx: Transaction, job_id: str, seen: Observation) -> list[FollowUp]:
     """Apply one observation: move the job if the table says so, keep it, owe what becomes owed.
 
     All in the caller's transaction. Raises NotFound when there is no such job.
     """
     while True:
-        job = jobs.lock(tx, job_id)
-        effect = effects.effect_of(job, seen, now=tx.now, jitter=context.random(), policy=context.policy)
-        if write(tx, job, effect):
+        learned = _learned(context, tx, jobs.lock(tx, job_id), seen)
+        if write(tx, learned.job, learned.effect):
             break  # else somebody moved it since it was read: decide again
-    if effect.keep:
-        observations.append(tx, job, seen, effect.step)
-    _announce(context, tx, job, seen, effect)
-    telling.learned(tx, job, effect)
-    lessons.note(tx, job.id, taught(job, seen, effect.step, effect.changes, tx.now))
-    _note_faults(tx, job, seen, effect)
-    follow_ups = carry_out(tx, job, effect)
-    if job.gateway_id is None and effect.changes.get("gateway_id"):
-        follow_ups += _early_webhooks(context, tx, job, effect.changes["gateway_id"])
-    return follow_ups
+    return _keep(context, tx, [learned])[0]
+
+
+def observe_held(
+    context: Context, tx: Transaction, told: Sequence[tuple[Job, Observation]]
+) -> list[list[FollowUp]]:
+    """The same for jobs that the caller holds as they are given, each once: one statement does all of a kind.
+
+    Returns what follows, for each. Raises StoreError where one was not held.
+    """
+    found = [_learned(context, tx, job, seen) for job, seen in told]
+    moves = [(one.job, changes) for one in found if (changes := _changes(one.job, one.effect))]
+    if not jobs.move_all_if_still(tx, moves):
+        raise StoreError("a job changed while it was held", hint="this is a bug; it is tried again")
+    for one in found:
+        _reach_moved(one.effect)
+    return _keep(context, tx, found)
+
+
+def _learned(context: Context, tx: Transaction, job: Job, seen: Observation) -> Learned:
+    effect = effects.effect_of(job, seen, now=tx.now, jitter=context.random(), policy=context.policy)
+    return Learned(job, seen, effect)
+
+
+def _keep(context: Context, tx: Transaction, learned: Sequence[Learned]) -> list[list[FollowUp]]:
+    """What belongs to effects that were written."""
+    told = [(one.job, one.seen, one.effect.step) for one in learned if one.effect.keep]
+    observations.append_all(tx, told)
+    for one in learned:
+        _announce(context, tx, one.job, one.seen, one.effect)
+    telling.learned(tx, [(one.job, one.effect) for one in learned])
+    lessons.note_all(tx, [(one.job.id, lesson) for one in learned for lesson in _taught(tx, one)])
+    for one in learned:
+        _note_faults(tx, one.job, one.seen, one.effect)
+    follow_ups = carry_out_all(context, tx, [(one.job, one.effect) for one in learned])
+    early = [_early_webhooks(context, tx, one) for one in learned]
+    return [its + others for its, others in zip(follow_ups, early, strict=True)]
+
+
+def _taught(tx: Transaction, one: Learned) -> list[Lesson]:
+    return taught(one.job, one.seen, one.effect.step, one.effect.changes, tx.now)
 
 
 def _note_faults(tx: Transaction, job: Job, seen: Observation, effect: Effect) -> None:
@@ -55,22 +96,43 @@ def _note_faults(tx: Transaction, job: Job, seen: Observation, effect: Effect) -
 
 def write(tx: Transaction, job: Job, effect: Effect) -> bool:
     """Write an effect's changes unless the job changed since it was read."""
-    numbered = {"next_seq": job.next_seq + 1} if effect.keep else {}
-    changes = effect.changes | numbered
+    changes = _changes(job, effect)
     if changes and not jobs.move_if_still(tx, job, changes):
         return False
-    if effect.step.verdict is Verdict.MOVED:
-        reach(FaultPoint.OBSERVE_MOVED)
+    _reach_moved(effect)
     return True
 
 
-def carry_out(tx: Transaction, job: Job, effect: Effect) -> list[FollowUp]:
+def _changes(job: Job, effect: Effect) -> dict[str, Any]:
+    return effect.changes | ({"next_seq": job.next_seq + 1} if effect.keep else {})
+
+
+def _reach_moved(effect: Effect) -> None:
+    if effect.step.verdict is Verdict.MOVED:
+        reach(FaultPoint.OBSERVE_MOVED)
+
+
+def carry_out(context: Context, tx: Transaction, job: Job, effect: Effect) -> list[FollowUp]:
     """Keep the outputs and hand-offs of an effect that was written; returns what is to happen next."""
-    if job.state is State.TIMED_OUT and effect.step.verdict is Verdict.MOVED:
-        telling.ended(tx, job, hand_offs.withdraw(tx, job.id))  # that it timed out is no longer true
-    outputs.learn(tx, job.id, effect.outputs)
-    hand_offs.owe(tx, effect.owed)
-    due = [owed.due_at for owed in effect.owed if owed.due_at is not None]
+    return carry_out_all(context, tx, [(job, effect)])[0]
+
+
+def carry_out_all(
+    context: Context, tx: Transaction, written: Sequence[tuple[Job, Effect]]
+) -> list[list[FollowUp]]:
+    """The same for several jobs; returns what is to happen next, for each."""
+    for job, effect in written:
+        if job.state is State.TIMED_OUT and effect.step.verdict is Verdict.MOVED:
+            telling.ended(tx, job, hand_offs.withdraw(tx, job.id))  # that it timed out is no longer true
+    outputs.learn_all(tx, [(job.id, seen) for job, effect in written for seen in effect.outputs])
+    owing = [(replace(job, **_changes(job, effect)), effect.owed) for job, effect in written if effect.owed]
+    begun = prompt.owe(context, tx, owing)
+    return [_next(tx, job, effect, begun) for job, effect in written]
+
+
+def _next(tx: Transaction, job: Job, effect: Effect, begun: Container[str]) -> list[FollowUp]:
+    waiting = [owed for owed in effect.owed if owed.key not in begun]
+    due = [owed.due_at for owed in waiting if owed.due_at is not None]
     follow_ups = [FollowUp(Task.HAND_OFF, max(0.0, due_at - tx.now)) for due_at in due]
     if effect.hasten:
         follow_ups += [FollowUp(Task.HAND_OFF)] * hand_offs.hasten(tx, job.id)
@@ -81,8 +143,11 @@ def carry_out(tx: Transaction, job: Job, effect: Effect) -> list[FollowUp]:
     return follow_ups
 
 
-def _early_webhooks(context: Context, tx: Transaction, job: Job, gateway_id: str) -> list[FollowUp]:
+def _early_webhooks(context: Context, tx: Transaction, one: Learned) -> list[FollowUp]:
     """Apply what the gateway sent before we knew which job it was about."""
+    job, gateway_id = one.job, one.effect.changes.get("gateway_id")
+    if job.gateway_id is not None or not gateway_id:
+        return []
     follow_ups: list[FollowUp] = []
     for entry in inbox.waiting_for(tx, job.account_id, gateway_id, job.session_id):
         inbox.settle(tx, entry.id, EntryState.APPLIED, job.id)

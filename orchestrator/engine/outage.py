@@ -5,17 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from orchestrator.core.job import Job, Observation
 from orchestrator.core.learned import outage as rule
 from orchestrator.core.learned.outage import Outage
 from orchestrator.core.learned.ticks import TICK
-from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.store import jobs, workers
 from orchestrator.store.database import Transaction
 from orchestrator.store.workers import Pulse
 from orchestrator.telemetry import Event, log
+
+if TYPE_CHECKING:
+    from orchestrator.engine.context import Context
 
 SPREAD = 10.0  # seconds over which those that nobody told are looked at after a tick
 

@@ -19,13 +19,14 @@ def document(
     others: Sequence[HandOff],
     *,
     links: Mapping[int, str | None],
+    content_urls: Mapping[int, str | None],
     timeline: Sequence[Recorded] | None = None,
 ) -> dict[str, Any]:
     """What happened, whose doing it was, and the ids to ask the gateway about it with.
 
-    `siblings` are the job's outputs, `links` where those that the archive has can be read. `others` are all
-    hand-offs of the job: one of them tells why an output is missing. Without a timeline the document is a
-    short one, for a message.
+    `siblings` are the job's outputs, `links` where those that the archive has can be read, `content_urls`
+    where the gateway has those that are not kept. `others` are all hand-offs of the job, where it is about an
+    output: one of them tells why that is missing. Without a timeline it is a short one, for a message.
     """
     what, output = _about_output(owed, others)
     told = {
@@ -36,7 +37,7 @@ def document(
         "state": job.state,
         "blame": _blame(job, what, output),
         "error": job.failure if output is None else {"message": output.last_error, "code": what},
-        "outputs": [_output(one, links) for one in siblings],
+        "outputs": [_output(one, links, content_urls) for one in siblings],
         "gateway_id": job.gateway_id,
         "gateway_request_id": job.request_id,
         "gateway_status": job.gateway_status,
@@ -54,13 +55,16 @@ def _blame(job: Job, what: str, output: HandOff | None) -> Fault | None:
     return Fault.UNCERTAIN_CREATE if what == Outcome.UNCERTAIN else job.blame
 
 
-def _output(output: Output, links: Mapping[int, str | None]) -> dict[str, Any]:
+def _output(
+    output: Output, links: Mapping[int, str | None], content_urls: Mapping[int, str | None]
+) -> dict[str, Any]:
     return {
         "index": output.index,
         "mime_type": output.mime_type,
-        "bytes": output.bytes,
+        "bytes": output.size,
         "sha256": output.sha256,
         "output_url": links.get(output.index),
+        "content_url": content_urls.get(output.index),
     }
 
 
@@ -77,10 +81,20 @@ def _entry(one: Recorded) -> dict[str, Any]:
     }
 
 
+def about_output(owed: HandOff) -> bool:
+    """Whether it tells how an output ended, not its job."""
+    return _said(owed)[0] in (Outcome.OUTPUT_MISSING, Outcome.OUTPUT_UNAVAILABLE)
+
+
+def _said(owed: HandOff) -> tuple[str, str]:
+    what, _, index = (owed.outcome or "").partition("-")
+    return what, index
+
+
 def _about_output(owed: HandOff, others: Sequence[HandOff]) -> tuple[str, HandOff | None]:
     """What is said of an output, and that output's way to the archive, if the outcome is about one."""
-    what, _, index = (owed.outcome or "").partition("-")
-    if what not in (Outcome.OUTPUT_MISSING, Outcome.OUTPUT_UNAVAILABLE):
+    what, index = _said(owed)
+    if not about_output(owed):
         return what, None
     archive = (one for one in others if one.kind is HandOffKind.ARCHIVE)
     return what, next((one for one in archive if str(one.output_index) == index), None)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from orchestrator.core.learned.classes import parts
 from orchestrator.core.learned.hooks import CONCLUSIVE, Health, read_hooks
 from orchestrator.core.learned.silence import expected
 from orchestrator.engine import outage
@@ -33,15 +34,23 @@ class Missing:
     last_came_at: float
 
 
-def count(context: Context, endpoint: str, account_id: str) -> Missing | None:
-    """What is overdue at an endpoint, if that is enough to be sure; else None."""
+def count(context: Context, endpoints: Sequence[str]) -> dict[str, Missing]:
+    """What is overdue at each of these, where that is enough to be sure."""
     with context.store.read() as tx:
-        since = legible(read_hooks, estimates.get(tx, EstimateKind.HOOKS, endpoint)).last_came_at
         awaited_since = outage.awaited_since(tx)
-        # What came and is not folded yet is missing here as if it had not come.
-        if since is None or awaited_since is None or lessons.tell_of_webhooks(tx, account_id):
-            return None
-        missing = _missing(context, tx, open_jobs.awaited(tx, account_id), since, awaited_since)
+        if awaited_since is None:
+            return {}
+        found = {endpoint: _missing_at(context, tx, endpoint, awaited_since) for endpoint in endpoints}
+    return {endpoint: missing for endpoint, missing in found.items() if missing is not None}
+
+
+def _missing_at(context: Context, tx: Transaction, endpoint: str, awaited_since: float) -> Missing | None:
+    account_id = parts(endpoint)[0]
+    since = legible(read_hooks, estimates.get(tx, EstimateKind.HOOKS, endpoint)).last_came_at
+    # What came and is not folded yet is missing here as if it had not come.
+    if since is None or lessons.tell_of_webhooks(tx, account_id):
+        return None
+    missing = _missing(context, tx, open_jobs.awaited(tx, account_id), since, awaited_since)
     return Missing(missing, since) if missing >= CONCLUSIVE else None
 
 

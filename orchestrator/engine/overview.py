@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from orchestrator.core.blame import Fault
+from orchestrator.core.learned.hooks import Health
 from orchestrator.core.lifecycle import State
 from orchestrator.engine import alarms, blaming, hook_health
 from orchestrator.engine.alarms import BEHIND_AFTER, Alarm
@@ -26,6 +27,7 @@ from orchestrator.store.ledger import DAY, Sums, day_of
 
 DAYS = 14  # of the charts
 KEPT_FOR = 20.0  # seconds that sums over a day are believed
+MOST_HOOKS = 30  # channels of webhooks that are told of one by one
 KEPT_MOST = 200  # tenants of which they are kept
 
 
@@ -48,7 +50,8 @@ class Stuck:
 class Sizes:
     """Sums over the last day, as of a moment. `costs` is by tenant; `cut`: there is more than was summed.
 
-    `days` has those of the last ones, oldest first.
+    `days` has those of the last ones, oldest first. `hooks` are the channels of webhooks that do worst, with
+    the name of each account, and `healths` how many there are of each kind.
     """
 
     at: float
@@ -56,6 +59,8 @@ class Sizes:
     faults: Mapping[Fault, int]
     costs: Mapping[str, Cost]
     cut: bool
+    hooks: Sequence[tuple[str, HookStanding]]
+    healths: Mapping[Health, int]
 
     @property
     def looked(self) -> Sums:
@@ -76,7 +81,7 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """How everything stands. `hooks` has the name of each account.
+    """How everything stands.
 
     `alarms`, and `drift`, what the gateway says that is new, are None for whoever sees one tenant only. `cap`
     is what a tenant may spend, None: there is no cap, or several tenants are meant.
@@ -88,7 +93,6 @@ class Overview:
     owed: Owed
     dead: tuple[Mapping[str, int], Count]
     sizes: Sizes
-    hooks: Sequence[tuple[str, HookStanding]]
     alarms: Sequence[Alarm] | None
     drift: Sequence[Known] | None
     cap: float | None
@@ -139,7 +143,6 @@ def read(
             owed=figures.owed(tx, whose),
             dead=figures.dead(tx, whose),
             sizes=remembered.of(tx, tenant_id, whose),
-            hooks=_hooks(tx, tenant_id),
             alarms=all_alarms(tx) if tenant_id is None else None,
             drift=drift.every(tx) if tenant_id is None else None,
             cap=_cap(tx, context, tenant_id),
@@ -159,17 +162,22 @@ def _sizes(tx: Transaction, tenant_id: str | None, whose: Sequence[str]) -> Size
     since = day_of(tx.now) - DAYS + 1
     by_day = figures.ledger_by_day(tx, whose, since_day=since)
     days = [(day, by_day.get(day, Sums())) for day in range(since, since + DAYS)]
-    return Sizes(tx.now, days, dict(faults.most_common()), costs, cut)
+    hooks, healths = _hooks(tx, tenant_id)
+    return Sizes(tx.now, days, dict(faults.most_common()), costs, cut, hooks, healths)
 
 
-def _hooks(tx: Transaction, tenant_id: str | None) -> list[tuple[str, HookStanding]]:
+def _hooks(
+    tx: Transaction, tenant_id: str | None
+) -> tuple[list[tuple[str, HookStanding]], Mapping[Health, int]]:
     """Of the endpoints of these accounts; what is known of removed ones is of no use any more."""
     ours = {
         one.id: one.name if tenant_id is not None else f"{one.tenant_id}/{one.name}"
         for one in accounts.every(tx)
         if tenant_id in (None, one.tenant_id)
     }
-    return [(ours[one.account], one) for one in hook_health.of_every(tx) if one.account in ours]
+    channels = hook_health.in_order(tx, ours.keys())
+    worst = hook_health.of_channels(tx, list(channels)[:MOST_HOOKS])
+    return [(ours[one.account], one) for one in worst], Counter(channels.values())
 
 
 def _cap(tx: Transaction, context: Context, tenant_id: str | None) -> float | None:

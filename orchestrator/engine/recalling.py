@@ -144,11 +144,11 @@ def _probe(context: Context) -> int:
         if not workers.pulse_if_older(tx, Pulse.PROBE, PROBE_EVERY):
             return 0
     probed = 0
+    missing = overdue.count(context, endpoints)
     for endpoint in endpoints:
-        missing = overdue.count(context, endpoint, parts(endpoint)[0])
         with context.store.write(durable=False) as tx:
             # In one transaction: a silence that is known is told to nobody again.
-            if missing is not None and overdue.makes_silent(tx, endpoint, missing):
+            if endpoint in missing and overdue.makes_silent(tx, endpoint, missing[endpoint]):
                 begin(tx, endpoint)
             else:
                 probed += _probe_one(context, tx, endpoint)

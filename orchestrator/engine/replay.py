@@ -10,7 +10,7 @@ from orchestrator.engine import foresight
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.foresight import Foreseen
-from orchestrator.engine.receive import Receipt, take, take_again
+from orchestrator.engine.take import Believed, Receipt, take, take_again
 from orchestrator.errors import NotAllowed, NotFound
 from orchestrator.gateway.webhooks import parse
 from orchestrator.store import dead_letters, hand_offs, inbox, jobs
@@ -45,7 +45,8 @@ def replay_rejected(context: Context, rejection_id: int, *, foreseen: str | None
             _require_foreseen(foreseen, foresight.of_rejection(context, tx, rejection))
         delivery = parse(rejection.body)
         inbox.drop_rejection(tx, rejection_id)
-        return take(context, tx, rejection.account_id, rejection.headers, rejection.body, delivery)
+        believed = Believed(rejection.account_id, rejection.headers, rejection.body, delivery)
+        return take(context, tx, believed)
 
 
 def received(tx: Transaction, entry_id: int) -> Entry:
@@ -73,29 +74,47 @@ def _require_foreseen(mark: str, now: Foreseen) -> None:
 
 
 def replay_hand_off(
-    context: Context, hand_off_id: int, *, as_new: bool = False, tenant_id: str | None = None
+    context: Context,
+    hand_off_id: int,
+    *,
+    as_new: bool = False,
+    tenant_id: str | None = None,
+    job_id: str | None = None,
+    generation: int | None = None,
 ) -> list[FollowUp]:
     """Try a hand-off that was given up again, from its first attempt on. Raises NotFound or NotAllowed.
 
     `as_new`: also one that was done, under a name that its receiver has not seen. Another tenant's is not
-    found; None: whoever has the database may replay any.
+    found, nor another job's; None: whoever has the database may replay any. `generation` is the one that
+    somebody was shown: with another one by now, it was delivered as new already.
     """
     with context.store.write() as tx:
         found = hand_offs.get(tx, hand_off_id)
-        if found is None or tenant_id not in (None, found.tenant_id):
+        if found is None or not _is_theirs(found, tenant_id, job_id):
             raise NotFound(
                 f"there is no hand-off {hand_off_id}", hint="`orchestrator show JOB` lists those of a job"
             )
         jobs.lock(tx, found.job_id)  # so that it is not purged in this moment
+        found = hand_offs.get(tx, hand_off_id) or found  # as others left it who held the job until now
+        if generation not in (None, found.generation):
+            raise NotAllowed(
+                f"hand-off {hand_off_id} was delivered as new already, since you were shown it",
+                hint="look at it again, and do it once more if that is meant",
+            )
         if not hand_offs.revive(tx, hand_off_id, as_new=as_new):
-            raise NotAllowed(f"hand-off {hand_off_id} is {found.state}: {_why_not(found)}")
+            raise _refused(found)
     return [FollowUp(Task.HAND_OFF)]
 
 
-def _why_not(found: HandOff) -> str:
-    if found.state is HandOffState.DONE:
-        return "it was delivered; with --as-new it is delivered once more, as something new"
-    return "it was not given up"
+def _is_theirs(found: HandOff, tenant_id: str | None, job_id: str | None) -> bool:
+    return tenant_id in (None, found.tenant_id) and job_id in (None, found.job_id)
+
+
+def _refused(found: HandOff) -> NotAllowed:
+    if found.state is not HandOffState.DONE:
+        return NotAllowed(f"hand-off {found.id} is {found.state}: it was not given up")
+    again = f"`orchestrator replay --hand-off {found.id} --as-new` delivers it once more, as something new"
+    return NotAllowed(f"hand-off {found.id} is done: it was delivered", hint=again)
 
 
 def replay_dead(

@@ -30,7 +30,7 @@ def adopt(context: Context, job_id: str, gateway_id: str, *, tenant_id: str | No
         job = _held(tx, job_id, tenant_id)
         if reading.gateway_id(gateway_id) is None:
             raise NotAllowed(
-                f"{gateway_id[:40]!r} is no id of the gateway's", hint="they look like G-01K3ZQ8W…"
+                f"{gateway_id[:40]!r} is not an id of the gateway's", hint="they look like G-01K3ZQ8W…"
             )
         owner = jobs.by_gateway_id(tx, job.account_id, gateway_id)
         if owner is not None and owner.id != job_id:

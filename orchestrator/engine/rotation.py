@@ -65,7 +65,7 @@ def _renew_rows(tx: Transaction, vault: Vault) -> tuple[int, int]:
     for (place, _, put_if_still), token in changed:
         if not put_if_still(token):
             raise StoreError(
-                f"the {place} was changed at this moment", hint="nothing was encrypted anew; run it again"
+                f"the {place} was changed at this moment", hint="nothing was changed; run it again"
             )
     return len(changed), len(places) - len(changed)
 
@@ -101,7 +101,7 @@ class _File:
         except OSError as error:
             raise SettingError(
                 f"{self._path} cannot be replaced: {error.strerror}",
-                hint="run it where the file and its folder can be written; nothing was encrypted anew",
+                hint="run it where the file and its folder can be written; nothing was changed",
             ) from error
         return self.changed
 
@@ -145,7 +145,7 @@ def _resealed(vault: Vault, place: str, token: str) -> str:
     try:
         return vault.reseal(token)
     except SettingError as error:
-        raise SettingError(f"{place}: {error.message}; nothing was encrypted anew", hint=error.hint) from None
+        raise SettingError(f"{place}: {error.message}; nothing was changed", hint=error.hint) from None
 
 
 def _renewing(vault: Vault, tokens: Mapping[str, str]) -> Callable[[re.Match[str]], str]:

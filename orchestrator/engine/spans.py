@@ -8,6 +8,7 @@ from typing import Any
 from orchestrator.core.effects import Effect
 from orchestrator.core.job import HandOff, Job, Observation, Source
 from orchestrator.core.lifecycle import SETTLED, Verdict
+from orchestrator.core.support import without_request
 from orchestrator.core.tracing import Part, Span, Trace, trace_of, traceparent_of
 from orchestrator.engine.context import Context
 from orchestrator.store.database import Transaction
@@ -29,11 +30,15 @@ def tell(
     called: bool = False,
     **facts: Fact | None,
 ) -> None:
-    """Tell one part that is over. Times are the database's; facts that are None are left out."""
+    """Tell one part that is over. Times are the database's; facts that are None are left out.
+
+    What others said in `failed` may repeat the request, which stays here.
+    """
     if context.spans is None:
         return
     known = {f"{part}.{fact}": value for fact, value in facts.items() if value is not None}
-    context.spans.tell(Span(_trace(job), part, name, began, ended, known, failed, called))
+    why = None if failed is None else without_request(failed, job.request)
+    context.spans.tell(Span(_trace(job), part, name, began, ended, known, why, called))
 
 
 def moved(context: Context, tx: Transaction, job: Job, seen: Observation, effect: Effect) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Job, Output
 from orchestrator.core.lifecycle import SETTLED, State
 from orchestrator.errors import NotAllowed, NotFound
-from orchestrator.store import accounts, hand_offs, jobs, outputs, overviews, tenants
+from orchestrator.store import accounts, hand_offs, job_lists, jobs, outputs, overviews, tenants
 from orchestrator.store.database import Transaction
 from orchestrator.store.schema import DEFAULT
 
@@ -115,7 +115,7 @@ def find(tx: Transaction, name: str) -> Job:
     exact = jobs.get(tx, name)
     if exact is not None:
         return exact
-    found = jobs.matching(tx, DEFAULT, name, limit=SHOWN_WHEN_UNCLEAR + 1) if name else []
+    found = job_lists.matching(tx, DEFAULT, name, limit=SHOWN_WHEN_UNCLEAR + 1) if name else []
     if not found:
         raise NotFound(f"there is no job {name}", hint="`orchestrator jobs` lists them")
     if len(found) > 1:

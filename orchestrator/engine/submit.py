@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -12,7 +13,7 @@ from orchestrator.core.job import Job, Updates, session_of
 from orchestrator.core.lifecycle import State
 from orchestrator.core.routes import Route
 from orchestrator.core.tracing import Part
-from orchestrator.engine import spans
+from orchestrator.engine import spans, unkept
 from orchestrator.engine.catalogue import Destination
 from orchestrator.engine.checked import require_sound
 from orchestrator.engine.context import Context
@@ -68,6 +69,7 @@ class Kept:
     follow_ups: list[FollowUp]
     account_names: Mapping[str, str] = field(default_factory=dict)
     replayed: bool = False
+    took: tuple[float, float] = (0.0, 0.0)  # from when to when it was kept, by the database's clock
 
 
 def submit(context: Context, wanted: Sequence[Submission]) -> tuple[list[Job], list[FollowUp]]:
@@ -89,6 +91,67 @@ def keep(context: Context, wanted: Sequence[Submission], once: Once | None = Non
         return earlier  # what was sound then need not be so now, when a destination or an account is gone
 
 
+def keep_together(context: Context, requests: Sequence[tuple[Submission, Once | None]]) -> list[Kept | None]:
+    """Keep the jobs of several requests in one transaction; `tell` is still to be called for each.
+
+    None: nothing was done, that request is for `keep`. It is not sound, or its key was used before, or
+    something failed before the commit. What fails at the commit, or after it, is raised: jobs may be kept.
+    """
+    began = context.clock()
+    sound = {number: routes for number, (one, _) in enumerate(requests) if (routes := _sound(context, one))}
+    if not sound:
+        return [None] * len(requests)
+    committing = False
+    try:
+        with context.store.write() as tx:
+            began_at = tx.now - (context.clock() - began)
+            paying = _Accounts(tx)
+            made = _make(context, tx, requests, sound, paying)
+            committing = True
+    except Exception as error:
+        if committing:
+            raise
+        kind = type(error).__name__  # its words are told by the request that meets it alone
+        log(Event.COMMIT_SPLIT, level=logging.WARNING, error=kind, requests=len(requests))
+        return [None] * len(requests)
+    took = (began_at, began_at + context.clock() - began)
+    kept = {number: _kept([job], paying, took) for number, job in made.items()}
+    return [kept.get(number) for number in range(len(requests))]
+
+
+def _make(
+    context: Context,
+    tx: Transaction,
+    requests: Sequence[tuple[Submission, Once | None]],
+    sound: Mapping[int, list[tuple[Route, ...]]],
+    paying: _Accounts,
+) -> dict[int, Job]:
+    made = {}
+    # In one order: of two transactions that wait for each other's keys, one would have to give up.
+    for number in sorted(sound, key=lambda number: _key(requests[number][1])):
+        one, once = requests[number]
+        try:
+            job = _job(context, one, sound[number][0], paying, tx.now)
+        except RequestError:
+            continue
+        if once is None or _is_first(tx, once, [job]):
+            made[number] = job
+    jobs.add(tx, list(made.values()))
+    events.append_first(tx, list(made.values()))
+    return made
+
+
+def _key(once: Once | None) -> tuple[str, str]:
+    return (once.tenant_id, once.key) if once else ("", "")
+
+
+def _sound(context: Context, one: Submission) -> list[tuple[Route, ...]] | None:
+    try:
+        return _checked(context, [one])
+    except RequestError:
+        return None
+
+
 def _keep(context: Context, wanted: Sequence[Submission], once: Once | None) -> Kept:
     began = context.clock()
     routes = _checked(context, wanted)
@@ -100,12 +163,22 @@ def _keep(context: Context, wanted: Sequence[Submission], once: Once | None) -> 
             return _earlier(tx, once) or _in_between()
         jobs.add(tx, new)
         events.append_first(tx, new)
-    for job in new:
+    kept = _kept(new, paying, (began_at, began_at + context.clock() - began))
+    tell(context, kept)
+    return kept
+
+
+def _kept(new: list[Job], paying: _Accounts, took: tuple[float, float]) -> Kept:
+    return Kept(new, [FollowUp(Task.CREATE) for _ in new], paying.names, took=took)
+
+
+def tell(context: Context, kept: Kept) -> None:
+    """Log, count and trace what a request kept, in the context of that request."""
+    for job in kept.jobs:
         log(Event.JOB_ACCEPTED, job=job.id, **spans.traced(context, job))
-        spans.tell(context, job, Part.SUBMIT, "", began_at, began_at + context.clock() - began)
-    metrics.ACCEPTED.inc(len(new))
+        spans.tell(context, job, Part.SUBMIT, "", *kept.took)
+    metrics.ACCEPTED.inc(len(kept.jobs))
     reach(FaultPoint.SUBMIT_COMMITTED)
-    return Kept(new, [FollowUp(Task.CREATE) for _ in new], paying.names)
 
 
 def _is_first(tx: Transaction, once: Once, new: Sequence[Job]) -> bool:
@@ -127,7 +200,7 @@ def _earlier(tx: Transaction, once: Once) -> Kept | None:
         raise KeyReused("the Idempotency-Key was used for another request")
     there = job_lists.several(tx, once.tenant_id, used.job_ids)
     if len(there) < len(used.job_ids):
-        raise Gone("jobs that this Idempotency-Key made are not kept any more", hint="use a new key")
+        raise Gone("the jobs that this Idempotency-Key made were purged", hint="use a new key")
     return Kept(there, [], replayed=True)
 
 
@@ -207,7 +280,9 @@ def _routes(context: Context, one: Submission) -> tuple[Route, ...]:
     names = [route.destination for route in routes]
     if len(set(names)) < len(names):
         raise RequestError("a destination is named twice", hint="name each once, with all it is to get")
-    if any(route.link for route in routes) and context.link("", 0) is None:
+    if not context.settings.keep_outputs:
+        unkept.require_askable(routes)
+    elif any(route.link for route in routes) and context.link("", 0) is None:
         raise RequestError(
             "links to outputs cannot be signed: there is no key",
             hint="`orchestrator secrets new-key` makes one; set it as ORCHESTRATOR_SECRET_KEYS",

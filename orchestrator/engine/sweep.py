@@ -11,7 +11,7 @@ from orchestrator.engine.alone import alone
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.observe import observe
-from orchestrator.engine.receive import match
+from orchestrator.engine.take import match
 from orchestrator.store import destinations, hand_offs, inbox, jobs, workers
 from orchestrator.store.database import Transaction
 from orchestrator.store.inbox import Entry

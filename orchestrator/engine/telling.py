@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from orchestrator.core.effects import Effect
@@ -15,16 +15,18 @@ from orchestrator.store.database import Transaction
 LONGEST_ERROR = 500  # characters
 
 
-def learned(tx: Transaction, job: Job, effect: Effect) -> None:
-    """Tell what an effect changed about the job, which is given as it was before."""
-    news: list[tuple[Job, Told, Mapping[str, Any]]] = []
+def learned(tx: Transaction, effects: Iterable[tuple[Job, Effect]]) -> None:
+    """Tell what effects changed about jobs, each of which is given as it was before."""
+    events.append_all(tx, [(job, *news) for job, effect in effects for news in _news(job, effect)])
+
+
+def _news(job: Job, effect: Effect) -> Iterator[tuple[Told, Mapping[str, Any]]]:
     moved, to = effect.step.verdict is Verdict.MOVED, effect.step.to
     if moved or _has_reason_now(job, effect):
-        news.append((job, Told.STATE, _standing(to, effect.changes.get("failure", job.failure))))
+        yield Told.STATE, _standing(to, effect.changes.get("failure", job.failure))
     progress = effect.changes.get("progress", job.progress)
     if to is State.WAITING and progress > job.progress:
-        news.append((job, Told.PROGRESS, {"progress": progress}))
-    events.append_all(tx, news)
+        yield Told.PROGRESS, {"progress": progress}
 
 
 def got_further(

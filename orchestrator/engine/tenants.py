@@ -37,7 +37,7 @@ def add(store: Store, name: str, changes: Changes) -> Tenant:
     """A new tenant. Raises NotAllowed where there is one of that name, and RequestError."""
     if not _NAME.fullmatch(name):
         raise RequestError(
-            f"{name!r} is no name for a tenant",
+            f"{name!r} is not a valid tenant name",
             hint="use 1 to 64 lower-case letters, digits, - and _, beginning with a letter or a digit",
         )
     _check(changes)
@@ -82,6 +82,7 @@ def _normal(given: Iterable[str]) -> list[str]:
     found = [(one, origins.normal(one)) for one in given]
     if wrong := next((one for one, origin in found if origin is None), None):
         raise RequestError(
-            f"{wrong!r} is no origin of web pages", hint="give scheme and host alone: https://shop.example"
+            f"{wrong!r} is not an origin of web pages",
+            hint="give scheme and host alone: https://shop.example",
         )
     return [origin for _, origin in found if origin is not None]

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from orchestrator.core.cadence import SEARCH_FOR_PERSON_EVERY
 from orchestrator.core.events import Told
@@ -22,13 +23,15 @@ from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.observe import observe
 from orchestrator.errors import AccountUnusable, GatewayError
-from orchestrator.gateway.client import Gateway
-from orchestrator.gateway.snapshot import Snapshot
 from orchestrator.settings import UncertainPolicy
 from orchestrator.store import events, hand_offs, jobs, searches
 from orchestrator.store.database import Transaction
 from orchestrator.store.searches import Stranger
 from orchestrator.telemetry import Event, log
+
+if TYPE_CHECKING:
+    from orchestrator.gateway.client import Gateway
+    from orchestrator.gateway.snapshot import Snapshot
 
 FOREIGN_KEPT = 10_000
 NOT_FOUND = 404  # not this account's, or deleted since

@@ -45,6 +45,14 @@ class Link:
     expires_at: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """How an account is taken: why not, if not, and the gateway's clock in epoch seconds, if it told it."""
+
+    refusal: BadAnswer | None
+    told_at: float | None
+
+
 class Gateway:
     """One account's gateway. All calls of one instance belong to one event loop.
 
@@ -57,7 +65,7 @@ class Gateway:
         self,
         account: Account,
         *,
-        pooled: httpx.AsyncClient,
+        pooled: connection.Pooled,
         fresh: httpx.AsyncClient,
         timeouts: Timeouts,
         notice: Notice = ignored,
@@ -121,7 +129,7 @@ class Gateway:
         try:
             body = json.dumps(request, allow_nan=False).encode()
         except (TypeError, ValueError, RecursionError) as exc:
-            return no_answer(CreateClass.REFUSED, f"the request is no JSON: {exc}")
+            return no_answer(CreateClass.REFUSED, f"the request is not JSON: {exc}")
         try:
             async with self._fresh.stream("POST", "videos", content=body, headers=headers) as response:
                 answer = await connection.read_whole(response, self.account)
@@ -142,26 +150,38 @@ class Gateway:
             raise BadAnswer(f"the answer is not about {gateway_id}", status=answer.status, reason="not_a_job")
         seen = vocabulary.from_look(data, answer.body.decode())
         self._notice(drift.of_look(data, answer.headers), seen.request_id)
-        return replace(seen, gateway_id=gateway_id, retry_after=retry_after(answer.headers))
+        wait = retry_after(answer.headers)
+        if wait is None and seen.gateway_id is not None:
+            return seen  # as nearly always: a copy is not worth its time
+        return replace(seen, gateway_id=gateway_id, retry_after=wait)
 
     async def list_recent(self, limit: int = LIST_REACHES) -> list[Observation]:
         """The stored state of the most recent jobs; items without a usable id are left out."""
-        seen = [vocabulary.from_list(item) for item in (await self._list(limit))[0]]
+        seen = [vocabulary.from_list(item) for item in await self._list(limit)]
         return [item for item in seen if item.gateway_id]
 
-    async def what_time(self) -> float | None:
-        """The gateway's clock in epoch seconds, cut to whole ones; asked by what takes the key."""
-        _, answer = await self._list(1)
-        told = date(answer.headers.get("date", ""))
-        return told.timestamp() if told else None
+    async def greet(self) -> Greeting:
+        """Ask for next to nothing, as it takes the key to. Raises GatewayError where no answer comes."""
+        answer = await self._sent("GET", "videos", params={"limit": 1})
+        told, refusal = date(answer.headers.get("date", "")), None
+        try:
+            self._listed(self._taken(answer))
+        except BadAnswer as error:
+            refusal = error
+        return Greeting(refusal, told.timestamp() if told else None)
 
     async def deliveries(self, limit: int = LIST_REACHES) -> list[Try]:
         """The latest attempts at webhooks that the list of recent jobs tells of, the newest first."""
-        return tries((await self._list(limit))[0])
+        return tries(await self._list(limit))
 
     async def snapshot(self, gateway_id: str) -> Snapshot:
         """The stored state of one job, and the session id that its create was sent with."""
         return await read_snapshot(self.account, _quoted(gateway_id), self.timeouts, self._notice)
+
+    def content_url(self, gateway_id: str, index: int = 0) -> str:
+        """Where whoever has the account's key reads an output; nothing is asked. Raises BadAnswer."""
+        path = f"{self.account.base_url}/videos/{_quoted(gateway_id)}/content"
+        return f"{path}?index={index}" if index else path  # as the gateway writes it (contract 8, 13)
 
     @asynccontextmanager
     async def content(self, gateway_id: str, index: int = 0) -> AsyncIterator[Content]:
@@ -197,25 +217,35 @@ class Gateway:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    async def _list(self, limit: int) -> tuple[list[Mapping[str, Any]], Answer]:
+    async def _list(self, limit: int) -> list[Mapping[str, Any]]:
         params = {"limit": max(1, min(limit, LIST_REACHES))}
-        answer = await self._ask("GET", "videos", longest=connection.LIST_LIMIT, params=params)
+        return self._listed(await self._ask("GET", "videos", longest=connection.LIST_LIMIT, params=params))
+
+    def _listed(self, answer: Answer) -> list[Mapping[str, Any]]:
         listed = json_object(answer)
         items = listed.get("data")
         if not isinstance(items, list):
             raise BadAnswer("the list has no data", reason="not_a_list")
         self._notice(drift.of_list(listed, answer.headers), None)
-        return [item for item in items if isinstance(item, dict)], answer
+        return [item for item in items if isinstance(item, dict)]
 
     async def _ask(
         self, method: str, path: str, *, longest: int = connection.ANSWER_LIMIT, **what: Any
     ) -> Answer:
+        return self._taken(await self._sent(method, path, longest=longest, **what))
+
+    async def _sent(
+        self, method: str, path: str, *, longest: int = connection.ANSWER_LIMIT, **what: Any
+    ) -> Answer:
         with self._call(), connection.translated(f"{method} {path}"):
-            async with (
-                asyncio.timeout(self.timeouts.total_look),
-                self._pooled.stream(method, path, **what) as response,
-            ):
-                answer = await connection.read_whole(response, self.account, longest)
+            async with asyncio.timeout(self.timeouts.total_look):
+                response = await self._pooled.directly(method, path, **what)
+                try:
+                    return await connection.read_whole(response, self.account, longest)
+                finally:
+                    await response.aclose()
+
+    def _taken(self, answer: Answer) -> Answer:
         if not 200 <= answer.status < 300:
             refused = explain(answer.status, answer.headers, answer.body)
             self._notice(drift.of_error(refused, answer.headers), refused.request_id)
@@ -235,5 +265,5 @@ def connect(
 def _quoted(gateway_id: str) -> str:
     """The id as it goes into a URL. The letters allowed need no percent sign."""
     if reading.gateway_id(gateway_id) is None:
-        raise BadAnswer(f"{gateway_id[:40]!r} is no job id", reason="bad_gateway_id", retry=NEVER)
+        raise BadAnswer(f"{gateway_id[:40]!r} is not a job id", reason="bad_gateway_id", retry=NEVER)
     return gateway_id

@@ -93,10 +93,10 @@ async def _check(response: httpx.Response, account: Account) -> None:
     if response.status_code != 200:
         answer = await connection.read_whole(response, account)
         raise content_error(explain(answer.status, answer.headers, answer.body))
-    if connection.compressed(response):
+    if connection.compressed(response.headers):
         raise ContentError("the content came compressed although plain bytes were asked for")
     if _mime_type(response).startswith(_NOT_CONTENT):
-        raise ContentError(f"the content is {_mime_type(response)}, which is no output")
+        raise ContentError(f"the content is {_mime_type(response)}, which is not an output")
 
 
 def _mime_type(response: httpx.Response) -> str:

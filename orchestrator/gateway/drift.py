@@ -109,7 +109,9 @@ def _at(data: Mapping[str, Any], path: str) -> Sequence[Mapping[str, Any]]:
     """The objects there: one, several, or none."""
     value: Any = data
     for step in path.split("."):
-        value = value.get(step) if isinstance(value, dict) else None
+        if not isinstance(value, dict):
+            return ()
+        value = value.get(step)
     if isinstance(value, dict):
         return [value]
     listed = value[:_MOST_ITEMS] if isinstance(value, list) else ()

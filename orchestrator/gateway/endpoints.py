@@ -29,10 +29,10 @@ _HINTS = {
     "batch_api_feature_flag_disabled": "the gateway opens webhook endpoints to workspaces with its batch "
     "feature: ask its support for that",
     "webhook_url_must_use_https": "put something that terminates TLS in front of the receiver, and set "
-    "ORCHESTRATOR_PUBLIC_URL to its https URL",
+    "ORCHESTRATOR_PUBLIC_URL to its https URL, or give that by --url",
     "webhook_url_private_network_not_allowed": "the gateway calls public addresses only: set "
-    "ORCHESTRATOR_PUBLIC_URL to one, or use a tunnel",
-    "webhook_url_dns_resolution_failed": "let the host name of ORCHESTRATOR_PUBLIC_URL resolve publicly",
+    "ORCHESTRATOR_PUBLIC_URL or --url to one, or use a tunnel",
+    "webhook_url_dns_resolution_failed": "let the host name of the URL resolve publicly",
 }
 
 
@@ -124,6 +124,8 @@ class Management:
 def _refusal(answer: ErrorAnswer) -> BadAnswer:
     error = answer.as_error()
     hint = _HINTS.get(answer.reason or "") or _HINTS.get(answer.code or "")
+    if hint is None and answer.status == 404:
+        hint = "check the gateway URL: what answers there knows no webhook endpoints"
     if hint is None and answer.status == 401:
         hint = "check the management key; `db_error` is the gateway's own fault and passes"
     error.hint = hint or error.hint
@@ -133,7 +135,7 @@ def _refusal(answer: ErrorAnswer) -> BadAnswer:
 def _path(endpoint_id: str) -> str:
     """Endpoint ids are UUIDs, which the settings and whoever keeps one have checked."""
     if not all(letter.isalnum() or letter == "-" for letter in endpoint_id):
-        raise BadAnswer(f"{endpoint_id[:40]!r} is no endpoint id", reason="bad_endpoint_id", retry=NEVER)
+        raise BadAnswer(f"{endpoint_id[:40]!r} is not an endpoint id", reason="bad_endpoint_id", retry=NEVER)
     return f"webhook-endpoints/{endpoint_id}"
 
 

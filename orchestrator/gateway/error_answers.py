@@ -32,6 +32,7 @@ _HINTS = {
     501: "the video API is off for this workspace; the gateway's own check of that can fail for a moment",
 }
 _REDIRECT_HINT = "check the gateway URL: redirects are not followed"
+_FAULT_HINT = "a fault of the gateway's own, or of what stands before it: ask again later"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,9 @@ class ErrorAnswer:
     @property
     def hint(self) -> str:
         """What a person can do about it."""
-        return _REDIRECT_HINT if 300 <= self.status < 400 else _HINTS.get(self.status, "")
+        if 300 <= self.status < 400:
+            return _REDIRECT_HINT
+        return _HINTS.get(self.status, _FAULT_HINT if self.status >= 500 else "")
 
     @property
     def retry(self) -> Retry:
@@ -129,6 +132,8 @@ def _message(body: Mapping[str, Any], nested: Mapping[str, Any]) -> str:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """`Retry-After` in seconds. A date counts from the answer's own `Date`: no clock is read here."""
     value = headers.get("retry-after", "").strip()
+    if not value:
+        return None
     if _SECONDS.match(value):
         return float(value)
     until, since = date(value), date(headers.get("date", ""))

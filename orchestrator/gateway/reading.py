@@ -40,7 +40,8 @@ def decode(body: bytes) -> Any:
     try:
         text = body.decode()
         value = _loads(text)
-        if not _shallow(value, _DEEPEST):
+        # A text that opens so few cannot be deeper, and need not be walked through.
+        if text.count("{") + text.count("[") > _DEEPEST and not _shallow(value, _DEEPEST):
             raise Unreadable("nested too deeply")
         return _storable(value) if _UNSTORABLE.search(text) else value
     except (ValueError, RecursionError) as exc:
@@ -56,7 +57,7 @@ def _shallow(value: Any, left: int) -> bool:
 
 
 def _loads(text: str) -> Any:
-    return json.loads(text, parse_int=_integer, parse_float=_finite, parse_constant=_no_constant)
+    return _DECODER.decode(text)
 
 
 def _storable(value: Any) -> Any:
@@ -76,6 +77,10 @@ def _finite(digits: str) -> float | None:
 
 def _no_constant(name: str) -> None:
     return None
+
+
+# Made once: `json.loads` makes one for each call that is given such functions.
+_DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_finite, parse_constant=_no_constant)
 
 
 def mapping(value: Any) -> Mapping[str, Any]:

@@ -11,8 +11,9 @@ from celery.beat import ScheduleEntry, Scheduler, SchedulingError, Service
 from orchestrator import metrics
 from orchestrator.celery_app import make_app, patient
 from orchestrator.engine.follow_up import Task
+from orchestrator.processes.broker import broker_url
 from orchestrator.processes.exposing import exposing
-from orchestrator.processes.scaled import broker_url, stop_signal
+from orchestrator.processes.stopping import stop_signal
 from orchestrator.settings import Settings
 from orchestrator.telemetry import Event, log
 

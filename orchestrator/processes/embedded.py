@@ -12,13 +12,15 @@ from pathlib import Path
 from orchestrator import wiring
 from orchestrator.celery_app import EMBEDDED, make_app
 from orchestrator.engine.context import Context
-from orchestrator.engine.destinations import probes
+from orchestrator.engine.destinations import probes, require_fit
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.errors import OrchestratorError, SettingError
 from orchestrator.processes import timers
+from orchestrator.processes.hands import Hands
 from orchestrator.processes.lock import exclusive, hold
+from orchestrator.processes.membership import joined
 from orchestrator.processes.pacer import pacer
-from orchestrator.processes.workers import READY_WITHIN, EmbeddedWorkers, joined, threads
+from orchestrator.processes.workers import READY_WITHIN, EmbeddedWorkers, drain, threads
 from orchestrator.settings import Settings
 from orchestrator.store import workers
 from orchestrator.store.database import sqlite_path
@@ -61,6 +63,7 @@ def opened(settings: Settings) -> Iterator[Context]:
             migrate(store)
             context = wiring.build(settings, store)
             stack.callback(context.close)
+            require_fit(context)
             for check in probes(context).values():
                 check()
             yield context
@@ -73,7 +76,7 @@ def working(context: Context) -> Iterator[Running]:
         host, pid = wiring.whoami()
         with context.store.write() as tx:
             workers.leave_all(tx)  # the lock is ours: whoever had leases is dead
-        stack.enter_context(joined(context, host, pid))
+        stack.enter_context(joined(context))
         send = Sender(make_app(EMBEDDED), wiring.monotonic)
         # Beats until the last call is over: a worker that falls silent while it drains loses its leases.
         beating = timers.heartbeat(context.store, context.worker, host, pid)
@@ -86,7 +89,9 @@ def working(context: Context) -> Iterator[Running]:
             context.worker,
             drain=context.settings.drain_seconds,
         )
-        stack.callback(embedded.stop)
+        own: dict[str, int] = {Task.HAND_OFF: context.settings.hand_off_threads}
+        context.hands = hands = Hands(context, send, own, stopping)
+        stack.callback(drain, embedded, hands, context.settings.drain_seconds)
         stack.callback(stopping.set)
         pacing = pacer(context)
         embedded.start()

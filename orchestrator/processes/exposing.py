@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from socketserver import ThreadingMixIn
 from typing import Any
@@ -20,6 +21,7 @@ from orchestrator.metrics import Rows
 from orchestrator.settings import Settings, ports_of
 
 HANGS_UP_AFTER = 10.0  # seconds in which a request must come
+READY_WITHIN = 5.0  # seconds: whoever asks waits for a database that hangs no longer than that
 PATHS = ("/metrics", "/healthz", "/readyz")
 
 Reasons = Callable[[], Sequence[str]]
@@ -37,6 +39,8 @@ class Exposed:
         self.rows = rows
         self.lacking: Reasons = nothing_lacks
         self.url: str | None = None
+        self._asking: Future[list[str]] | None = None
+        self._lock = threading.Lock()
         self._numbers = make_wsgi_app(metrics.REGISTRY, disable_compression=True)
 
     @property
@@ -52,10 +56,28 @@ class Exposed:
             return told
         if path not in PATHS:
             return _json(start, "404 Not Found", {"paths": PATHS})
-        reasons = list(self.lacking()) if path == "/readyz" else []
+        reasons = self._reasons() if path == "/readyz" else []
         if reasons:
             return _json(start, "503 Service Unavailable", {"status": "not ready", "reasons": reasons})
         return _json(start, "200 OK", {"status": "ready" if path == "/readyz" else "ok"})
+
+    def _reasons(self) -> list[str]:
+        """Asked by one thread at a time, however many want to know: each would hang with the database."""
+        with self._lock:
+            if self._asking is None or self._asking.done():
+                self._asking = Future()
+                threading.Thread(target=self._ask, args=(self._asking,), name="ready", daemon=True).start()
+            asking = self._asking
+        try:
+            return asking.result(READY_WITHIN)
+        except TimeoutError:
+            return [f"what it needs did not answer within {READY_WITHIN:.0f} s"]
+
+    def _ask(self, asking: Future[list[str]]) -> None:
+        try:
+            asking.set_result(list(self.lacking()))
+        except Exception as error:  # noqa: BLE001 - a bug of ours: whoever asks is told, and asks again
+            asking.set_result([f"this could not be found out ({type(error).__name__})"])
 
 
 @contextmanager

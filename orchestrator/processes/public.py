@@ -10,6 +10,8 @@ from orchestrator import wiring
 from orchestrator.core.job import Output
 from orchestrator.engine.access import Guard
 from orchestrator.engine.context import Context
+from orchestrator.engine.receive import prove_ready
+from orchestrator.errors import StoreError
 from orchestrator.processes.listening import Listening
 from orchestrator.settings import Settings
 from orchestrator.store import outputs
@@ -34,6 +36,15 @@ def public_server(
     """All in one server, as `web` and `up` run it."""
     app = public_app(context, send, listening, hub, beat_expected=beat_expected)
     return make_server(app, listening.limits, before_stop=hub.stop)
+
+
+def keeps_nothing(context: Context) -> list[str]:
+    """Why no webhook could be kept now; nothing where they can."""
+    try:
+        prove_ready(context)
+    except StoreError as error:
+        return [error.message]
+    return []
 
 
 def public_app(

@@ -1,9 +1,8 @@
-"""What the processes of a scaled deployment share: one database, one broker, told to stop by a signal."""
+"""What the processes of a scaled deployment share: one database and one broker."""
 
 from __future__ import annotations
 
 import logging
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -11,52 +10,14 @@ from contextlib import closing, contextmanager
 from orchestrator import wiring
 from orchestrator.engine.context import Context
 from orchestrator.errors import SettingError, StoreError
+from orchestrator.processes.broker import broker_url
 from orchestrator.processes.ringing import ringing
 from orchestrator.settings import Settings
 from orchestrator.store.database import sqlite_path
 from orchestrator.store.migrate import require_current
 from orchestrator.telemetry import Event, log
 
-AWAKE_EVERY = 1.0  # seconds
 AGAIN_AFTER = 2.0  # seconds between attempts to reach a database that is away
-
-
-def stop_signal() -> threading.Event:
-    """Set by SIGTERM or SIGINT from now on.
-
-    A second SIGINT ends the process at once; a second SIGTERM, which supervisors may send, changes nothing.
-    """
-    stopping = threading.Event()
-
-    def asked(number: int, _: object) -> None:
-        if number == signal.SIGINT:
-            signal.signal(number, signal.SIG_DFL)
-        stopping.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, asked)
-    return stopping
-
-
-def wait_until_told(stopping: threading.Event) -> None:
-    """Return once told to stop.
-
-    Awake now and then: Python acts on a signal only when its main thread runs, and one that another thread
-    was given, or that came just before the wait began, does not wake it.
-    """
-    while not stopping.wait(AWAKE_EVERY):
-        pass
-
-
-def broker_url(settings: Settings) -> str:
-    """The broker. Raises SettingError where none is set."""
-    given = settings.broker_url.get_secret_value()
-    if not given:
-        raise SettingError(
-            "there is no broker: several processes need one",
-            hint="set ORCHESTRATOR_BROKER_URL to redis://host:6379/0; `orchestrator up` needs none",
-        )
-    return given
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
+from typing import Any
 
 from orchestrator import wiring
 from orchestrator.engine import alarms as alarm_rules
@@ -32,6 +33,9 @@ ALARMS_EVERY = 5.0
 RECEIVING_EVERY = 3.0
 MEASURE_EVERY = 15.0
 STOP_WITHIN = 2.0  # seconds; what still hangs then hangs with the database
+SAID_AGAIN_AFTER = (
+    60.0  # seconds: a timer that goes on failing has a line of the log each minute, not each time
+)
 
 
 class Timer:
@@ -42,6 +46,8 @@ class Timer:
         self._first = 0.0 if at_once else seconds
         self._act = act
         self._over = threading.Event()
+        self._failures = 0  # in a row
+        self._said_at = 0.0  # when the log had the latest of them
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -63,7 +69,16 @@ class Timer:
             try:
                 self._act()
             except Exception as error:  # noqa: BLE001 - without its heartbeat a worker loses its leases
-                log(Event.TIMER_FAILED, level=logging.ERROR, timer=self._thread.name, error=str(error))
+                self._failed(error)
+            else:
+                self._failures = 0
+
+    def _failed(self, error: Exception) -> None:
+        self._failures += 1
+        if self._failures == 1 or monotonic() >= self._said_at + SAID_AGAIN_AFTER:
+            self._said_at = monotonic()
+            facts: dict[str, Any] = {"timer": self._thread.name, "error": str(error), "times": self._failures}
+            log(Event.TIMER_FAILED, level=logging.ERROR, **facts)
 
 
 @contextmanager
@@ -81,7 +96,7 @@ def running(*timers: Timer) -> Iterator[None]:
             timer.wait(max(0.0, deadline - monotonic()))
 
 
-def heartbeat(store: Store, worker: str, host: str, pid: int) -> Timer:
+def heartbeat(store: Store, worker: str, host: str, pid: int, *, takes_messages: bool = True) -> Timer:
     """Says that this worker lives; a worker that was given up for dead joins again.
 
     Nothing else may be done here: what waits for a row of somebody else's would cost the worker its life.
@@ -90,7 +105,7 @@ def heartbeat(store: Store, worker: str, host: str, pid: int) -> Timer:
     def beat() -> None:
         with store.write(durable=False) as tx:
             if not workers.beat(tx, worker):
-                workers.join(tx, worker, host=host, pid=pid)
+                workers.join(tx, worker, host=host, pid=pid, takes_messages=takes_messages)
 
     return Timer("heartbeat", BEAT_EVERY, beat)
 
@@ -110,6 +125,7 @@ def alarms(context: Context, *, beat_expected: bool) -> Timer:
     bell = alarm_rules.Bell()
 
     def listen() -> None:
+        alarm_rules.note_gateways(context)
         with context.store.read() as tx:
             found = alarm_rules.read(tx, wall_clock=wiring.wall_clock(), beat_expected=beat_expected)
         bell.ring(found)

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import uvicorn
 
@@ -13,7 +14,7 @@ from orchestrator.processes import timers
 from orchestrator.processes.embedded import Running, opened, working
 from orchestrator.processes.exposing import exposing
 from orchestrator.processes.listening import Listening, Urls, listen
-from orchestrator.processes.public import public_server
+from orchestrator.processes.public import keeps_nothing, public_server
 from orchestrator.settings import Settings
 from orchestrator.telemetry import Event, log
 from orchestrator.web.hub import Hub
@@ -29,6 +30,7 @@ def serve(settings: Settings, on_ready: Callable[[Urls], None]) -> None:
         listen(settings) as listening,
         working(context) as orchestrator,
     ):
+        exposed.lacking = partial(keeps_nothing, context)
         urls, worker = listening.urls, orchestrator.context.worker
         log(Event.STARTED, url=urls.receiver, api_url=urls.api, worker=worker, **exposed.told)
         threading.Thread(target=on_ready, args=(urls,), daemon=True).start()

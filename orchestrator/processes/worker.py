@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 
 from orchestrator import wiring
 from orchestrator.celery_app import make_app
 from orchestrator.engine.context import Context
-from orchestrator.engine.destinations import probes
+from orchestrator.engine.destinations import probes, require_fit
 from orchestrator.engine.follow_up import Task
 from orchestrator.errors import DestinationError, StoreError
 from orchestrator.processes import timers
+from orchestrator.processes.broker import broker_url
 from orchestrator.processes.exposing import Exposed, exposing
+from orchestrator.processes.membership import beating, joined
 from orchestrator.processes.pacer import pacer
-from orchestrator.processes.scaled import (
-    broker_url,
-    connected,
-    stop_signal,
-    wait_for_database,
-    wait_until_told,
-)
+from orchestrator.processes.scaled import connected, wait_for_database
 from orchestrator.processes.standby import LocalHands, standby
-from orchestrator.processes.workers import EmbeddedWorkers, joined, threads
+from orchestrator.processes.stopping import stop_signal, wait_until_told
+from orchestrator.processes.workers import EmbeddedWorkers, drain, threads
 from orchestrator.settings import Settings
 from orchestrator.store import workers
 from orchestrator.tasks.sending import Courier
@@ -44,6 +41,7 @@ def work(settings: Settings) -> None:
     with exposing(settings, "worker") as exposed, connected(settings, asks_gateway=True) as context:
         exposed.lacking = partial(_lacking, context)
         if wait_for_database(context, stopping):
+            require_fit(context)
             if _wanted(context, Task.HAND_OFF):
                 _try_destinations(context)
             _work(context, broker_url(settings), stopping, exposed)
@@ -87,24 +85,14 @@ def _away(name: str, error: DestinationError) -> None:
     log(Event.DESTINATION_AWAY, level=logging.ERROR, **facts)
 
 
-@contextmanager
-def beating(context: Context, host: str, pid: int) -> Iterator[None]:
-    """Over a connection of its own: a worker whose others all wait for rows is not dead."""
-    with closing(wiring.open_store(context.settings, connections=1)) as store:
-        heartbeat = timers.heartbeat(store, context.worker, host, pid)
-        with timers.running(heartbeat, timers.leftovers(context)):
-            yield
-
-
 def _work(context: Context, broker: str, stopping: threading.Event, exposed: Exposed) -> None:
     with ExitStack() as stack:
-        host, pid = wiring.whoami()
-        stack.enter_context(joined(context, host, pid))
+        stack.enter_context(joined(context))
         send = Courier(make_app(broker, publishes=True), wiring.monotonic)
         stack.callback(send.close)
         ours = {queue: count for queue, count in threads(context.settings).items() if _wanted(context, queue)}
         # Beats until the last call is over: a worker that falls silent while it drains loses its leases.
-        stack.enter_context(beating(context, host, pid))
+        stack.enter_context(beating(context))
         stack.enter_context(timers.counting_drift(context))
         consuming = EmbeddedWorkers(
             lambda: register(make_app(broker), context, send, stopping),
@@ -113,7 +101,8 @@ def _work(context: Context, broker: str, stopping: threading.Event, exposed: Exp
             drain=context.settings.drain_seconds,
         )
         hands = LocalHands(context, send, ours, stopping)
-        stack.callback(_drain, consuming, hands, context.settings.drain_seconds)
+        stack.callback(drain, consuming, hands, context.settings.drain_seconds)
+        context.hands = hands
         pacing = pacer(context)
         consuming.start()
         recurrent = (
@@ -125,12 +114,6 @@ def _work(context: Context, broker: str, stopping: threading.Event, exposed: Exp
         stack.enter_context(timers.running(*recurrent))
         log(Event.STARTED, worker=context.worker, queues=sorted(ours), **exposed.told)
         wait_until_told(stopping)
-
-
-def _drain(consuming: EmbeddedWorkers, hands: LocalHands, seconds: float) -> None:
-    deadline = wiring.monotonic() + seconds
-    consuming.stop()
-    hands.wait(max(0.0, deadline - wiring.monotonic()))
 
 
 def _wanted(context: Context, queue: str) -> bool:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
@@ -14,14 +13,12 @@ from celery.platforms import EX_OK
 from celery.worker import WorkController, state
 from kombu.asynchronous import set_event_loop
 
-from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import Task
-from orchestrator.errors import OrchestratorError, StoreError
+from orchestrator.errors import OrchestratorError
+from orchestrator.processes.hands import Hands
 from orchestrator.settings import Settings
-from orchestrator.store import workers
 
 READY_WITHIN = 60.0  # seconds; a machine may be busy with many that start
-LEAVE_WITHIN = 3.0
 
 
 class _Worker(WorkController):
@@ -55,24 +52,6 @@ def threads(settings: Settings) -> dict[str, int]:
         Task.HAND_OFF: settings.hand_off_threads,
         Task.SWEEP: 1,
     }
-
-
-@contextmanager
-def joined(context: Context, host: str, pid: int) -> Iterator[None]:
-    """Be known as a worker, so that leases can be had; leaving frees them."""
-    with context.store.write() as tx:
-        workers.join(tx, context.worker, host=host, pid=pid)
-    try:
-        yield
-    finally:
-        leaving = threading.Thread(target=_leave, args=(context,), name="leave", daemon=True)
-        leaving.start()
-        leaving.join(LEAVE_WITHIN)  # a database that hangs is not waited for
-
-
-def _leave(context: Context) -> None:
-    with suppress(StoreError), context.store.write() as tx:  # else they are void some seconds later
-        workers.leave(tx, context.worker)
 
 
 def _worker(app: Celery, queue: str, threads: int, name: str) -> _Worker:
@@ -139,3 +118,10 @@ class EmbeddedWorkers:
                 thread.join(timeout=max(0.0, deadline - monotonic()))
         finally:
             state.should_stop = None  # it is the word to every worker of this process, later ones too
+
+
+def drain(consuming: EmbeddedWorkers, hands: Hands, seconds: float) -> None:
+    """Begin nothing more, and let what is under way finish, for at most so long."""
+    deadline = monotonic() + seconds
+    consuming.stop()
+    hands.wait(max(0.0, deadline - monotonic()))

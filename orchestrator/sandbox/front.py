@@ -33,7 +33,27 @@ class Front:
             entry["status"] = 500
             await bare_500()(scope, receive, send)
         else:
-            await self._app(scope, receive, self._holding(scope, _noting(entry, send)))
+            answering = self._losing(scope, receive, _noting(entry, send))
+            await self._app(scope, receive, self._holding(scope, answering))
+
+    def _losing(self, scope: Scope, receive: Receive, send: Send) -> Send:
+        """Nothing of what is sent arrives, and the route is through with its work."""
+        if not scope["path"].startswith("/v1/webhook-endpoints") or scope.get("method") not in (
+            "POST",
+            "PATCH",
+        ):
+            return send
+        lost = False
+
+        async def losing(message: Message) -> None:
+            nonlocal lost
+            if message["type"] == "http.response.start" and self._gateway.loses_an_answer():
+                lost = True
+                await cut(scope, receive)
+            if not lost:
+                await send(message)
+
+        return losing
 
     def _holding(self, scope: Scope, send: Send) -> Send:
         kind = _kind(scope)

@@ -83,6 +83,13 @@ class Gateway:
             self.live = replace(self.live, db_error_next=left - 1)
         return left > 0
 
+    def loses_an_answer(self) -> bool:
+        """Whether this answer of a control route is one of those that get lost."""
+        left = self.live.control_lost_next
+        if left > 0:
+            self.live = replace(self.live, control_lost_next=left - 1)
+        return left > 0
+
     def scribe(self) -> Scribe:
         """A writer of answers under the present settings."""
         config = self.config

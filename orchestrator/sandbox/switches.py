@@ -160,6 +160,11 @@ class LiveSwitches:
     management_scopes: Literal["write", "read", "none"] = switch(
         "write", "What the management key may do: read and write, read alone, or neither (403)."
     )
+    control_lost_next: int = switch(
+        0,
+        "How many next answers to POST and PATCH under /v1/webhook-endpoints get lost: what was asked for is "
+        "done, and the connection closes.",
+    )
     batch_gate_closed: bool = switch(False, "403 batch_api_feature_flag_disabled on every control route.")
     signing: bool = switch(True, "Download links can be signed; false leaves them null.")
 

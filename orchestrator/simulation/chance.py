@@ -89,6 +89,10 @@ SELDOM = dict.fromkeys(  # has few occasions in a life
 )
 
 
+HANDS_EACH = 11  # of so many other seeds, one has processes that hand off what they owe themselves
+TELLS_ONLY_EACH = 8  # of so many seeds one has a time in which no outputs are kept
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """One seed's world. Times are seconds after its start."""
@@ -107,10 +111,14 @@ class Scenario:
     operator_after: float  # a person decides so long after being asked
     clock_off: float  # the receiver's wall clock against the gateway's
     misled: bool  # what was learned says anything at all
+    keeps_outputs: bool  # outputs are fetched; destinations are only told otherwise
+    switches_at: float | None  # from then on it is the other way round
+    hands: bool  # each process hands off what it owes itself, as far as it can
 
 
-def draw(random: Random) -> Scenario:
+def draw(random: Random, seed: int) -> Scenario:
     """The world of one seed."""
+    tells_only, switches = _keeping(seed)
     calm = random.random() < 0.05
     rates = {}
     for fault in Fault:
@@ -131,4 +139,22 @@ def draw(random: Random) -> Scenario:
         operator_after=random.choice((5.0, 40.0)),
         clock_off=random.choice((0.0, 0.0, 60.0, -60.0)),
         misled=random.random() < 0.4,
+        keeps_outputs=not tells_only,
+        switches_at=switches,
+        hands=_hands(seed),
     )
+
+
+def _hands(seed: int) -> bool:
+    """Likewise by the seed; mostly where documents become owed at once, since nothing else is done so."""
+    if seed % TELLS_ONLY_EACH == TELLS_ONLY_EACH - 1:
+        return seed // TELLS_ONLY_EACH % 4 != 3
+    return seed % HANDS_EACH == HANDS_EACH - 1
+
+
+def _keeping(seed: int) -> tuple[bool, float | None]:
+    """Whether outputs are not kept, and when that changes; by the seed, so other worlds stay as they are."""
+    if seed % TELLS_ONLY_EACH != TELLS_ONLY_EACH - 1:
+        return False, None
+    number = seed // TELLS_ONLY_EACH
+    return number % 3 != 1, None if number % 3 == 0 else (15.0, 45.0)[number // 3 % 2]

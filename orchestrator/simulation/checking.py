@@ -68,7 +68,7 @@ class Mirror:
                 broken += self.telling.told(row)
             else:
                 broken += self.owing.take(activity, table, rowid, row)
-        broken += self.owing.settled()
+        broken += self.owing.settled(activity)
         for job_id in sorted(touched):
             broken += self.telling.settled(self.jobs[job_id])
             if self.jobs[job_id]["next_seq"] != self.last_seq[job_id] + 1:

@@ -82,7 +82,8 @@ class Ending:
         if job["state"] == State.COMPLETED:
             made = self.mirror.gateway.jobs[job["gateway_id"]]
             had = self.mirror.owing.archived(job["id"])
-            yield from (index for index in range(made.outputs) if index not in had)
+            left = self.mirror.owing.left_there(job["id"])
+            yield from (index for index in range(made.outputs) if index not in had | left)
 
     def _excused(self, job: Row) -> frozenset[int]:
         made = self.mirror.gateway.jobs[job["gateway_id"]] if job["state"] == State.COMPLETED else None
@@ -112,7 +113,8 @@ class Ending:
             if len(wanted) == len(NOT_HAD) and told.isdisjoint(wanted):
                 yield f"output {index} of {job_id} could not be had, and {sink} was not told"
         had = self.mirror.owing.archived(job_id)
-        if not route.wants(Outcome.COMPLETED) or not had:
+        left = self.mirror.owing.left_there(job_id)
+        if not route.wants(Outcome.COMPLETED) or not had | left:
             return
         if not route.link:
             yield from (f"output {index} of {job_id} is not at {sink}" for index in had - told)

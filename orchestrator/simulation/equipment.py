@@ -18,7 +18,7 @@ ENDPOINT = "7f9c2ba4-e88f-4f9a-8d0e-0c1b2a3d4e5f"
 FOR_FILES = ("bucket", "folder")
 
 
-def settings_of(scenario: Scenario) -> Settings:
+def settings_of(scenario: Scenario, *, keep_outputs: bool) -> Settings:
     """As an operator would have set them."""
     return Settings(
         gateway_api_key=SecretStr("k"),
@@ -30,6 +30,7 @@ def settings_of(scenario: Scenario) -> Settings:
         create_timeout_seconds=CREATE_WITHIN,
         look_timeout_seconds=LOOK_WITHIN,
         content_patience_seconds=60.0,
+        keep_outputs=keep_outputs,
     )
 
 

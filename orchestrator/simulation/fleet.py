@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from math import inf
 
+from orchestrator.core.job import HandOff, Job, Output
 from orchestrator.core.learned.classes import channel_of, everywhere
 from orchestrator.engine.context import Context
 from orchestrator.engine.create import create
 from orchestrator.engine.follow_up import FollowUp, Task
-from orchestrator.engine.hand_off import hand_off
+from orchestrator.engine.hand_off import hand_off, hand_off_claimed
 from orchestrator.engine.housekeeping import keep_house
 from orchestrator.engine.learning import learn
 from orchestrator.engine.look import look
@@ -41,6 +43,24 @@ PAUSES = (4.0, 20.0, 150.0)
 
 
 @dataclass(slots=True)
+class OwnHands:
+    """What a process owes itself and can do at once; each attempt is one more activity of it."""
+
+    fleet: Fleet
+    process: Process
+
+    def free(self) -> int:
+        """Mostly some are."""
+        return self.fleet.chance.random.choice((0, 1, 1, 2))
+
+    def begin(self, claimed: HandOff, job: Job, siblings: list[Output]) -> None:
+        """Its holder is whoever makes the attempt."""
+        attempt = partial(self.fleet.make_attempt, self.process, claimed, job, siblings)
+        begun = self.process.begin(Task.HAND_OFF, attempt)
+        begun.holds["hand_offs", claimed.id] = claimed.fence
+
+
+@dataclass(slots=True)
 class Fleet:
     """Every process of one simulation. `equip` gives a new life its context and sender."""
 
@@ -60,7 +80,7 @@ class Fleet:
         """Start everything."""
         for number in range(1, count + 1):
             self._start_worker(f"worker{number}")
-        self.web = self._new("web")
+        self._start_web()
         self.scheduler.after(0.5, self._sweep)
 
     def _new(self, name: str) -> Process:
@@ -76,8 +96,13 @@ class Fleet:
 
     def _start_worker(self, name: str) -> None:
         process = self.workers[name] = self._new(name)
+        self._give_hands(process)
         process.beats_since = inf
         self._beat_soon(process)
+
+    def _give_hands(self, process: Process) -> None:
+        if self.chance.scenario.hands:
+            process.context.hands = OwnHands(self, process)
 
     def _beat_soon(self, process: Process) -> None:
         """A heartbeat in a transaction of its own; those in a row after it are written without."""
@@ -130,6 +155,10 @@ class Fleet:
 
     def _start_web(self) -> None:
         self.web = self._new("web")
+        if self.chance.scenario.hands:  # it leases what it hands off
+            self._give_hands(self.web)
+            self.web.beats_since = inf
+            self._beat_soon(self.web)
 
     def pause(self, process: Process) -> None:
         """Let a process stand still for a while."""
@@ -204,6 +233,14 @@ class Fleet:
         except Staged as error:
             self._doubt(process)
             self.chance.trace(process.name, f"{task} ends: {error.message}")
+
+    def make_attempt(self, process: Process, claimed: HandOff, job: Job, siblings: list[Output]) -> None:
+        """What a thread of a process does with a hand-off that was claimed as it became owed."""
+        try:
+            process.send(hand_off_claimed(process.context, claimed, job, siblings))
+        except Staged as error:
+            self._doubt(process)
+            self.chance.trace(process.name, f"{claimed.key} ends: {error.message}")
 
     def _learn(self, context: Context) -> None:
         """What a sweep does besides."""

@@ -22,6 +22,7 @@ class Invariant(StrEnum):
     ONE_HAND_OFF = "one_hand_off"  # each output or outcome is owed once to each destination
     ONE_EFFECT = "one_effect"  # what is handed off appears once, whole, under one name, only while wanted
     ARCHIVE_FIRST = "archive_first"  # what is handed on, or told a link of, is in the archive by then
+    KEPT_AS_SET = "kept_as_set"  # outputs that are kept, or promised as files, are fetched; no others are
     FETCHED_ONCE = (
         "fetched_once"  # content is fetched once an attempt, and not while the archive has it whole
     )

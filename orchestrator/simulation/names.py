@@ -34,3 +34,9 @@ def linked(body: bytes) -> frozenset[int]:
     """The outputs that a document tells a link of."""
     told = json.loads(body)["outputs"]
     return frozenset(one["index"] for one in told if one["output_url"] is not None)
+
+
+def left_there(body: bytes) -> frozenset[int]:
+    """The outputs of which a document says where the gateway has them."""
+    told = json.loads(body)["outputs"]
+    return frozenset(one["index"] for one in told if one["content_url"] is not None)

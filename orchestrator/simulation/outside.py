@@ -11,7 +11,7 @@ from orchestrator.simulation.checking import Mirror
 from orchestrator.simulation.gateway import Answer, GatewayJob, bytes_of
 from orchestrator.simulation.invariants import Broken, Invariant, Row
 from orchestrator.simulation.leases import holds
-from orchestrator.simulation.names import Named, linked, read_name
+from orchestrator.simulation.names import Named, left_there, linked, read_name
 from orchestrator.simulation.scheduler import Activity
 
 
@@ -100,6 +100,8 @@ class Outside:
         if linked(body) != known:
             told, had = sorted(linked(body)), sorted(known)
             yield Invariant.ARCHIVE_FIRST, f"{name} tells links of {told}, and the archive has {had}"
+        if left_there(body) != self.mirror.owing.elsewhere.get((owed["id"], attempt), frozenset()):
+            yield Invariant.KEPT_AS_SET, f"{name} says wrongly which outputs only the gateway has"
 
     def again(self, sink: str, name: str, there: bytes, body: bytes, attempt: int) -> Broken:
         """A name that is there was brought anew; the first stays."""

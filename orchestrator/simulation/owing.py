@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -9,12 +10,13 @@ from typing import Any
 
 from orchestrator.core.job import HandOffKind, HandOffState
 from orchestrator.core.lifecycle import State
-from orchestrator.core.routes import Outcome
+from orchestrator.core.routes import Outcome, read_route
 from orchestrator.simulation.archive import PretendArchive
 from orchestrator.simulation.gateway import PretendGateway, bytes_of
 from orchestrator.simulation.invariants import Broken, Invariant, Row
 from orchestrator.simulation.leases import Leases, claimed, holds, who
 from orchestrator.simulation.names import linked
+from orchestrator.simulation.process import Process
 from orchestrator.simulation.records import Records
 from orchestrator.simulation.scheduler import Activity
 from orchestrator.simulation.sink import PretendSink
@@ -38,10 +40,13 @@ class Owing:
     of_job: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     # The links that a document may tell, by its hand-off and the fence of the attempt.
     links: dict[tuple[int, int], frozenset[int]] = field(default_factory=dict)
+    # The outputs that it may say only the gateway has, likewise.
+    elsewhere: dict[tuple[int, int], frozenset[int]] = field(default_factory=dict)
     gave_up: set[str] = field(default_factory=set)  # jobs of which an output could not be had for a while
     records: Records = field(default_factory=Records)
     _owed: set[tuple[Any, ...]] = field(default_factory=set)
     _touched: set[str] = field(default_factory=set)  # jobs of hand-offs that were written in it
+    _learned: set[str] = field(default_factory=set)  # jobs whose outputs became known in it
     _due: list[Row] = field(default_factory=list)  # what became due in this transaction
 
     def take(self, activity: Activity | None, table: str, rowid: int, row: Row) -> Broken:
@@ -52,13 +57,24 @@ class Owing:
         elif table == "attempts":
             yield from self.records.told(row)
         else:
+            if (row["job_id"], row["index"]) not in self.outputs:
+                self._learned.add(row["job_id"])
             self.outputs[row["job_id"], row["index"]] = row
 
     # what one row became
 
     def _hand_off(self, activity: Activity | None, rowid: int, new: Row) -> Broken:
-        """One was written."""
+        """One was written; leased as it became owed, it is judged as owed first, and then as claimed."""
         old, self.rows[rowid] = self.rows.get(rowid), new
+        anew = old is None or (old["state"] == HandOffState.WITHDRAWN and new["fence"] > old["fence"])
+        if anew and new["leased_by"] and new["state"] == HandOffState.OWED:
+            before = {"leased_by": None, "lease_until": None}
+            owed = new | before | {"fence": new["fence"] - 1, "attempts": new["attempts"] - 1}
+            yield from self._written(activity, rowid, old, owed)
+            old = owed
+        yield from self._written(activity, rowid, old, new)
+
+    def _written(self, activity: Activity | None, rowid: int, old: Row | None, new: Row) -> Broken:
         state = new["state"]
         if new["due_at"] is not None and (old is None or old["due_at"] is None):
             self._due.append(new)
@@ -96,6 +112,7 @@ class Owing:
             yield Invariant.ARCHIVE_FIRST, f"{key} is told, and an output is still on its way"
         if new["kind"] == HandOffKind.OUTCOME:
             self.links[new["id"], new["fence"]] = self.archived(job["id"])
+            self.elsewhere[new["id"], new["fence"]] = self.left_there(job["id"])
 
     def _moved(self, activity: Activity | None, old: Row, new: Row) -> Broken:
         key, was, now = new["key"], old["state"], new["state"]
@@ -153,15 +170,29 @@ class Owing:
 
     # what came with it
 
-    def settled(self) -> Broken:
+    def settled(self, activity: Activity | None) -> Broken:
         """All rows of a transaction were taken."""
         yield from self.records.settled()
+        for job_id in sorted(self._learned):
+            yield from self._kept_rightly(activity, job_id)
         for row in self._due:
             yield from self._due_rightly(row)
         for job_id in sorted(self._touched):
             yield from self._waits_rightly(job_id)
+        self._learned.clear()
         self._due.clear()
         self._touched.clear()
+
+    def _kept_rightly(self, activity: Activity | None, job_id: str) -> Broken:
+        """Outputs are owed to the archive where they are kept, and by files that were promised before."""
+        if activity is None or self.jobs[job_id]["cancel_requested_at"] is not None:
+            return
+        assert isinstance(activity.owner, Process)
+        routes = map(read_route, json.loads(self.jobs[job_id]["destinations"]))
+        kept = activity.owner.context.settings.keep_outputs or any(route.brings_files for route in routes)
+        known = {index for whose, index in self.outputs if whose == job_id}
+        if {row["output_index"] for row in self._ways(job_id)} != (known if kept else set()):
+            yield Invariant.KEPT_AS_SET, f"{job_id} is {'not kept' if kept else 'kept'}, against the setting"
 
     def _due_rightly(self, row: Row) -> Broken:
         job_id, kind = row["job_id"], row["kind"]
@@ -207,6 +238,11 @@ class Owing:
     def under_way(self, job_id: str) -> bool:
         """Whether any output is still to be brought to the archive."""
         return next(self.on_its_way(job_id), None) is not None
+
+    def left_there(self, job_id: str) -> frozenset[int]:
+        """The outputs that are known, and that only the gateway has and is to have."""
+        known = (index for whose, index in self.outputs if whose == job_id)
+        return frozenset(index for index in known if self.way(job_id, index) is None)
 
     def way(self, job_id: str, index: int) -> Row | None:
         """How an output gets to the archive."""

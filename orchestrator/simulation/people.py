@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from orchestrator.core.job import Updates, job_of_session
@@ -119,6 +119,8 @@ class People:
             destinations=random.choice(WHITHER),
         )
         console = self.console()
+        if not console.context.settings.keep_outputs:
+            wanted = replace(wanted, destinations=tuple(_told(one) for one in wanted.destinations or ()))
 
         def act() -> None:
             self.to_come -= 1
@@ -167,3 +169,8 @@ class People:
                 self.ask(job_id)
 
         console.begin("operator", act)
+
+
+def _told(route: Route | str) -> Route:
+    """The same, told where outputs are instead of being brought them."""
+    return replace(Route(route) if isinstance(route, str) else route, link=True)

@@ -31,10 +31,12 @@ class Process:
     context: Context = field(init=False)
     send: Callable[..., None] = field(init=False)
 
-    def begin(self, name: str, act: Callable[[], Any]) -> None:
+    def begin(self, name: str, act: Callable[[], Any]) -> Activity:
         """Do something, beside whatever else is being done."""
         self.activities = [one for one in self.activities if not one.dead]
-        self.activities.append(self.scheduler.begin(self, name, act))
+        activity = self.scheduler.begin(self, name, act)
+        self.activities.append(activity)
+        return activity
 
     def crash(self) -> None:
         """Die. Whoever has the turn, if it is one of ours, must raise Crash itself."""

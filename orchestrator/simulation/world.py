@@ -13,7 +13,8 @@ from orchestrator.core.lifecycle import State
 from orchestrator.engine.catalogue import Catalogue
 from orchestrator.engine.context import Context, Quota
 from orchestrator.engine.follow_up import Task
-from orchestrator.engine.receive import Fate, receive
+from orchestrator.engine.receive import receive
+from orchestrator.engine.take import Fate
 from orchestrator.fault_points import FaultPoint
 from orchestrator.simulation.archive import PretendArchive
 from orchestrator.simulation.broker import Broker
@@ -64,7 +65,7 @@ class World:
     def __init__(self, seed: int, store: SimulatedStore, *, traced: bool = False) -> None:
         self.seed = seed
         random = Random(seed)
-        self.scenario = draw(random)
+        self.scenario = draw(random, seed)
         self.scheduler = Scheduler(START)
         self.trace = Trace(self.clock, [] if traced else None)
         self.chance = Chance(random, self.scenario, self.clock, self.trace)
@@ -87,7 +88,7 @@ class World:
         self.mirror = Mirror(self.clock, leases, self.gateway, owing, jobs)
         seen.outside = Outside(self.mirror)
         self.ending = Ending(self.mirror)
-        self.settings = settings_of(self.scenario)
+        self.keeps_outputs = self.scenario.keeps_outputs
         self.broker = Broker(self.scheduler, self.chance, self.fleet.deliver, seen.sending)
         self._ids = 0
         self._beats: dict[str, float] = {}
@@ -104,6 +105,8 @@ class World:
         self.fleet.begin(self.scenario.workers)
         self.people.begin()
         self._plan_strangers()
+        if self.scenario.switches_at is not None:
+            self.scheduler.after(self.scenario.switches_at, self._switch)
         latest = START + self.scenario.heals_at + ENDS_WITHIN
         while self.witness.violation is None and self.scheduler.step():
             if self.scheduler.steps % 16 == 0 and self._over():
@@ -143,12 +146,13 @@ class World:
             lambda what, about: self.witness.asked(process, what, about),
             self.witness.heard,
         )
+        settings = settings_of(self.scenario, keep_outputs=self.keeps_outputs)
         process.context = Context(
-            settings=self.settings,
+            settings=settings,
             store=self.store,
             http=process.http,
             gateways=cast("Any", {DEFAULT: client}),
-            webhook_secrets={DEFAULT: self.settings.webhook_secrets},
+            webhook_secrets={DEFAULT: settings.webhook_secrets},
             destinations=Catalogue.of(self.sinks),
             archive=self.archive,
             link=lambda job_id, index: f"{job_id}/{index}",
@@ -161,6 +165,14 @@ class World:
             paces=Misled(random=self.chance.random) if self.scenario.misled else Paces(),
         )
         process.send = Sender(cast("Any", self.broker), self.clock)
+
+    def _switch(self) -> None:
+        """An operator keeps outputs from now on, or not any more: every process is started anew."""
+        self.keeps_outputs = not self.keeps_outputs
+        self.trace("operator", f"keep_outputs is {self.keeps_outputs} from now on")
+        for process in (*self.fleet.workers.values(), self.fleet.web):
+            if process.alive:
+                self.fleet.die(process)
 
     def _waits(self, process: Process) -> None:
         self.witness.waits(process)

@@ -131,7 +131,7 @@ def spelled_address(host: str) -> str | None:
     try:
         return str(IPv4Address(_ipv4(host.split("."))))
     except ValueError:
-        raise ValueError("ends in a number, but is no IPv4 address") from None
+        raise ValueError("ends in a number, but is not an IPv4 address") from None
 
 
 def _numeric(label: str) -> bool:

@@ -30,7 +30,9 @@ class BucketSink:
     class Options(BucketPlace):
         """A bucket, and how objects are named in it."""
 
-        key: str = Field("{name}", description="Template of the keys, such as `{tenant}/{date}/{name}`.")
+        key: str = Field(
+            "{name}", description="Template for the names of objects, such as `{tenant}/{date}/{name}`."
+        )
 
         @model_validator(mode="after")
         def _key_is_safe(self) -> BucketSink.Options:
@@ -111,7 +113,7 @@ class BucketStaging:
         if self._announced and self._announced != self.sha256():
             raise DestinationError(
                 f"cannot publish {self._bucket.location(self._key)}: other bytes came than were announced",
-                hint="what was read has changed or is damaged; it is read anew",
+                hint="what was read has changed or is damaged; it is read again",
             )
         if self._upload.finish(self._key):
             return Delivered(self._bucket.location(self._key), self._upload.bytes, self.sha256())

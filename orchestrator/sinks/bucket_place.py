@@ -42,12 +42,12 @@ class BucketPlace(SinkOptions):
     endpoint: str | None = Field(None, description="Address of an S3-compatible server, or of an emulator.")
     allow_http: bool = Field(False, description="Whether the endpoint may be called without TLS.")
     allow: tuple[Network, ...] = Field(
-        (), description="Networks that the endpoint may lie in although they are private, as in 10.1.0.0/16."
+        (), description="Private networks that the endpoint may be in, such as 10.1.0.0/16."
     )
     region: str | None = Field(None, pattern=r"^[a-z0-9-]{1,40}$", description="S3: where the bucket is.")
     access_key_id: SecretStr | None = Field(None, description="S3: the key.")
     secret_access_key: SecretStr | None = Field(None, description="S3: the key's secret.")
-    session_token: SecretStr | None = Field(None, description="S3: the token that a temporary key needs.")
+    session_token: SecretStr | None = Field(None, description="S3: the session token of a temporary key.")
     service_account_key: SecretStr | None = Field(
         None, description="Google: a service account's key, as JSON."
     )
@@ -78,7 +78,7 @@ class BucketPlace(SinkOptions):
             return None
         parsed = urlsplit(value)
         if parsed.scheme not in ("https", "http") or not parsed.hostname or parsed.port == 0:
-            raise ValueError("is no https:// address of a server")
+            raise ValueError("is not an https:// address of a server")
         if parsed.username or parsed.password or parsed.query or parsed.fragment:
             raise ValueError("must have no user, query or fragment: secrets have options of their own")
         return value.rstrip("/")
@@ -91,9 +91,9 @@ class BucketPlace(SinkOptions):
         try:
             found = json.loads(value.get_secret_value())
         except ValueError:
-            raise ValueError("is no JSON: give the contents of the key file, not its path") from None
+            raise ValueError("is not JSON: give the contents of the key file, not its path") from None
         if not isinstance(found, dict) or not {"client_email", "private_key"} <= found.keys():
-            raise ValueError("is no service account's key: client_email or private_key is missing")
+            raise ValueError("is not a service account's key: client_email or private_key is missing")
         return value
 
     @field_validator("account_key")
@@ -102,14 +102,14 @@ class BucketPlace(SinkOptions):
         try:
             base64.b64decode(value.get_secret_value() if value else "", validate=True)
         except ValueError:
-            raise ValueError("is no key of a storage account: those are in base64") from None
+            raise ValueError("is not a storage account's key: those are in base64") from None
         return value
 
     @field_validator("sas_token")
     @classmethod
     def _token_is_signed(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not re.search(r"(^|[?&])sig=", value.get_secret_value()):
-            raise ValueError("is no shared access signature: sig=… is missing")
+            raise ValueError("is not a shared access signature: sig=… is missing")
         return value
 
     @model_validator(mode="after")

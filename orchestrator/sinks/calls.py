@@ -99,7 +99,7 @@ def _words(error: BaseException, seconds: float) -> tuple[str, str]:
         case TimeoutError():
             return f"no answer within {seconds:g} s", "answer first, then work; it is tried again"
         case aiohttp.ClientResponseError():
-            return "what it answers is no HTTP", "look whether `url` names the right port"
+            return "its answer is not HTTP", "look whether `url` names the right port"
         case aiohttp.ServerDisconnectedError() | OSError(errno=errno.ECONNRESET | errno.EPIPE):
             return "it closed the connection before it answered", _TRY_LATER
         case OSError(errno=int(number)):

@@ -31,7 +31,7 @@ class Document:
         self._require_open()
         if len(self._body) + len(chunk) > LARGEST:
             self.discard()
-            hint = "a document tells where files are; files themselves go to a folder or a bucket"
+            hint = "a document says where files are; files themselves go to a folder or a bucket"
             raise DestinationError(
                 f"{self._parcel.name} is larger than {LARGEST} bytes, the most that a document may have",
                 hint=hint,

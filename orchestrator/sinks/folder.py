@@ -39,7 +39,7 @@ class FolderSink:
     class Options(SinkOptions):
         """A folder of this machine, or one that it has mounted."""
 
-        path: Path = Field(description="Absolute path of the folder; it is made if it is absent.")
+        path: Path = Field(description="Absolute path of the folder; it is created if needed.")
 
         @field_validator("path")
         @classmethod

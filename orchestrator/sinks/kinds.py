@@ -83,14 +83,14 @@ def _loaded(entry: EntryPoint) -> Any:
     except Exception as error:  # whatever somebody's module does when it is imported
         raise SettingError(
             f"the kind {entry.name!r} of destination cannot be loaded: {type(error).__name__}: {error}",
-            hint=f"install the package of {entry.value} anew, with what it needs",
+            hint=f"install the package of {entry.value} again, with its dependencies",
         ) from error
 
 
 def _checked(name: str, kind: Any) -> type[Installed]:
     options = getattr(kind, "Options", None)
     if not (isinstance(options, type) and issubclass(options, SinkOptions)):
-        raise _no_kind(name, "`Options` is no class made from SinkOptions")
+        raise _no_kind(name, "`Options` is not a subclass of SinkOptions")
     if not isinstance(getattr(kind, "takes_files", None), bool) or not callable(getattr(kind, "build", None)):
         raise _no_kind(name, "it has no `takes_files`, or no `build`")
     if taken := COMMON & options.model_fields.keys():
@@ -101,7 +101,8 @@ def _checked(name: str, kind: Any) -> type[Installed]:
 def _no_kind(name: str, why: str) -> SettingError:
     return SettingError(
         f"what is installed as the kind {name!r} cannot be a destination: {why}",
-        hint="tell whoever wrote that package; docs/how-to/write-a-sink.md shows the shape",
+        hint="report it to the author of that package; docs/how-to/write-a-sink.md shows what it should "
+        "look like",
     )
 
 

@@ -43,9 +43,9 @@ def check_url(url: str, allow: Sequence[Network] = (), *, allow_http: bool = Fal
     try:
         parsed = httpx.URL(url.strip())
     except (httpx.InvalidURL, ValueError):
-        raise ValueError("is no URL") from None
+        raise ValueError("is not a URL") from None
     if parsed.scheme != "https" and not (allow_http and parsed.scheme == "http"):
-        raise ValueError("is no http URL" if allow_http else "must begin with https://")
+        raise ValueError("is not an http URL" if allow_http else "must begin with https://")
     if parsed.userinfo:
         raise ValueError("has a user or password in it: use a header, URLs are written to logs")
     if parsed.port is not None and not 1 <= parsed.port <= 65535:

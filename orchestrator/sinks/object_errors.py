@@ -31,7 +31,7 @@ class Words(NamedTuple):
 NO_BUCKET = Words("there is no such bucket", "create it, or correct `url`; a container is Azure's bucket")
 REFUSED = Words(
     "the credentials are refused",
-    "set the key and its secret anew, and look whether they are of this store and still valid",
+    "set the key and its secret again, and check that they belong to this store and are still valid",
 )
 NO_RIGHT = Words(
     "permission denied",

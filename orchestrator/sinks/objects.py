@@ -175,7 +175,7 @@ class Bucket:
         if self._ask("read", PROBE, self._probe) not in (PROBED, None):
             raise DestinationError(
                 f"cannot use {self._place.url}: it gives back something else than was written there",
-                hint="look what is at that address: this is no plain store of objects",
+                hint="look what is at that address: this is not a plain object store",
             )
         self._left(UNFINISHED)
         self.remove(PROBE)

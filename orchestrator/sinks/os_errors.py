@@ -17,8 +17,11 @@ WORDS = {
     errno.EACCES: ("permission denied", RIGHTS),
     errno.EPERM: ("not permitted", RIGHTS),
     errno.EROFS: ("the file system is read-only", "mount it writable, or choose another folder"),
-    errno.ENOENT: ("the folder is not there", "mount or create it; `orchestrator check` creates it too"),
-    errno.ENOTDIR: ("something that is no folder is in the way", "move it away, or choose another folder"),
+    errno.ENOENT: (
+        "the folder is not there",
+        "mount or create it; `orchestrator check --destinations` creates it too",
+    ),
+    errno.ENOTDIR: ("something that is not a folder is in the way", "move it away, or choose another folder"),
     errno.EEXIST: ("something with that name is in the way", "move it away"),
     errno.EISDIR: ("a folder with that name is in the way", "move it away"),
     errno.ELOOP: ("a symbolic link with that name is in the way", "move it away"),

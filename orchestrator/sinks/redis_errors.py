@@ -22,7 +22,7 @@ WORDS = {
         "allow it eval, type, get, set, del and xadd on the stream and on the keys beside it",
     ),
     "WRONGTYPE": (
-        "something that is no stream has the stream's name",
+        "something that is not a stream has the stream's name",
         "choose another stream, or move that away",
     ),
     "OOM": ("its memory is used up", "raise maxmemory, or let the stream be trimmed (`maxlen`)"),

@@ -47,18 +47,19 @@ class RedisStreamSink:
         """A stream of a Redis of version 5 or newer, or of one node of a Redis Cluster."""
 
         url: SecretStr = Field(description="redis://USER:PASSWORD@HOST:PORT/DATABASE, or rediss:// for TLS.")
-        stream: str = Field(max_length=200, description="The stream's key; it is made by the first entry.")
+        stream: str = Field(max_length=200, description="The stream's key; the first entry creates it.")
         window_seconds: int = Field(
             WEEK,
             gt=0,
             le=MOST,
-            description="How long a name is remembered, so that it is added once; 7 days if not given.",
+            description="How long the name of an entry is remembered, so that it is added only once; 7 "
+            "days by default.",
         )
         maxlen: int | None = Field(
             None,
             gt=0,
             le=MOST,
-            description="Trim the stream to about so many entries, read or not; never if not given.",
+            description="Trim the stream to about this many entries, read or not. Default: never.",
         )
 
         @field_validator("url")

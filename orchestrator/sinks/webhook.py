@@ -109,7 +109,7 @@ class WebhookSink:
         said = f"{self._where} answered {answer.status}"
         if answer.status == 410:
             raise DestinationGone(
-                f"{said}: it wants nothing any more",
+                f"{said}: it wants nothing more",
                 hint="remove the destination, or enable it again once the receiver is back",
                 status=410,
                 preview=shown,
@@ -161,7 +161,7 @@ class WebhookStaging:
             document = bytes(self._document)
             self.discard()
             if not _is_json_object(document):
-                raise self._unfit("its document is no JSON object")
+                raise self._unfit("its document is not a JSON object")
             self._delivered = self._sink.call(self._name, self._opening + document + b"}", self._traceparent)
         return self._delivered
 

@@ -27,17 +27,18 @@ class WebhookOptions(SinkOptions):
     """Where to call, and what to sign with."""
 
     allow: tuple[Network, ...] = Field(
-        default=(), description="Networks, such as 10.1.0.0/16, that may be called although not public."
+        default=(), description="Private networks that may be called, such as 10.1.0.0/16."
     )
     allow_http: bool = Field(default=False, description="Whether `url` may be plain http.")
     url: str = Field(description="Where to POST to. https, unless `allow_http` is set.")
     secrets: tuple[SecretStr, ...] = Field(
         min_length=1,
         max_length=8,
-        description="Each `whsec_` and 24 to 64 bytes in base64, the newest first. All of them sign.",
+        description="Each is `whsec_` and 24 to 64 bytes in base64; the newest first. All of them sign "
+        "each call.",
     )
     timeout_seconds: float = Field(
-        default=15.0, gt=0, le=30, description="Within which the receiver has to answer."
+        default=15.0, gt=0, le=30, description="How long to wait for the receiver's answer."
     )
     headers: Mapping[str, SecretStr] = Field(
         default={}, description="Headers to send besides ours, such as Authorization."

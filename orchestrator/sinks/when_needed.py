@@ -174,7 +174,7 @@ def _cleaned(redactor: Redactor, name: str, error: Exception) -> OrchestratorErr
         )
     return DestinationError(
         f"the destination {name} broke: {type(error).__name__}: {redactor.text(str(error))}",
-        hint="this is a bug of its kind: tell whoever wrote it",
+        hint="this is a bug of its kind: report it to its author",
     )
 
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, insert, select
 
 from orchestrator.core.job import HandOff
 from orchestrator.store.database import Transaction
 from orchestrator.store.schema import attempts
 
 PART = 1_000  # rows that one pruning removes at most
+_ADD = insert(attempts)
 
 
 class Result(StrEnum):
@@ -54,7 +55,7 @@ def add(tx: Transaction, claimed: HandOff, result: Result, *, began_at: float, *
         "result": result,
         **answer,
     }
-    tx.execute(tx.insert(attempts).values(**values))
+    tx.execute(_ADD, values)
 
 
 def note_if_lost(tx: Transaction, claimed: HandOff) -> None:

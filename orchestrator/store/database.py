@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -104,13 +105,21 @@ class Transaction:
 
 
 class Store:
-    """Opens transactions. `clock` replaces the database's clock where time is simulated."""
+    """Opens transactions. `clock` replaces the database's clock where time is simulated.
+
+    One that `only_looks` leaves a file as it is; others put it into the mode that they write in.
+    """
 
     def __init__(
-        self, url: str, *, clock: Callable[[], float] | None = None, connections: int = CONNECTIONS
+        self,
+        url: str,
+        *,
+        clock: Callable[[], float] | None = None,
+        connections: int = CONNECTIONS,
+        only_looks: bool = False,
     ) -> None:
         self.url = url
-        self.engine = _engine(url, connections)
+        self.engine = _engine(url, connections, only_looks)
         self._driver_error: type[Exception] = self.engine.dialect.loaded_dbapi.Error
         self._clock = clock
         self._closed = False
@@ -146,9 +155,8 @@ class Store:
         if self._closed:  # the lock on the file may be somebody else's by now
             raise StoreError("the store is closed", hint="this process is stopping; the next one goes on")
         try:
-            with self.engine.connect() as connection, connection.execution_options(mode=mode).begin():
-                tx = Transaction(connection, self._now(connection), ring=self.ring)
-                yield tx
+            with self._begun(mode) as connection:
+                yield Transaction(connection, self._now(connection), ring=self.ring)
         except DBAPIError as error:
             raise _translated(error.orig or error) from error
         except NoConnectionFree as error:
@@ -160,6 +168,35 @@ class Store:
             raise _translated(error) from error
         finally:
             _TOOK[mode].observe(perf_counter() - began)
+
+    @contextmanager
+    def _begun(self, mode: str) -> Iterator[Connection]:
+        """A transaction on a pooled connection, or on a new one where the server ended those in the pool."""
+        try:
+            connection = self._begin_on_one(mode)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            connection = self._begin_on_one(mode)
+        begun = connection.get_transaction()
+        assert begun is not None
+        with connection:
+            try:
+                with begun:
+                    yield connection
+            finally:
+                # Given back to a pool that was closed meanwhile, it would stay open until it is garbage.
+                if self._closed and not connection.invalidated:
+                    connection.detach()
+
+    def _begin_on_one(self, mode: str) -> Connection:
+        connection = self.engine.connect()
+        try:
+            connection.execution_options(mode=mode).begin()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _now(self, connection: Connection) -> float:
         if self._clock is not None:
@@ -185,7 +222,14 @@ def sqlite_path(url: str) -> Path | None:
     return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
 
 
-def _engine(url: str, connections: int) -> Engine:
+def missing_file(url: str) -> Path | None:
+    """The SQLite file behind a URL where it is not there, as far as this user may see."""
+    path = sqlite_path(url)
+    # Not by pathlib, which raises for what lies in a folder that may not be entered.
+    return None if path is None or os.path.exists(path) else path  # noqa: PTH110
+
+
+def _engine(url: str, connections: int, only_looks: bool) -> Engine:
     try:
         backend = make_url(url).get_backend_name()
     except ArgumentError as error:
@@ -202,23 +246,29 @@ def _engine(url: str, connections: int) -> Engine:
         if url == IN_MEMORY:
             pool = {"poolclass": StaticPool}
         engine = create_engine(url, connect_args={"timeout": BUSY_FOR}, **pool)
-        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", _prepare_to_look if only_looks else _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
+    from orchestrator.store.no_pipeline import NoPipeline
+
     engine = create_engine(
         url,
         pool_size=connections,
         max_overflow=0,
         pool_timeout=BUSY_FOR,
-        pool_pre_ping=True,  # after a restart of the server every pooled connection is dead
-        connect_args=CONNECTION_OPTIONS | {"autocommit": True},  # _begin_postgresql begins transactions
+        # _begin_postgresql begins transactions.
+        connect_args=CONNECTION_OPTIONS | {"autocommit": True, "cursor_factory": NoPipeline},
     )
     event.listen(engine, "begin", _begin_postgresql)
     return engine
 
 
 def _begin_postgresql(connection: Connection) -> None:
-    """Begin, and learn the time, in one way to the server and back."""
+    """Begin, and learn the time, in one way to the server and back.
+
+    After a restart of the server every pooled connection is dead, which is seen here first. No question asked
+    before, whether it lives: it would be one more way to the server for each transaction.
+    """
     mode = connection.get_execution_options().get("mode", "write")
     driven = connection.connection
     try:
@@ -227,8 +277,9 @@ def _begin_postgresql(connection: Connection) -> None:
             while cursor.nextset():
                 pass
             ((connection.info[_BEGAN],),) = cursor.fetchall()
-    except connection.dialect.loaded_dbapi.Error as error:
-        connection.invalidate(error)
+    except connection.dialect.loaded_dbapi.Error:
+        # Of its own statement, SQLAlchemy sees that the connection is dead, and gives up all that are as old.
+        connection.exec_driver_sql("SELECT 1")
         raise
 
 
@@ -245,6 +296,11 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+def _prepare_to_look(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout={BUSY_FOR * 1000:.0f}")
+
+
 def _begin_sqlite(connection: Connection) -> None:
     mode = connection.get_execution_options().get("mode", "write")
     if mode == "read":
@@ -255,6 +311,7 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+# The first that fits: PostgreSQL says "connection failed" before whatever the reason is.
 _HINTS = {
     "disk is full": "free some space on the disk that holds the database; nothing is lost",
     "No space left": "free some space on the database server's disk; nothing is lost",
@@ -262,10 +319,20 @@ _HINTS = {
     "read-only transaction": "this server is a standby: point ORCHESTRATOR_DATABASE_URL at the primary",
     "readonly": "make the database file and its folder writable for this user",
     "unable to open": "check that the folder of the database exists and is writable",
+    "not a database": "this file is of another program: point ORCHESTRATOR_DATA_DIR or "
+    "ORCHESTRATOR_DATABASE_URL elsewhere",
+    "malformed": "the file is damaged: put a backup in its place, or let SQLite's `.recover` read it",
     "locked": "another program holds the database; it is tried again",
-    "connection failed": "start PostgreSQL, or correct ORCHESTRATOR_DATABASE_URL; it is tried again",
     "password authentication": "correct the user or the password in ORCHESTRATOR_DATABASE_URL",
+    "no password supplied": "put a password into ORCHESTRATOR_DATABASE_URL, or let ~/.pgpass have it",
+    "pg_hba.conf": "let pg_hba.conf of the server admit this user from this machine",
+    "does not exist": "make it at the server, or correct its name in ORCHESTRATOR_DATABASE_URL",
+    "permission denied": "let this user own the tables, or grant it all that may be done with them",
+    "resolve host": "correct the host in ORCHESTRATOR_DATABASE_URL, or let its name resolve on this machine",
     "too many clients": "raise max_connections, or lower ORCHESTRATOR_DATABASE_CONNECTIONS",
+    "starting up": "the database server is starting; it is tried again",
+    "timeout expired": "see whether PostgreSQL runs there and what the network does with connections to it",
+    "connection failed": "start PostgreSQL, or correct ORCHESTRATOR_DATABASE_URL; it is tried again",
     "terminating connection": "the database server is stopping or was restarted; it is tried again",
     "server closed the connection": "the database server went away; it is tried again",
     "deadlock": "two transactions waited for each other; it is tried again",

@@ -28,23 +28,22 @@ class Failing:
     reason: str
     disabled_at: float | None = None
 
+    def left_out(self, now: float) -> bool:
+        """Whether nothing is to be taken there at the moment."""
+        return self.disabled_at is not None or (self.shut_until is not None and self.shut_until > now)
+
+
+_ALL = select(destinations)
+
 
 def failing(tx: Transaction) -> dict[str, Failing]:
     """All that failed the last time, by name. `trying`: the key of the hand-off that is the one try."""
-    return {row.name: Failing(**row._mapping) for row in tx.execute(select(destinations))}
+    return {row.name: Failing(**row._mapping) for row in tx.execute(_ALL)}
 
 
 def left_out(tx: Transaction) -> set[str]:
     """Destinations that nothing is to be taken to at the moment."""
-    out = or_(destinations.c.shut_until > tx.now, destinations.c.disabled_at.is_not(None))
-    return {row.name for row in tx.execute(select(destinations.c.name).where(out))}
-
-
-def shut(tx: Transaction, name: str) -> Failing | None:
-    """The destination, if it is shut, be it that its pause is over."""
-    query = select(destinations).where(destinations.c.name == name, destinations.c.shut_until.is_not(None))
-    row = tx.execute(query).first()
-    return Failing(**row._mapping) if row else None
+    return {name for name, one in failing(tx).items() if one.left_out(tx.now)}
 
 
 def try_if_still_shut(tx: Transaction, failing: Failing, key: str) -> bool:

@@ -83,6 +83,15 @@ def of_kind(tx: Transaction, kind: EstimateKind, *, changed_since: float = 0.0) 
     return {row.name: row.data for row in rows}
 
 
+def healths(tx: Transaction, *, changed_since: float = 0.0) -> dict[str, str]:
+    """How each channel of webhooks does that changed since then, by its name: no more is read of so many."""
+    health = estimates.c.data["health"].as_string()
+    query = select(estimates.c.name, health.label("health")).order_by(estimates.c.name)
+    these = (estimates.c.kind == EstimateKind.HOOKS, estimates.c.changed_at >= changed_since)
+    rows = tx.execute(query.where(*these, health.is_not(None)))
+    return {row.name: row.health for row in rows}
+
+
 def overdue_endpoints(tx: Transaction, *, expected: float) -> list[str]:
     """Endpoint-wide channels over which, by their rate, so many webhooks should have come since the last."""
     data = estimates.c.data

@@ -18,6 +18,7 @@ from sqlalchemy import (
     ColumnElement,
     Float,
     Row,
+    ScalarSelect,
     String,
     Text,
     bindparam,
@@ -35,6 +36,7 @@ from sqlalchemy import (
 from orchestrator.core.events import Told
 from orchestrator.core.job import Job
 from orchestrator.store.database import Transaction
+from orchestrator.store.given import adding, as_one
 from orchestrator.store.schema import FIRST_EVENTS, events, jobs
 
 # Numbers of transactions that another server gave are moved below zero by it; none ever comes near.
@@ -77,16 +79,25 @@ def append_all(tx: Transaction, news: Sequence[tuple[Job, Told, Mapping[str, Any
     """Tell several things, in this order, for whoever holds all the jobs. They are sent together."""
     if news:
         rows = [_row(tx, job, told, data) for job, told, data in news]
-        tx.execute(_APPEND[tx.connection.dialect.name], rows)
+        # Of several about one job, each is numbered after the one before it.
+        in_turn = len({job.id for job, _, _ in news}) < len(news)
+        if not in_turn and (together := as_one(tx, _named(rows))):
+            tx.execute(_APPEND_OF_MANY, together)
+        else:
+            tx.execute(_APPEND[tx.connection.dialect.name], rows)
         _ring(tx)
 
 
 def append_first(tx: Transaction, new: Sequence[Job]) -> None:
     """Tell that jobs were accepted, in the transaction that adds them: nobody else can hold them yet."""
-    if new:
-        rows = [_row(tx, job, Told.ACCEPTED, {}) for job in new]
+    if not new:
+        return
+    rows = [_row(tx, job, Told.ACCEPTED, {}) for job in new]
+    if together := as_one(tx, _named(rows)):
+        tx.execute(_FIRST_OF_MANY, together)
+    else:
         tx.execute(_FIRST[tx.connection.dialect.name], rows)
-        _ring(tx)
+    _ring(tx)
 
 
 def of_job(tx: Transaction, job_id: str, *, after: int = 0, limit: int) -> list[Entry]:
@@ -191,6 +202,11 @@ def _row(tx: Transaction, job: Job, told: Told, data: Mapping[str, Any]) -> dict
     }
 
 
+def _named(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The same by their columns."""
+    return [{name: row[one.key] for name, one in _GIVEN.items()} for row in rows]
+
+
 # Built once: putting one together takes SQLAlchemy longer than the database takes to run it.
 _GIVEN = {
     "job_id": bindparam("of_job", type_=String),
@@ -200,26 +216,43 @@ _GIVEN = {
     "type": bindparam("told", type_=String),
     "data": bindparam("facts", type_=events.c.data.type),
 }
-_LAST = (
-    select(events.c.seq, events.c.position)
-    .where(events.c.job_id == _GIVEN["job_id"])
-    .order_by(events.c.seq.desc())
-    .limit(1)
-    .subquery()
-)
-_NEXT_SEQ = func.coalesce(select(_LAST.c.seq).scalar_subquery(), 0) + 1
+_LATEST = events.alias()
+
+
+def _last(job_id: ColumnElement[str], column: ColumnElement[Any]) -> ScalarSelect[Any]:
+    """Of a job's latest event, what is in a column of `_LATEST`."""
+    latest = select(column).where(_LATEST.c.job_id == job_id).order_by(_LATEST.c.seq.desc()).limit(1)
+    return latest.correlate_except(_LATEST).scalar_subquery()
+
+
+def _next_seq(job_id: ColumnElement[str]) -> ColumnElement[int]:
+    return func.coalesce(_last(job_id, _LATEST.c.seq), 0) + 1
+
+
 _MICROSECONDS = cast(_GIVEN["at"] * 1_000_000, BigInteger)
 _COUNTED = func.max(func.coalesce(_NEWEST.scalar_subquery(), 0) + 1, _MICROSECONDS)  # as SQLite spells it
 _NUMBERED = cast(cast(func.pg_current_xact_id(), Text), BigInteger)
-_NEVER_BEFORE = func.greatest(_NUMBERED, select(_LAST.c.position).scalar_subquery())
+
+
+def _never_before(job_id: ColumnElement[str]) -> ColumnElement[int]:
+    return func.greatest(_NUMBERED, _last(job_id, _LATEST.c.position))
+
+
+_SEQ = _next_seq(_GIVEN["job_id"])
 _APPEND = {
-    "sqlite": insert(events).values(**_GIVEN, seq=_NEXT_SEQ, position=_COUNTED),
-    "postgresql": insert(events).values(**_GIVEN, seq=_NEXT_SEQ, position=_NEVER_BEFORE),
+    "sqlite": insert(events).values(**_GIVEN, seq=_SEQ, position=_COUNTED),
+    "postgresql": insert(events).values(**_GIVEN, seq=_SEQ, position=_never_before(_GIVEN["job_id"])),
 }
+_APPEND_OF_MANY = adding(
+    events,
+    list(_GIVEN),
+    lambda rows: {"seq": _next_seq(rows.c.job_id), "position": _never_before(rows.c.job_id)},
+)
 _FIRST = {
     "sqlite": insert(events).values(**_GIVEN, seq=1, position=_COUNTED),
     "postgresql": insert(events).values(**_GIVEN, seq=1, position=_NUMBERED),
 }
+_FIRST_OF_MANY = adding(events, list(_GIVEN), lambda _: {"seq": literal(1), "position": _NUMBERED})
 
 
 def _settled_below(tx: Transaction) -> int:

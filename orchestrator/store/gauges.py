@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import TextClause, func, select, text
+from sqlalchemy import ColumnElement, TextClause, and_, func, select, text
 
-from orchestrator.store.database import Transaction
+from orchestrator.store import uncertain_creates
+from orchestrator.store.database import WORKER_DEAD_AFTER, Transaction
 from orchestrator.store.schema import (
     DEAD_LETTERS,
     DEADLINES,
@@ -14,6 +15,7 @@ from orchestrator.store.schema import (
     hand_offs,
     jobs,
     lanes,
+    workers,
 )
 
 MOST = 100_000  # rows that one count reads; beyond that it stays at this number
@@ -23,13 +25,18 @@ _LEASED = text("leased_by IS NOT NULL")
 
 
 def open_jobs(tx: Transaction) -> dict[str, int]:
-    """Jobs by what they wait for: their create, the answer to it, or a look, that a webhook may forestall."""
-    return {name: _count(tx, jobs.c.id, rows) for name, rows in _OPEN.items()}
+    """Jobs by what they wait for: their create, the answer to it, a look (or webhook), or a person."""
+    waiting = {name: _count(tx, jobs.c.id, rows) for name, rows in _OPEN.items()}
+    return waiting | {"person": uncertain_creates.count(tx, None, needs_person=True, most=MOST)}
 
 
 def leases(tx: Transaction) -> dict[str, int]:
-    """What somebody holds, be it that they are dead."""
-    return {"job": _count(tx, jobs.c.id, _LEASED), "hand_off": _count(tx, hand_offs.c.id, _LEASED)}
+    """What somebody holds who lives: a lease that a dead worker left is void, whoever it names."""
+    living = select(workers.c.id).where(workers.c.beaten_at > tx.now - WORKER_DEAD_AFTER)
+    return {
+        name: _count(tx, table.c.id, and_(_LEASED, table.c.leased_by.in_(living)))
+        for name, table in {"job": jobs, "hand_off": hand_offs}.items()
+    }
 
 
 def owed(tx: Transaction) -> dict[str, int]:
@@ -55,6 +62,6 @@ def archive_size(tx: Transaction) -> tuple[int, int]:
     return int(row.many), int(row.size)
 
 
-def _count(tx: Transaction, column: object, rows: TextClause) -> int:
+def _count(tx: Transaction, column: object, rows: ColumnElement[bool] | TextClause) -> int:
     some = select(column).where(rows).limit(MOST).subquery()  # type: ignore[call-overload]  # any column
     return int(tx.execute(select(func.count()).select_from(some)).scalar_one())

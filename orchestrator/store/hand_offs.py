@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Row,
+    ScalarSelect,
+    String,
+    and_,
+    bindparam,
+    column,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 
-from orchestrator.core.effects import owed_outcome
 from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Job, Owed
+from orchestrator.core.owed import owed_outcome
 from orchestrator.core.routes import Outcome, lane_of
 from orchestrator.store import due, outputs
 from orchestrator.store.database import Transaction
 from orchestrator.store.due import Turns, Waiting
+from orchestrator.store.given import as_one, recordset
 from orchestrator.store.schema import HAND_OFFS_DUE, hand_offs, jobs, lanes
 
 _ELSEWHERE = lanes.c.destination.not_in(bindparam("without", expanding=True))
@@ -43,6 +60,73 @@ HAND_OFFS = Waiting(
     values={"attempts": hand_offs.c.attempts + 1},
 )
 GIVEN_UP = (HandOffState.DEAD, HandOffState.MISSING)
+_OF_JOB = (
+    select(hand_offs).where(hand_offs.c.job_id == bindparam("of_job", type_=String)).order_by(hand_offs.c.id)
+)
+_HOLD_LINKS = (
+    select(hand_offs)
+    .where(hand_offs.c.job_id == bindparam("of_job", type_=String))
+    .where(hand_offs.c.outcome == literal_column(f"'{Outcome.COMPLETED}'"))
+    .order_by(hand_offs.c.id)
+    .with_for_update(key_share=True)
+)
+# Whether the lease is still that one: a fence alone may have been given out twice. What is given besides the
+# parameters is what is written.
+_RENEW = update(hand_offs).where(
+    hand_offs.c.id == bindparam("this", type_=BigInteger),
+    hand_offs.c.fence == bindparam("with_fence", type_=Integer),
+    hand_offs.c.leased_by == bindparam("by_worker", type_=String),
+)
+_OF_OUTPUT = update(hand_offs).where(
+    hand_offs.c.job_id == bindparam("of_job", type_=String),
+    hand_offs.c.kind == literal_column(f"'{HandOffKind.OUTPUT}'"),
+    hand_offs.c.output_index == bindparam("of_index", type_=Integer),
+)
+_RELEASE = _OF_OUTPUT.where(
+    hand_offs.c.state == literal_column(f"'{HandOffState.OWED}'"), hand_offs.c.due_at.is_(None)
+)
+_RELEASE_MISSING = _OF_OUTPUT.where(hand_offs.c.state == literal_column(f"'{HandOffState.MISSING}'"))
+_FINISH = _RENEW.where(hand_offs.c.state == literal_column(f"'{HandOffState.OWED}'"))
+
+
+def _tenant_of(job_id: ColumnElement[str]) -> ScalarSelect[str]:
+    return select(jobs.c.tenant_id).where(jobs.c.id == job_id).scalar_subquery()
+
+
+def _owing(new: Any) -> Any:
+    """Built once: putting one together takes SQLAlchemy longer than the database takes to run it."""
+    tenant = _tenant_of(bindparam("of_job", type_=String))
+    return new.values(tenant_id=tenant, lane=tenant + bindparam("line", type_=String))
+
+
+def _owing_many() -> Any:
+    names = [*Owed.__dataclass_fields__, *_AS_NEW]
+    rows = recordset([*(hand_offs.c[name] for name in names), column("line", String)])
+    tenant = _tenant_of(rows.c.job_id)
+    chosen = select(*(rows.c[name] for name in names), tenant, tenant + rows.c.line)
+    return postgresql.insert(hand_offs).from_select([*names, "tenant_id", "lane"], chosen)
+
+
+def _or_anew(new: Any, **more: Any) -> Any:
+    """One that was withdrawn is owed anew; `more` is written besides."""
+    anew = {name: new.excluded[name] for name in ("state", "due_at", "created_at", "attempts")} | more
+    gone = hand_offs.c.state == literal_column(f"'{HandOffState.WITHDRAWN}'")
+    return new.on_conflict_do_update(index_elements=["key"], set_=anew, where=gone).execution_options(
+        preserve_rowcount=True
+    )
+
+
+def _leased(new: Any) -> Any:
+    anew = {"leased_by": new.excluded.leased_by, "lease_until": new.excluded.lease_until}
+    # Above every fence that it had before it was withdrawn.
+    return _or_anew(new, **anew, fence=hand_offs.c.fence + 1).returning(*hand_offs.c)
+
+
+_AS_NEW = {"state": HandOffState.OWED, "attempts": 0, "fence": 0, "generation": 0, "created_at": 0.0}
+_INSERT = {"sqlite": _owing(sqlite.insert(hand_offs)), "postgresql": _owing(postgresql.insert(hand_offs))}
+_OWE = {dialect: _or_anew(new) for dialect, new in _INSERT.items()}
+_OWE_MANY = _or_anew(_owing_many())
+_OWE_LEASED = {dialect: _leased(new) for dialect, new in _INSERT.items()}
 
 
 def owe(tx: Transaction, owed: Sequence[Owed]) -> int:
@@ -50,24 +134,33 @@ def owe(tx: Transaction, owed: Sequence[Owed]) -> int:
 
     One that was withdrawn is owed again: a job that was adopted after its deadline can time out once more.
     """
-    made = 0
-    for one in owed:
-        tenant = select(jobs.c.tenant_id).where(jobs.c.id == one.job_id).scalar_subquery()
-        statement = tx.insert(hand_offs).values(
-            **asdict(one),
-            tenant_id=tenant,
-            lane=tenant + lane_of("", one.destination),
-            state=HandOffState.OWED,
-            attempts=0,
-            fence=0,
-            generation=0,
-            created_at=tx.now,
-        )
-        anew = {"state": HandOffState.OWED, "due_at": one.due_at, "created_at": tx.now, "attempts": 0}
-        gone = hand_offs.c.state == HandOffState.WITHDRAWN
-        new = statement.on_conflict_do_update(index_elements=["key"], set_=anew, where=gone)
-        made += len(tx.execute(new.returning(hand_offs.c.id)).all())
-    return made
+    if not owed:
+        return 0
+    rows = [_row(tx, one) for one in {one.key: one for one in owed}.values()]
+    if together := as_one(tx, rows):
+        return tx.execute(_OWE_MANY, together).rowcount
+    return tx.execute(_OWE[tx.connection.dialect.name], rows).rowcount
+
+
+def owe_leased(tx: Transaction, owed: Sequence[Owed], *, worker: str, lease: float) -> list[HandOff]:
+    """The same, and lease what was new for its first attempt. Returns that.
+
+    For whoever makes this attempt once the transaction is committed, and whose lease holds.
+    """
+    if not owed:
+        return []
+    new = _OWE_LEASED[tx.connection.dialect.name]
+    leased = {"leased_by": worker, "lease_until": tx.now + lease, "attempts": 1, "fence": 1}
+    return [read_row(row) for row in tx.execute(new, [_row(tx, one) | leased for one in owed])]
+
+
+def _row(tx: Transaction, one: Owed) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in Owed.__dataclass_fields__} | {
+        **_AS_NEW,
+        "of_job": one.job_id,
+        "line": lane_of("", one.destination),
+        "created_at": tx.now,
+    }
 
 
 def owe_outcome(tx: Transaction, job: Job, outcome: str) -> int:
@@ -81,10 +174,9 @@ def release(tx: Transaction, job_id: str, output_index: int) -> int:
     Also what was given up because the archive could not get it. What found it damaged has used up an attempt:
     an archive that always damages it would else be filled and read for ever.
     """
-    of_output = _of_output(job_id, output_index)
-    waited = and_(of_output, hand_offs.c.state == HandOffState.OWED, hand_offs.c.due_at.is_(None))
-    released = tx.execute(update(hand_offs).where(waited).values(due_at=tx.now)).rowcount
-    return released + _due_again(tx, and_(of_output, hand_offs.c.state == HandOffState.MISSING))
+    of_output = {"of_job": job_id, "of_index": output_index, "due_at": tx.now}
+    released = tx.execute(_RELEASE, of_output).rowcount
+    return released + tx.execute(_RELEASE_MISSING, of_output | _anew(tx)).rowcount
 
 
 def give_up(tx: Transaction, job_id: str, output_index: int, reason: str) -> list[HandOff]:
@@ -110,25 +202,33 @@ def announce_outputs(tx: Transaction, job_id: str, *, news: bool) -> list[HandOf
     `news`: an output is there that never was. Who was told before, when it was lacking, is told anew. Returns
     those that are told nothing any more, since nothing is there.
     """
-    links = and_(hand_offs.c.job_id == job_id, hand_offs.c.outcome == Outcome.COMPLETED)
     # Of two outputs that end at once, the one that comes second here sees that the first has ended.
-    held = select(hand_offs.c.id).where(links).order_by(hand_offs.c.id).with_for_update(key_share=True)
-    if not tx.execute(held).all():
+    links = [read_row(row) for row in tx.execute(_HOLD_LINKS, {"of_job": job_id})]
+    if not links:
         return []  # nobody wants links of this job
     archive = [one for one in of_job(tx, job_id) if one.kind is HandOffKind.ARCHIVE]
     if any(one.state is HandOffState.OWED for one in archive):
         return []
-    # An output that could not be fetched anew is there as it was.
-    there = {one.index for one in outputs.of_job(tx, job_id) if one.archived_at is not None}
-    if not any(one.state is HandOffState.DONE or one.output_index in there for one in archive):
-        waits = and_(links, hand_offs.c.state == HandOffState.OWED)
-        return _end(tx, waits, {"state": HandOffState.MISSING, "due_at": None})
-    waited = and_(hand_offs.c.state == HandOffState.OWED, hand_offs.c.due_at.is_(None))
-    _due_again(tx, and_(links, or_(waited, hand_offs.c.state == HandOffState.MISSING)))
-    if news:
-        done = and_(links, hand_offs.c.state == HandOffState.DONE)
-        _due_again(tx, done, generation=hand_offs.c.generation + 1)
+    if not any(one.state is HandOffState.DONE for one in archive) and not _is_there(tx, job_id, archive):
+        waits = [one.id for one in links if one.state is HandOffState.OWED]
+        return _end(tx, hand_offs.c.id.in_(waits), {"state": HandOffState.MISSING, "due_at": None})
+    waited = [one.id for one in links if _waits(one) or one.state is HandOffState.MISSING]
+    if waited:
+        _due_again(tx, hand_offs.c.id.in_(waited))
+    done = [one.id for one in links if one.state is HandOffState.DONE]
+    if news and done:
+        _due_again(tx, hand_offs.c.id.in_(done), generation=hand_offs.c.generation + 1)
     return []
+
+
+def _waits(one: HandOff) -> bool:
+    return one.state is HandOffState.OWED and one.due_at is None
+
+
+def _is_there(tx: Transaction, job_id: str, archive: Sequence[HandOff]) -> bool:
+    """Whether the archive has one of them all the same: an output that could not be fetched anew."""
+    there = {one.index for one in outputs.of_job(tx, job_id) if one.archived_at is not None}
+    return any(one.output_index in there for one in archive)
 
 
 def get(tx: Transaction, hand_off_id: int) -> HandOff | None:
@@ -139,8 +239,7 @@ def get(tx: Transaction, hand_off_id: int) -> HandOff | None:
 
 def of_job(tx: Transaction, job_id: str) -> list[HandOff]:
     """Everything owed for a job, in the order it became owed."""
-    query = select(hand_offs).where(hand_offs.c.job_id == job_id).order_by(hand_offs.c.id)
-    return [read_row(row) for row in tx.execute(query)]
+    return [read_row(row) for row in tx.execute(_OF_JOB, {"of_job": job_id})]
 
 
 def of_jobs(tx: Transaction, job_ids: Sequence[str]) -> dict[str, list[HandOff]]:
@@ -168,15 +267,13 @@ def claim_due(
 
 def finish_if_ours(tx: Transaction, claimed: HandOff, changes: Mapping[str, Any]) -> bool:
     """End an attempt, unless the lease went to somebody else since."""
-    guard = and_(_held_by(claimed), hand_offs.c.state == HandOffState.OWED)
-    values = {"leased_by": None, "lease_until": None, **changes}
-    return tx.execute(update(hand_offs).where(guard).values(**values)).rowcount == 1
+    ended = {"leased_by": None, "lease_until": None, **changes}
+    return tx.execute(_FINISH, _held_as(claimed) | ended).rowcount == 1
 
 
 def renew_if_ours(tx: Transaction, claimed: HandOff, *, lease: float) -> bool:
     """Hold the lease for longer; False when it went to somebody else."""
-    guard = _held_by(claimed)
-    return tx.execute(update(hand_offs).where(guard).values(lease_until=tx.now + lease)).rowcount == 1
+    return tx.execute(_RENEW, _held_as(claimed) | {"lease_until": tx.now + lease}).rowcount == 1
 
 
 def hasten(tx: Transaction, job_id: str) -> int:
@@ -230,8 +327,11 @@ def _end(tx: Transaction, guard: ColumnElement[bool], changes: Mapping[str, Any]
 
 
 def _due_again(tx: Transaction, guard: ColumnElement[bool], **more: Any) -> int:
-    again = {"state": HandOffState.OWED, "due_at": tx.now, "created_at": tx.now, "attempts": 0}
-    return tx.execute(update(hand_offs).where(guard).values(**again, **more)).rowcount
+    return tx.execute(update(hand_offs).where(guard).values(**_anew(tx), **more)).rowcount
+
+
+def _anew(tx: Transaction) -> dict[str, Any]:
+    return {"state": HandOffState.OWED, "due_at": tx.now, "created_at": tx.now, "attempts": 0}
 
 
 def _of_output(job_id: str, output_index: int) -> ColumnElement[bool]:
@@ -243,10 +343,5 @@ def _of_output(job_id: str, output_index: int) -> ColumnElement[bool]:
     )
 
 
-def _held_by(claimed: HandOff) -> ColumnElement[bool]:
-    """Whether the lease is still that one: a fence alone may have been given out twice."""
-    return and_(
-        hand_offs.c.id == claimed.id,
-        hand_offs.c.fence == claimed.fence,
-        hand_offs.c.leased_by == claimed.leased_by,
-    )
+def _held_as(claimed: HandOff) -> dict[str, Any]:
+    return {"this": claimed.id, "with_fence": claimed.fence, "by_worker": claimed.leased_by}

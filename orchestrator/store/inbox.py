@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Row, and_, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator.core.job import Job
 from orchestrator.store.database import Transaction
@@ -55,25 +56,27 @@ class Rejection:
     truncated: bool
 
 
-def remember_once(tx: Transaction, entry: Mapping[str, Any]) -> tuple[int, bool]:
-    """Keep a delivery, or count it when its event was kept before. Returns its id and whether it is new.
+def remember_all_once(tx: Transaction, entries: Sequence[Mapping[str, Any]]) -> list[tuple[int, bool]]:
+    """Keep deliveries, each of another event, or count those whose event was kept before; in one statement.
 
-    Of a repeated event the latest body is kept: the gateway rebuilds it from fresher state.
+    Returns of each its id, and whether it is new. Of a repeated event the latest body is kept: the gateway
+    rebuilds it from fresher state.
     """
-    statement = tx.insert(inbox).values(**entry, deliveries=1, received_at=tx.now, last_received_at=tx.now)
-    again = statement.on_conflict_do_update(
-        index_elements=["account_id", "event_key"],
-        set_={
-            "deliveries": inbox.c.deliveries + 1,
-            "last_received_at": tx.now,
-            "state": statement.excluded.state,
-            "job_id": statement.excluded.job_id,
-            "headers": statement.excluded.headers,
-            "body": statement.excluded.body,
-        },
-    ).returning(inbox.c.id, inbox.c.deliveries)
-    row = tx.execute(again).one()
-    return row.id, row.deliveries == 1
+    at = {"deliveries": 1, "received_at": tx.now, "last_received_at": tx.now}
+    rows = tx.execute(_REMEMBER[tx.connection.dialect.name], [dict(one) | at for one in entries])
+    kept = {(row.account_id, row.event_key): (row.id, row.deliveries == 1) for row in rows}
+    return [kept[one["account_id"], one["event_key"]] for one in entries]
+
+
+def _remember(new: Any) -> Any:
+    """Built once: putting one together takes SQLAlchemy longer than the database takes to run it."""
+    fresher = ("last_received_at", "state", "job_id", "headers", "body")
+    again = {name: new.excluded[name] for name in fresher} | {"deliveries": inbox.c.deliveries + 1}
+    kept = new.on_conflict_do_update(index_elements=["account_id", "event_key"], set_=again)
+    return kept.returning(inbox.c.id, inbox.c.account_id, inbox.c.event_key, inbox.c.deliveries)
+
+
+_REMEMBER = {"sqlite": _remember(sqlite.insert(inbox)), "postgresql": _remember(postgresql.insert(inbox))}
 
 
 def settle(tx: Transaction, entry_id: int, state: EntryState, job_id: str | None = None) -> None:

@@ -1,24 +1,37 @@
 """What a tenant reads of its jobs: one of them, or a page of a list that costs the same however deep it is.
 
-Lists are in the order of ids, which sort by time, and each filter has an index in that order.
+Pages are in the order of ids, which sort by time, and each filter has an index in that order. Below them is
+what people read on the database's own machine, of all tenants: that is for databases of a modest size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, and_, literal, select, tuple_, union_all
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Select,
+    and_,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
 
 from orchestrator.core.blame import OF_ENDS, Fault
 from orchestrator.core.ids import beginning_at
-from orchestrator.core.job import Job
-from orchestrator.core.lifecycle import State
+from orchestrator.core.job import HandOffState, Job
+from orchestrator.core.lifecycle import OPEN, State
 from orchestrator.errors import NotFound
 from orchestrator.store.database import Transaction
-from orchestrator.store.jobs import ended_or_met, read_row
-from orchestrator.store.schema import faults, jobs
+from orchestrator.store.jobs import read_row
+from orchestrator.store.schema import faults, hand_offs, jobs
 
 # An id has the time of the process that made it, and a row that of the database: as far they may be apart.
 APART = 600.0  # seconds
@@ -174,3 +187,60 @@ def _filters(which: Listed) -> list[ColumnElement[bool]]:
     if (before := which.accepted_before) is not None:
         found.append(jobs.c.accepted_at < before)
     return found
+
+
+def matching(tx: Transaction, tenant_id: str, name: str, *, limit: int) -> list[Job]:
+    """The tenant's jobs that a person may mean: by our id or its beginning, the gateway's, or a reference."""
+    means = or_(
+        jobs.c.id.startswith(name, autoescape=True), jobs.c.gateway_id == name, jobs.c.reference == name
+    )
+    query = select(jobs).where(jobs.c.tenant_id == tenant_id, means).order_by(jobs.c.accepted_at.desc())
+    return [read_row(row) for row in tx.execute(query.limit(limit))]
+
+
+def unfinished(tx: Transaction, *, limit: int) -> list[Job]:
+    """Jobs that are not settled, lack a detail or have something owed, oldest first."""
+    owed = exists().where(hand_offs.c.job_id == jobs.c.id, hand_offs.c.state == HandOffState.OWED)
+    going = or_(jobs.c.state.in_(OPEN), jobs.c.detail_tries > 0, owed)
+    query = select(jobs).where(going).order_by(jobs.c.accepted_at, jobs.c.id).limit(limit)
+    return [read_row(row) for row in tx.execute(query)]
+
+
+def recent(
+    tx: Transaction,
+    *,
+    limit: int,
+    states: Iterable[State] | None = None,
+    blame: Fault | None = None,
+    **called: str | None,
+) -> list[Job]:
+    """The newest jobs, newest first; `called` has the `reference` and the `end_user` that are meant."""
+    query = (
+        select(jobs)
+        .where(*_called(called), *_blamed(blame))
+        .order_by(jobs.c.accepted_at.desc(), jobs.c.id.desc())
+    )
+    query = query if states is None else query.where(jobs.c.state.in_(list(states)))
+    return [read_row(row) for row in tx.execute(query.limit(limit))]
+
+
+def counts(tx: Transaction, *, blame: Fault | None = None, **called: str | None) -> dict[State, int]:
+    """How many jobs stand in each state; `called` as in `recent`."""
+    query = select(jobs.c.state, func.count().label("many")).where(*_called(called), *_blamed(blame))
+    rows = tx.execute(query.group_by(jobs.c.state))
+    return {State(row.state): row.many for row in rows}
+
+
+def _called(names: Mapping[str, str | None]) -> list[ColumnElement[bool]]:
+    return [jobs.c[name] == value for name, value in names.items() if value is not None]
+
+
+def _blamed(blame: Fault | None) -> list[ColumnElement[bool]]:
+    return [] if blame is None else [ended_or_met(blame)]
+
+
+def ended_or_met(fault: Fault) -> ColumnElement[bool]:
+    """Whether it is the blame of a job's end, or met on the way where ends have no such blame."""
+    if fault in OF_ENDS:
+        return jobs.c.blame == fault
+    return jobs.c.id.in_(select(faults.c.job_id).where(faults.c.fault == fault))

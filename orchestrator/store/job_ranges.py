@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Select, exists, func, literal, select, true, tuple_
@@ -11,9 +12,16 @@ from sqlalchemy import Column, ColumnElement, Select, exists, func, literal, sel
 from orchestrator.core.blame import OF_ENDS, Fault
 from orchestrator.core.lifecycle import State
 from orchestrator.store.job_lists import newest
-from orchestrator.store.schema import DEAD_LETTERS, faults, hand_offs, jobs
+from orchestrator.store.schema import DEAD_LETTERS, HAND_OFFS_DUE, faults, hand_offs, jobs
 
 MOST_LINES = 60  # ranges that are merged; with more, all jobs are looked through instead
+
+
+class Undone(StrEnum):
+    """A hand-off that its destination, or the archive, does not have."""
+
+    OWED = "owed"  # it is to be done; an index leads to none of these jobs
+    GIVEN_UP = "given_up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +29,8 @@ class Wanted:
     """Which jobs are meant; None, or no states, means any.
 
     `tenant_id` None: those of all tenants. `fault` is whose doing the end was, or what was met on the way.
-    `given_up`: with a hand-off that was given up. `uncancelled` and
-    `not_retried` leave out those of which somebody wanted that already. `newest` is the last id that counts.
+    `undone`: with such a hand-off. `uncancelled` and `not_retried` leave out those of which somebody wanted
+    that already. `newest` is the last id that counts, `oldest` the first one.
     """
 
     tenant_id: str | None = None
@@ -30,15 +38,11 @@ class Wanted:
     reference: str | None = None
     model: str | None = None
     fault: Fault | None = None
-    given_up: bool = False
+    undone: Undone | None = None
     uncancelled: bool = False
     not_retried: bool = False
     newest: str | None = None
-
-
-def up_to(wanted: Wanted, newest_id: str | None) -> Wanted:
-    """The same among those that there were when this was the newest; None: among all."""
-    return replace(wanted, newest=newest_id)
+    oldest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +110,8 @@ def ranges(wanted: Wanted, whose: Sequence[str]) -> tuple[list[Range], frozenset
 
 
 def _by_index(wanted: Wanted, whose: Sequence[str]) -> tuple[list[Range], frozenset[str]]:
-    if wanted.given_up:
-        return [_GivenUp(one) for one in whose], frozenset({"given_up"})
+    if wanted.undone is Undone.GIVEN_UP:
+        return [_GivenUp(one) for one in whose], frozenset({"undone"})
     theirs = [(jobs.c.tenant_id == one,) for one in whose]
     if wanted.reference is not None:
         return [_Line(one, jobs.c.reference, wanted.reference) for one in theirs], frozenset({"reference"})
@@ -135,16 +139,18 @@ def conditions(wanted: Wanted) -> dict[str, ColumnElement[bool]]:
     """What is asked for, by name; what is not, is not there."""
     again = jobs.alias("again")
     asked_for = func.coalesce(jobs.c.model, jobs.c.request["model"].as_string())
-    dead = exists().where(hand_offs.c.job_id == jobs.c.id, DEAD_LETTERS)
+    which = DEAD_LETTERS if wanted.undone is Undone.GIVEN_UP else HAND_OFFS_DUE
+    undone = exists().where(hand_offs.c.job_id == jobs.c.id, which)
     retried = exists().where(again.c.retry_of == jobs.c.id, again.c.retry_of.is_not(None))
     told: dict[str, ColumnElement[bool] | None] = {
         "states": jobs.c.state.in_(sorted(set(wanted.states))) if wanted.states else None,
         "reference": None if wanted.reference is None else jobs.c.reference == wanted.reference,
         "model": None if wanted.model is None else asked_for == wanted.model,
         "fault": None if wanted.fault is None else _at_fault(wanted.fault),
-        "given_up": dead if wanted.given_up else None,
+        "undone": None if wanted.undone is None else undone,
         "uncancelled": jobs.c.cancel_requested_at.is_(None) if wanted.uncancelled else None,
         "not_retried": ~retried if wanted.not_retried else None,
         "newest": None if wanted.newest is None else jobs.c.id <= wanted.newest,
+        "oldest": None if wanted.oldest is None else jobs.c.id >= wanted.oldest,
     }
     return {name: one for name, one in told.items() if one is not None}

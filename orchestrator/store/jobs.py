@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     Float,
     Integer,
     Row,
+    Select,
+    String,
+    Update,
     and_,
     bindparam,
     case,
-    exists,
+    column,
     func,
-    insert,
     literal_column,
     or_,
     select,
     update,
 )
 
-from orchestrator.core.blame import OF_ENDS, Fault
-from orchestrator.core.job import HandOffState, Job, Source, Updates, job_of_session
-from orchestrator.core.lifecycle import OPEN, Seen, State
+from orchestrator.core.blame import Fault
+from orchestrator.core.job import Job, Source, Updates, job_of_session
+from orchestrator.core.lifecycle import Seen, State
 from orchestrator.core.routes import read_route
 from orchestrator.errors import NotFound
 from orchestrator.store import due, lanes
 from orchestrator.store.database import Transaction
 from orchestrator.store.due import Turns, Waiting, moment, unleased
-from orchestrator.store.given import given_rows
-from orchestrator.store.schema import CREATES_DUE, DEADLINES, LOOKS_DUE, faults, hand_offs, jobs, tenants
+from orchestrator.store.given import add_rows, as_one, given_rows, recordset
+from orchestrator.store.schema import CREATES_DUE, DEADLINES, LOOKS_DUE, jobs, tenants
 
 # Creates of a tenant that is held wait, however long they are due.
 _NOT_HELD = or_(tenants.c.held_until.is_(None), tenants.c.held_until <= bindparam("held_before", type_=Float))
@@ -45,6 +49,14 @@ _ABANDONED = _FREE.where(jobs.c.state == literal_column("'creating'")).order_by(
 _OVERDUE = _FREE.where(DEADLINES, jobs.c.deadline_at <= bindparam("now")).order_by(jobs.c.deadline_at)
 
 _OURS = (jobs.c.id, jobs.c.fence, jobs.c.leased_by)  # a lease, as whoever has it knows it
+
+# One array, whatever their number: the statement stays the same, and is planned once.
+_HOLD = (
+    select(jobs.c.id)
+    .where(jobs.c.id == func.any(bindparam("these", type_=ARRAY(String))))
+    .order_by(jobs.c.id)
+    .with_for_update(key_share=True)
+)
 
 PUT_OFF_AT_ONCE = 1_000  # jobs that one statement puts off at most
 PUT_OFF_EARLY = 0.1  # seconds before the moment told that the longest waiting is due again, at most
@@ -66,18 +78,24 @@ _PUT_OFF = (
         due_at=bindparam("until", type_=Float) - case((_EARLY < PUT_OFF_EARLY, _EARLY), else_=PUT_OFF_EARLY)
     )
 )
+_GET = select(jobs).where(jobs.c.id == bindparam("this", type_=String))
+_GET_OF_GATEWAY = select(jobs).where(
+    jobs.c.account_id == bindparam("of_account", type_=String),
+    jobs.c.gateway_id == bindparam("there", type_=String),
+)
+_LOCK_OF_GATEWAY = _GET_OF_GATEWAY.with_for_update(key_share=True)
+_LOCK = _GET.with_for_update(key_share=True)  # not its key: rows that refer to it can be written meanwhile
 
 
 def add(tx: Transaction, new: Sequence[Job]) -> None:
     """Keep new jobs."""
     lanes.open_for(tx, new)
-    if new:
-        tx.execute(insert(jobs), [_row(job) for job in new])
+    add_rows(tx, jobs, [_row(job) for job in new])
 
 
 def get(tx: Transaction, job_id: str) -> Job | None:
     """One job by our id."""
-    return _one(tx, jobs.c.id == job_id)
+    return _first(tx, _GET, job_id)
 
 
 def require(tx: Transaction, job_id: str) -> Job:
@@ -96,9 +114,11 @@ def lock(tx: Transaction, job_id: str) -> Job:
 
 def lock_if_there(tx: Transaction, job_id: str) -> Job | None:
     """As `lock`; None where there is no such job any more."""
-    # Not its key: rows that refer to it can be written meanwhile.
-    held = select(jobs).where(jobs.c.id == job_id).with_for_update(key_share=True)
-    row = tx.execute(held).first()
+    return _first(tx, _LOCK, job_id)
+
+
+def _first(tx: Transaction, query: Select[Any], job_id: str) -> Job | None:
+    row = tx.execute(query, {"this": job_id}).first()
     return read_row(row) if row else None
 
 
@@ -110,68 +130,29 @@ def _found(job: Job | None, job_id: str) -> Job:
 
 def by_gateway_id(tx: Transaction, account_id: str, gateway_id: str) -> Job | None:
     """The account's job that the gateway knows by this id."""
-    return _one(tx, jobs.c.account_id == account_id, jobs.c.gateway_id == gateway_id)
+    return _of_gateway(tx, _GET_OF_GATEWAY, account_id, gateway_id)
+
+
+def lock_by_gateway_id(tx: Transaction, account_id: str, gateway_id: str) -> Job | None:
+    """The same, held as `lock` does."""
+    return _of_gateway(tx, _LOCK_OF_GATEWAY, account_id, gateway_id)
+
+
+def _of_gateway(tx: Transaction, query: Select[Any], account_id: str, gateway_id: str) -> Job | None:
+    row = tx.execute(query, {"of_account": account_id, "there": gateway_id}).first()
+    return read_row(row) if row else None
+
+
+def hold_free(tx: Transaction, account_id: str, gateway_ids: Collection[str]) -> dict[str, Job]:
+    """Hold those of the account's jobs with these gateway ids that nobody else holds; by these ids."""
+    these = select(jobs).where(jobs.c.account_id == account_id, jobs.c.gateway_id.in_(gateway_ids))
+    rows = tx.execute(these.order_by(jobs.c.id).with_for_update(skip_locked=True, key_share=True))
+    return {row.gateway_id: read_row(row) for row in rows}
 
 
 def by_session(tx: Transaction, account_id: str, session_id: str) -> Job | None:
     """The account's job that a create attempt was made for, be it the latest attempt or an earlier one."""
     return _one(tx, jobs.c.account_id == account_id, jobs.c.id == job_of_session(session_id))
-
-
-def matching(tx: Transaction, tenant_id: str, name: str, *, limit: int) -> list[Job]:
-    """The tenant's jobs that a person may mean: by our id or its beginning, the gateway's, or a reference."""
-    means = or_(
-        jobs.c.id.startswith(name, autoescape=True), jobs.c.gateway_id == name, jobs.c.reference == name
-    )
-    query = select(jobs).where(jobs.c.tenant_id == tenant_id, means).order_by(jobs.c.accepted_at.desc())
-    return _many(tx, query.limit(limit))
-
-
-def unfinished(tx: Transaction, *, limit: int) -> list[Job]:
-    """Jobs that are not settled, lack a detail or have something owed, oldest first."""
-    owed = exists().where(hand_offs.c.job_id == jobs.c.id, hand_offs.c.state == HandOffState.OWED)
-    going = or_(jobs.c.state.in_(OPEN), jobs.c.detail_tries > 0, owed)
-    return _many(tx, select(jobs).where(going).order_by(jobs.c.accepted_at, jobs.c.id).limit(limit))
-
-
-def recent(
-    tx: Transaction,
-    *,
-    limit: int,
-    states: Iterable[State] | None = None,
-    blame: Fault | None = None,
-    **called: str | None,
-) -> list[Job]:
-    """The newest jobs, newest first; `called` has the `reference` and the `end_user` that are meant."""
-    query = (
-        select(jobs)
-        .where(*_called(called), *_blamed(blame))
-        .order_by(jobs.c.accepted_at.desc(), jobs.c.id.desc())
-    )
-    query = query if states is None else query.where(jobs.c.state.in_(list(states)))
-    return _many(tx, query.limit(limit))
-
-
-def counts(tx: Transaction, *, blame: Fault | None = None, **called: str | None) -> dict[State, int]:
-    """How many jobs stand in each state; `called` as in `recent`."""
-    query = select(jobs.c.state, func.count().label("many")).where(*_called(called), *_blamed(blame))
-    rows = tx.execute(query.group_by(jobs.c.state))
-    return {State(row.state): row.many for row in rows}
-
-
-def _called(names: Mapping[str, str | None]) -> list[ColumnElement[bool]]:
-    return [jobs.c[name] == value for name, value in names.items() if value is not None]
-
-
-def _blamed(blame: Fault | None) -> list[ColumnElement[bool]]:
-    return [] if blame is None else [ended_or_met(blame)]
-
-
-def ended_or_met(fault: Fault) -> ColumnElement[bool]:
-    """Whether it is the blame of a job's end, or met on the way where ends have no such blame."""
-    if fault in OF_ENDS:
-        return jobs.c.blame == fault
-    return jobs.c.id.in_(select(faults.c.job_id).where(faults.c.fault == fault))
 
 
 def known_gateway_ids(tx: Transaction, account_id: str, gateway_ids: Sequence[str]) -> set[str]:
@@ -196,14 +177,49 @@ def existing(tx: Transaction, job_ids: Sequence[str]) -> set[str]:
 def hold(tx: Transaction, job_ids: Sequence[str]) -> None:
     """Hold several jobs until the transaction ends, as `lock` does one. SQLite has one writer anyway."""
     if len(job_ids) > 1 and tx.connection.dialect.name != "sqlite":
-        these = select(jobs.c.id).where(jobs.c.id.in_(job_ids)).order_by(jobs.c.id)
-        tx.execute(these.with_for_update(key_share=True)).all()
+        tx.execute(_HOLD, {"these": list(job_ids)}).all()
 
 
 def move_if_still(tx: Transaction, job: Job, changes: Mapping[str, Any]) -> bool:
     """Change the job unless somebody changed it since it was read; False means: read and decide again."""
-    guard = and_(jobs.c.id == job.id, jobs.c.state == job.state, jobs.c.next_seq == job.next_seq)
-    return tx.execute(update(jobs).where(guard).values(**_plain(changes))).rowcount == 1
+    return move_all_if_still(tx, [(job, changes)])
+
+
+def move_all_if_still(tx: Transaction, moves: Sequence[tuple[Job, Mapping[str, Any]]]) -> bool:
+    """Change several jobs; False means: not all of them were as they were read, and the rest is changed."""
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for job, changes in moves:
+        as_read = {"read_id": job.id, "read_state": job.state, "read_seq": job.next_seq}
+        names = tuple(sorted(changes))
+        alike.setdefault(names, []).append(as_read | {f"new_{name}": changes[name] for name in names})
+    return sum(_move(tx, names, rows) for names, rows in alike.items()) == len(moves)
+
+
+def _move(tx: Transaction, names: tuple[str, ...], rows: list[dict[str, Any]]) -> int:
+    """Change jobs as they were read, in these columns. Returns how many."""
+    if together := as_one(tx, rows):
+        return tx.execute(_moving_many(names), together).rowcount
+    return tx.execute(_moving(names), rows).rowcount
+
+
+@cache  # putting one together takes SQLAlchemy longer than running it
+def _moving(names: tuple[str, ...]) -> Update:
+    guard = and_(
+        jobs.c.id == bindparam("read_id", type_=String),
+        jobs.c.state == bindparam("read_state", type_=String),
+        jobs.c.next_seq == bindparam("read_seq", type_=Integer),
+    )
+    changes = {name: bindparam(f"new_{name}", type_=jobs.c[name].type) for name in names}
+    return update(jobs).where(guard).values(changes)
+
+
+@cache
+def _moving_many(names: tuple[str, ...]) -> Update:
+    as_read = {"read_id": jobs.c.id, "read_state": jobs.c.state, "read_seq": jobs.c.next_seq}
+    to_be = {f"new_{name}": jobs.c[name] for name in names}
+    rows = recordset([column(name, of.type) for name, of in (as_read | to_be).items()])
+    guard = and_(*(of == rows.c[name] for name, of in as_read.items()))
+    return update(jobs).where(guard).values({of: rows.c[name] for name, of in to_be.items()})
 
 
 def claim_due(
@@ -330,7 +346,7 @@ def _many(tx: Transaction, query: Any) -> list[Job]:
 
 def read_row(row: Row[Any]) -> Job:
     """One job as the database has it."""
-    return of_columns(dict(row._mapping))
+    return of_columns(dict(zip(row._fields, row, strict=True)))  # half the time of `dict(row._mapping)`
 
 
 def of_columns(values: dict[str, Any]) -> Job:
@@ -348,7 +364,3 @@ def _row(job: Job) -> dict[str, Any]:
     # Not `asdict`, which would copy all that is in the request.
     row = {name: getattr(job, name) for name in Job.__dataclass_fields__}
     return row | {"destinations": [route.as_json() for route in job.destinations]}
-
-
-def _plain(changes: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in changes.items()}

@@ -7,12 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy import delete, exists, select, update
 
 from orchestrator.core.learned.classes import everywhere
 from orchestrator.core.learned.lessons import Lesson, LessonKind
 from orchestrator.store.database import Transaction
-from orchestrator.store.given import given_rows
+from orchestrator.store.given import add_rows, given_rows
 from orchestrator.store.schema import jobs, lessons
 
 # Not those of a newer program: it folds them.
@@ -39,12 +39,16 @@ class Told:
 
 def note(tx: Transaction, job_id: str | None, taught: Sequence[Lesson]) -> None:
     """Keep what a job taught, to be folded in when it is due."""
-    if taught:
-        rows = [
-            {"job_id": job_id, "kind": one.kind, "due_at": tx.now + one.after, "data": one.data}
-            for one in taught
-        ]
-        tx.execute(insert(lessons), rows)
+    note_all(tx, [(job_id, one) for one in taught])
+
+
+def note_all(tx: Transaction, taught: Sequence[tuple[str | None, Lesson]]) -> None:
+    """The same of several jobs, in one statement."""
+    rows = [
+        {"job_id": job_id, "kind": one.kind, "due_at": tx.now + one.after, "data": one.data}
+        for job_id, one in taught
+    ]
+    add_rows(tx, lessons, rows)
 
 
 def any_due(tx: Transaction) -> bool:

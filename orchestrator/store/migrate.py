@@ -15,7 +15,7 @@ from orchestrator.errors import NEVER, StoreError
 from orchestrator.store import events
 from orchestrator.store.database import Store, Transaction
 
-HEAD = "0011"  # the newest revision; a house rule compares it with the files
+HEAD = "0012"  # the newest revision; a house rule compares it with the files
 MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATING = 0x6F72_6368  # any number that nobody else takes for an advisory lock
 # As most transactions come to them: a claim begins with the tenants, what was learned with its job.
@@ -121,7 +121,7 @@ def _revision(tx: Transaction) -> str | None:
     found = sorted(row.version_num for row in tx.execute(select(_KEPT_IN)))
     if len(found) > 1:
         raise StoreError(
-            f"the database's revision cannot be told: it claims to be at {' and '.join(found)}",
+            f"the database's revision is unclear: it claims to be at {' and '.join(found)}",
             hint="it is damaged or not a database of this program: restore it from a copy, or point the "
             "database URL at another database; nothing was changed",
             retry=NEVER,

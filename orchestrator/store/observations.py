@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, insert, select, tuple_
+from sqlalchemy import delete, select, tuple_
 
 from orchestrator.core.evidence import refusals
 from orchestrator.core.job import Job, Observation, Source
 from orchestrator.core.lifecycle import Seen, State, Step, Verdict
 from orchestrator.store.database import Transaction
+from orchestrator.store.given import add_rows
 from orchestrator.store.schema import jobs, observations
 
 
@@ -35,27 +37,29 @@ class Recorded:
     raw: str | None
 
 
-def append(tx: Transaction, job: Job, observation: Observation, step: Step) -> None:
-    """Keep what was learned; `job` is the row as it was before the guarded update that took its number."""
-    tx.execute(
-        insert(observations).values(
-            job_id=job.id,
-            seq=job.next_seq,
-            at=tx.now,
-            source=observation.source,
-            seen=observation.seen,
-            verdict=step.verdict,
-            from_state=job.state,
-            to_state=step.to,
-            status=observation.status,
-            progress=observation.progress,
-            failure=observation.failure and observation.failure.as_json(),
-            request_id=observation.request_id,
-            note=observation.note or _mismatch(job, observation) or _of_webhook(observation),
-            inbox_id=observation.inbox_id,
-            raw=observation.raw,
-        )
-    )
+def append_all(tx: Transaction, learned: Sequence[tuple[Job, Observation, Step]]) -> None:
+    """Keep what was learned; each job is the row as it was before the guarded update that took its number."""
+    add_rows(tx, observations, [_row(tx, *one) for one in learned])
+
+
+def _row(tx: Transaction, job: Job, observation: Observation, step: Step) -> dict[str, Any]:
+    return {
+        "job_id": job.id,
+        "seq": job.next_seq,
+        "at": tx.now,
+        "source": observation.source,
+        "seen": observation.seen,
+        "verdict": step.verdict,
+        "from_state": job.state,
+        "to_state": step.to,
+        "status": observation.status,
+        "progress": observation.progress,
+        "failure": observation.failure and observation.failure.as_json(),
+        "request_id": observation.request_id,
+        "note": observation.note or _mismatch(job, observation) or _of_webhook(observation),
+        "inbox_id": observation.inbox_id,
+        "raw": observation.raw,
+    }
 
 
 def _mismatch(job: Job, observation: Observation) -> str | None:

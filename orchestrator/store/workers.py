@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from sqlalchemy import Column, ColumnElement, case, delete, func, insert, select, update
+from sqlalchemy import Column, ColumnElement, String, bindparam, case, delete, func, insert, select, update
 
 from orchestrator.store.database import WORKER_DEAD_AFTER, Transaction
 from orchestrator.store.schema import pulses, workers
 
+_WORKS = workers.c.takes_messages.is_(True)
+_BEATEN_AT = select(workers.c.beaten_at).where(workers.c.id == bindparam("worker", type_=String))
 
-def join(tx: Transaction, worker: str, *, host: str, pid: int) -> None:
-    """Make a worker known; it must beat from now on."""
-    tx.execute(insert(workers).values(id=worker, host=host, pid=pid, started_at=tx.now, beaten_at=tx.now))
+
+def join(tx: Transaction, worker: str, *, host: str, pid: int, takes_messages: bool = True) -> None:
+    """Make a worker known; it must beat from now on.
+
+    One that takes no messages only holds leases: it is not counted among those that get work done.
+    """
+    about = {"host": host, "pid": pid, "takes_messages": takes_messages}
+    tx.execute(insert(workers).values(id=worker, started_at=tx.now, beaten_at=tx.now, **about))
 
 
 def beat(tx: Transaction, worker: str) -> bool:
@@ -26,7 +33,7 @@ def can_lease(tx: Transaction, worker: str) -> bool:
 
     False: it was forgotten meanwhile, and has to join again.
     """
-    beaten_at = tx.execute(select(workers.c.beaten_at).where(workers.c.id == worker)).scalar()
+    beaten_at = tx.execute(_BEATEN_AT, {"worker": worker}).scalar()
     if beaten_at is not None and beaten_at <= tx.now - WORKER_DEAD_AFTER:
         return beat(tx, worker)
     return beaten_at is not None
@@ -44,7 +51,7 @@ def leave_all(tx: Transaction) -> None:
 
 def alive(tx: Transaction, *, host: str | None = None) -> list[int]:
     """The process ids of the workers that beat, oldest first; of all hosts or of one."""
-    query = select(workers.c.pid).where(workers.c.beaten_at > tx.now - WORKER_DEAD_AFTER)
+    query = select(workers.c.pid).where(_WORKS, workers.c.beaten_at > tx.now - WORKER_DEAD_AFTER)
     if host is not None:
         query = query.where(workers.c.host == host)
     return [row.pid for row in tx.execute(query.order_by(workers.c.started_at))]
@@ -52,19 +59,19 @@ def alive(tx: Transaction, *, host: str | None = None) -> list[int]:
 
 def beats(tx: Transaction, worker: str) -> bool:
     """Whether a worker is known and alive."""
-    beaten_at = tx.execute(select(workers.c.beaten_at).where(workers.c.id == worker)).scalar()
+    beaten_at = tx.execute(_BEATEN_AT, {"worker": worker}).scalar()
     return beaten_at is not None and beaten_at > tx.now - WORKER_DEAD_AFTER
 
 
 def first_start(tx: Transaction) -> float | None:
     """Since when there has been a worker that is known, or None when there is none."""
-    return tx.execute(select(func.min(workers.c.started_at))).scalar()
+    return tx.execute(select(func.min(workers.c.started_at)).where(_WORKS)).scalar()
 
 
 def working_since(tx: Transaction) -> float | None:
     """Since when one of those has been there that beat, or None when there is none."""
     living = workers.c.beaten_at > tx.now - WORKER_DEAD_AFTER
-    return tx.execute(select(func.min(workers.c.started_at)).where(living)).scalar()
+    return tx.execute(select(func.min(workers.c.started_at)).where(_WORKS, living)).scalar()
 
 
 def bury_dead(tx: Transaction) -> int:
@@ -85,9 +92,22 @@ class Pulse(StrEnum):
     OPEN_JOBS = "open_jobs"  # somebody counted the open jobs as what they teach
     PROBE = "probe"  # somebody looked for endpoints that fell silent
     RECEIVER = "receiver"  # somebody could take webhooks
+    GATEWAY_AWAY = "gateway_away"  # somebody left a whole gateway alone, since nothing came back from it
     OUTAGE_BEGAN = "outage_began"  # the last time before nobody could …
     OUTAGE_ENDED = "outage_ended"  # … and the first one after it
     OUTAGE_GIVEN_UP = "outage_given_up"  # the gateway turned out not to try again what came meanwhile
+
+
+# Those that happen again and again while all is well: the longer ago, the worse.
+RECURRENT = (
+    Pulse.SWEEP,
+    Pulse.BEAT,
+    Pulse.PURGE,
+    Pulse.HOUSEKEEPING,
+    Pulse.OPEN_JOBS,
+    Pulse.PROBE,
+    Pulse.RECEIVER,
+)
 
 
 def pulse(tx: Transaction, name: Pulse) -> None:

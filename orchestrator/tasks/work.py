@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections.abc import Callable, Sequence
 from functools import partial
 
 from celery import Celery
@@ -19,13 +17,10 @@ from orchestrator.engine.look import look
 from orchestrator.engine.open_evidence import count_open
 from orchestrator.engine.recalling import recall
 from orchestrator.engine.sweep import sweep
-from orchestrator.errors import Stopping, StoreError
+from orchestrator.tasks.once import UseCase, once
 from orchestrator.tasks.sending import Sender
-from orchestrator.telemetry import Event, log
 
 AT_A_TIME = 50  # rounds before a task sends itself again and lets others have the thread
-
-UseCase = Callable[[Context], Sequence[FollowUp] | None]
 
 _CLAIMS: dict[Task, UseCase] = {Task.CREATE: create, Task.LOOK: look, Task.HAND_OFF: hand_off}
 
@@ -65,28 +60,11 @@ def perform(
     """Do one kind of work until nothing of it is due, or `stopping` is set."""
     if task is Task.SWEEP:
         for use_case in (partial(sweep, from_beat=from_beat), learn, recall, count_open, keep_house):
-            _once(use_case, context, send)
+            once(use_case, context, send)
         return
     for _ in range(AT_A_TIME):
         if stopping is not None and stopping.is_set():
             return  # what is due stays due: others take it
-        if not _once(_CLAIMS[task], context, send):
+        if not once(_CLAIMS[task], context, send):
             return
     send([FollowUp(task)])
-
-
-def _once(use_case: UseCase, context: Context, send: Sender) -> bool:
-    """Whether there may be more to do."""
-    try:
-        follow_ups = use_case(context)
-    except StoreError as error:
-        context.held.doubt()  # what was claimed is given back once the database answers
-        log(Event.STORE_FAILED, level=logging.ERROR, error=error.message, hint=error.hint)
-        return False
-    except Stopping:  # what was claimed is free once this process has left
-        return False
-    except Exception:  # a bug of ours: what was claimed comes back soon, not when its lease runs out
-        context.held.doubt()
-        raise
-    send(follow_ups or ())
-    return follow_ups is not None

@@ -14,6 +14,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator import metrics, telemetry
+from orchestrator.core.ids import sane_job_id
 from orchestrator.core.tracing import sane_request_id, sane_traceparent
 from orchestrator.telemetry import Event, log
 from orchestrator.web.problems import problem
@@ -211,6 +212,7 @@ class Recorded:
         caller: Any = scope["state"].get("caller")
         log(
             Event.API_REQUEST,
+            job=sane_job_id(str(scope.get("path_params", {}).get("job_id", ""))),
             level=logging.WARNING if status >= 500 else logging.INFO,
             method=scope["method"],
             route=self._route(scope),

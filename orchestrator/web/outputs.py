@@ -121,6 +121,8 @@ class Reader:
             return _unknown()
         if output.missing:
             return _gone("the gateway never had this output")
+        if output.elsewhere:
+            return _not_kept()
         if output.sha256 is None or output.bytes is None:
             return _not_yet()
         headers = {**_headers(output, output.sha256, download=download), **more}
@@ -189,6 +191,13 @@ def _unknown() -> Response:
 def _not_yet() -> Response:
     headers = PROBLEM | {"Retry-After": "10"}
     return problem(404, "not_fetched", "the output is not fetched yet", headers, hint="ask again")
+
+
+def _not_kept() -> Response:
+    hint = "whoever has the gateway account's key can read it there, by the job's `gateway_id` and this index"
+    return problem(
+        404, "not_kept", "the output is not kept here: only the gateway has it", PROBLEM, hint=hint
+    )
 
 
 def _gone(detail: str) -> Response:

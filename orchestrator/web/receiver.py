@@ -20,9 +20,11 @@ from starlette.routing import Route
 from orchestrator.engine import alarms
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp
-from orchestrator.engine.receive import Fate, Receipt, prove_ready, receive
+from orchestrator.engine.receive import Incoming, prove_ready, receive, receive_together
+from orchestrator.engine.take import Fate, Receipt
 from orchestrator.errors import NotFound, StoreError
 from orchestrator.telemetry import Event, log
+from orchestrator.web.group_commit import Afterwards, GroupCommit
 from orchestrator.web.problems import problem
 
 Send = Callable[[Iterable[FollowUp]], None]
@@ -48,6 +50,7 @@ def make_receiver(
     threads = ThreadPoolExecutor(THREADS, "receiver")
     # Of their own: however often somebody asks while the database hangs, webhooks have theirs.
     readiness = ThreadPoolExecutor(READY_THREADS, "readiness")
+    keeper = _Keeper(context, send, threads)
 
     async def webhook(request: Request) -> Response:
         account = request.path_params["account"]
@@ -64,14 +67,18 @@ def make_receiver(
             headers = {"Connection": "close"}
             return problem(413, "too_large", "the body is larger than any webhook of the gateway", headers)
         headers = {name.lower(): value for name, value in request.headers.items()}
-        take = partial(_take, context, send, account, headers, body, clock(), _seen(request))
-        return await _within(KEPT_WITHIN, threads, take)
+        return await keeper.keep(Incoming(account, headers, body, clock()), request)
 
     async def healthy(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
     async def ready(_: Request) -> Response:
-        return await _within(READY_WITHIN, readiness, partial(_ready, context, clock(), beat_expected))
+        look = partial(_ready, context, clock(), beat_expected)
+        try:
+            async with asyncio.timeout(READY_WITHIN):
+                return await asyncio.get_running_loop().run_in_executor(readiness, look)
+        except TimeoutError:
+            return _too_late(READY_WITHIN)
 
     routes = [
         Route("/webhooks/gateway/{account}", webhook, methods=["POST"]),
@@ -85,6 +92,33 @@ def make_receiver(
     # A redirect would repeat what is in the query, be it a token, at whatever host the request named.
     app.router.redirect_slashes = False
     return app
+
+
+class _Keeper:
+    """Keeps what was delivered, and says so."""
+
+    def __init__(self, context: Context, send: Send, threads: Executor) -> None:
+        together, alone = partial(receive_together, context), partial(_receive, context)
+        self._commits = GroupCommit(together, alone, threads, again=True)  # an event has its effect once
+        self._follow = Afterwards(send, threads)
+
+    async def keep(self, incoming: Incoming, request: Request) -> Response:
+        try:
+            async with asyncio.timeout(KEPT_WITHIN):
+                receipt = await self._commits.do(incoming)
+        except TimeoutError:
+            return _too_late(KEPT_WITHIN)
+        except NotFound as error:
+            return problem(404, "unknown_account", error.message)
+        except StoreError as error:
+            log(Event.STORE_FAILED, level=logging.ERROR, error=error.message, hint=error.hint)
+            return _unavailable("not kept; send it again")
+        if receipt.fate is Fate.CHECKED:
+            return JSONResponse({"status": receipt.fate, **_seen(request)})
+        # Sent once the gateway has its answer, so that a broker that hangs delays none.
+        return _answer(
+            receipt, BackgroundTask(self._follow, receipt.follow_ups) if receipt.follow_ups else None
+        )
 
 
 async def _no_such_path(_: Request, __: Exception) -> Response:
@@ -111,14 +145,10 @@ def _ending(*pools: Executor) -> Callable[[Starlette], AbstractAsyncContextManag
     return serving
 
 
-async def _within(seconds: float, threads: Executor, act: Callable[[], Response]) -> Response:
-    try:
-        async with asyncio.timeout(seconds):
-            return await asyncio.get_running_loop().run_in_executor(threads, act)
-    except TimeoutError:
-        late = f"the database did not answer within {seconds:.0f} s"
-        log(Event.STORE_FAILED, level=logging.ERROR, error=late)
-        return _unavailable(late)
+def _too_late(seconds: float) -> Response:
+    late = f"the database did not answer within {seconds:.0f} s"
+    log(Event.STORE_FAILED, level=logging.ERROR, error=late)
+    return _unavailable(late)
 
 
 def _seen(request: Request) -> dict[str, str]:
@@ -126,26 +156,8 @@ def _seen(request: Request) -> dict[str, str]:
     return {"scheme": request.url.scheme, "client": request.client.host if request.client else ""}
 
 
-def _take(
-    context: Context,
-    send: Send,
-    account: str,
-    headers: dict[str, str],
-    body: bytes,
-    now: float,
-    seen: dict[str, str],
-) -> Response:
-    try:
-        receipt = receive(context, account, headers, body, now)
-    except NotFound as error:
-        return problem(404, "unknown_account", error.message)
-    except StoreError as error:
-        log(Event.STORE_FAILED, level=logging.ERROR, error=error.message, hint=error.hint)
-        return _unavailable("not kept; send it again")
-    if receipt.fate is Fate.CHECKED:
-        return JSONResponse({"status": receipt.fate, **seen})
-    # Sent once the gateway has its answer, so that a broker that hangs delays none.
-    return _answer(receipt, BackgroundTask(send, receipt.follow_ups) if receipt.follow_ups else None)
+def _receive(context: Context, incoming: Incoming) -> Receipt:
+    return receive(context, incoming.account, incoming.headers, incoming.body, incoming.now)
 
 
 def _answer(receipt: Receipt, afterwards: BackgroundTask | None) -> Response:

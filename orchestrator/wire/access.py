@@ -14,16 +14,16 @@ LONGEST_TOKEN = 90 * 86_400  # seconds
 
 
 class NewKey(Asked):
-    """An API key to be made for the tenant of whoever asks."""
+    """An API key to make for the caller's tenant."""
 
-    name: Name = Field(description="What it is for, for people.")
+    name: Name = Field(description="A name for people, such as what it is for.")
     # One that is named twice is no mistake.
     scopes: frozenset[Scope] = Field(min_length=1, json_schema_extra={"uniqueItems": False})
     expires_in_seconds: Number | None = Field(None, gt=0, le=315_360_000)
 
 
 class Key(Answered):
-    """An API key, without its secret, which nobody keeps."""
+    """An API key, without its secret, which is not stored."""
 
     id: str
     name: str
@@ -41,13 +41,13 @@ class MadeKey(Key):
 
 
 class Keys(Answered):
-    """The keys of a tenant, also those that were revoked."""
+    """The keys of a tenant, including revoked ones."""
 
     keys: tuple[Key, ...]
 
 
 class NewToken(Asked):
-    """A come-back token to be made: for one job, or for all jobs of one end user."""
+    """A come-back token to make: for one job, or for all jobs of one end user."""
 
     job_id: str | None = Field(None, min_length=1, max_length=64)
     end_user: Name | None = None

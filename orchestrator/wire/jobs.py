@@ -19,22 +19,22 @@ LONGEST_SPAN = 31_536_000  # seconds
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME, pattern=r"^[^\x00]*$")]
 Metadata = Annotated[
-    dict[str, Any], Field(description="Yours: kept with the job and handed on with its results.")
+    dict[str, Any], Field(description="Yours: stored with the job and returned with its results.")
 ]
 
 
 class NewRoute(Asked):
-    """One destination of a job, and how it is told."""
+    """One destination of a job, and what it gets."""
 
     to: str = Field(min_length=1, max_length=100, description="The destination's name.")
     outcomes: Annotated[tuple[Outcome, ...] | None, at_most(len(Outcome))] = Field(
         None,
         min_length=1,
         max_length=len(Outcome),
-        description="Only these; if absent, what the destination is configured for.",
+        description="Only these outcomes. Default: those the destination is configured for.",
     )
     deliver: Literal["files", "link"] | None = Field(
-        None, description="Bring outputs there, or tell where they are; if absent, as configured."
+        None, description="Copy outputs there, or send links to them. Default: as configured."
     )
 
 
@@ -58,31 +58,31 @@ class NewJob(Asked):
         description="The gateway's own request, with at least a `model`; `webhook` is ours to add."
     )
     reference: Name | None = Field(None, description="Your own name for the job; several may share one.")
-    end_user: Name | None = Field(None, description="For whom it is made, by your own id.")
+    end_user: Name | None = Field(None, description="Who it is for: your own id of an end user.")
     metadata: Metadata = Field(default_factory=dict)
     destinations: Annotated[tuple[NewRoute | str, ...] | None, at_most(MOST_DESTINATIONS)] = Field(
         None,
         max_length=MOST_DESTINATIONS,
-        description="Where results go; if absent, to the destinations that are the default.",
+        description="Where results go. Default: all default destinations.",
     )
     deadline_seconds: Number | None = Field(
-        None, gt=0, le=LONGEST_SPAN, description="When to give up waiting; if absent, as the settings say."
+        None, gt=0, le=LONGEST_SPAN, description="When to give up waiting. Default: as in the settings."
     )
     updates: Updates | None = Field(
         None,
-        description="`hybrid`: webhooks and looks; `poll`: looks only; `shadow`: looks only, and webhooks "
-        "are scored; if absent, as the settings say.",
+        description="`hybrid`: webhooks and looks; `poll`: looks only; `shadow`: looks only, while "
+        "webhooks are scored. Default: as in the settings.",
     )
     account: str | None = Field(
         None,
         min_length=1,
         max_length=64,
-        description="Which of your gateway accounts pays; if absent, your first.",
+        description="Which of your gateway accounts to use. Default: the oldest.",
     )
 
 
 class NewJobs(Asked):
-    """Several jobs: all are kept, or none."""
+    """Several jobs: all are accepted, or none."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"jobs": [{"request": _REQUEST}]}]})
 
@@ -90,7 +90,7 @@ class NewJobs(Asked):
 
 
 class Error(Answered):
-    """Why a job ended badly, in the words of whoever said so."""
+    """Why a job ended badly, in the original words."""
 
     message: str
     code: str | None = None
@@ -98,16 +98,21 @@ class Error(Answered):
 
 
 class Output(Answered):
-    """One file of a job. It can be read once it is `available`."""
+    """One file of a job. It can be read once it is `available`; one that is not `kept` never is."""
 
     index: int
     available: bool
     missing: bool
+    kept: bool = Field(
+        True,
+        description="Whether it is fetched, so that it can be read here. If not, only the gateway has it: "
+        "`GET /videos/{gateway_id}/content?index={index}` there, with the account's key.",
+    )
     mime_type: str | None = None
-    bytes: int | None = None
+    bytes: int | None = Field(None, description="Its size; if it is not `kept`, as the gateway said.")
     sha256: str | None = None
     url: str | None = Field(
-        None, description="Where it can be read, relative to the API, by whoever may read the job."
+        None, description="Where it can be read, relative to the API, by everybody who may read the job."
     )
 
 
@@ -149,7 +154,7 @@ class Progressing(Answered):
 
 
 class PublicJob(Progressing):
-    """A job as the holder of a come-back token sees it."""
+    """A job as seen with a come-back token."""
 
     view: Literal["public"] = "public"
 
@@ -168,7 +173,7 @@ class Job(Progressing):
     over: bool = Field(
         description="Whether nothing more will happen by itself: all is handed off, or given up."
     )
-    held: str | None = Field(description="Why it is not created yet, where its tenant has enough under way.")
+    held: str | None = Field(description="Why it is not created yet, if its tenant has reached a limit.")
     needs_person: bool = Field(description="Whether somebody must settle an uncertain create.")
     retry_of: str | None
     gateway_id: str | None
@@ -177,7 +182,7 @@ class Job(Progressing):
     provider: str | None
     won_by: Source | None
     blame: Fault | None = Field(
-        description="Whose doing its end is, if it is not `completed`; `findings` has all that went wrong."
+        description="Whose fault it was, if it is not `completed`; `findings` has everything that went wrong."
     )
     cost_usd: float | None
     looks: int
@@ -203,7 +208,7 @@ class JobPage(Answered):
 
 
 class PublicJobPage(Answered):
-    """Some jobs of an end user, the newest first, as the holder of a come-back token sees them."""
+    """Some jobs of an end user, the newest first, as seen with a come-back token."""
 
     jobs: tuple[PublicJob, ...]
     next: str | None
@@ -227,7 +232,7 @@ class TimelineEntry(Answered):
 
 
 class Timeline(Answered):
-    """All that was learned about a job, oldest first."""
+    """Everything that was learned about a job, oldest first."""
 
     entries: tuple[TimelineEntry, ...]
 
@@ -239,25 +244,29 @@ class Finding(Answered):
     at: Moment = Field(description="When it was seen first.")
     last_at: Moment = Field(description="When it was seen last.")
     times: int = Field(ge=1, description="How often it was noted.")
-    of_end: bool = Field(description="Whether it is the job's blame: why it ended as it did.")
+    of_end: bool = Field(description="Whether this is why the job ended as it did.")
+    overcome: str | None = Field(
+        default=None,
+        description="Why the job does not suffer from it any more, in words; null while it does.",
+    )
     evidence: str = Field(description="What shows it, in words.")
     gateway_request_id: str | None
     addressee: Addressee = Field(description="Who can do something about it.")
-    text_for_support: str = Field(description="What to paste to them: it has neither secrets nor the prompt.")
+    text_for_support: str = Field(description="What to send them; it has no secrets and no prompt.")
 
 
 class Findings(Answered):
-    """All that went wrong with a job: what its end is to be blamed on first, then what it met on its way."""
+    """Everything that went wrong with a job: first why it ended badly, then what else it met."""
 
     findings: tuple[Finding, ...]
 
 
 class Cancelled(Answered):
-    """What a cancel came to."""
+    """The result of a cancel."""
 
     job: Job
-    cancelled: bool = Field(description="Whether nothing was or will be made at the gateway.")
-    billed: bool = Field(description="Whether the gateway bills it all the same: it cannot cancel.")
+    cancelled: bool = Field(description="Whether nothing was made at the gateway, and nothing will be.")
+    billed: bool = Field(description="Whether the gateway bills it anyway, because it cannot cancel.")
     notice: str
 
 
@@ -265,10 +274,10 @@ class Resolution(Asked):
     """What a person decides about an uncertain create: exactly one of the three."""
 
     adopt: str | None = Field(
-        None, min_length=1, max_length=128, description="It is this job of the gateway's."
+        None, min_length=1, max_length=128, description="It is this job at the gateway."
     )
     resubmit: Literal[True] | None = Field(
-        None, description="Create it again: if the first create did make a job, both are paid."
+        None, description="Create it again. If the first create did make a job, you pay for both."
     )
     give_up: Literal[True] | None = Field(None, description="Stop waiting; a late webhook still counts.")
 
@@ -280,28 +289,28 @@ class Resolution(Asked):
 
 
 class Replay(Asked):
-    """Which hand-offs that were given up are tried again."""
+    """Which hand-offs that were given up to retry."""
 
     destination: str | None = Field(None, max_length=100)
     outcome: str | None = Field(None, max_length=32)
     status: Whole | None = Field(None, ge=100, le=599, description="The HTTP status of the last answer.")
     within_seconds: Number | None = Field(
-        None, gt=0, le=LONGEST_SPAN, description="Only those owed since then."
+        None, gt=0, le=LONGEST_SPAN, description="Only those that became due since then."
     )
-    as_new: Flag = Field(False, description="As something new, which no receiver takes for known.")
+    as_new: Flag = Field(False, description="As something new, which receivers do not recognize.")
 
 
 class ReplayOne(Asked):
-    """How one hand-off is tried again."""
+    """How to retry one hand-off."""
 
     as_new: Flag = Field(False, description="As something new: also one that was done.")
 
 
 class Replayed(Answered):
-    """How many are tried again."""
+    """How many are retried."""
 
     replayed: int
-    more: bool = Field(False, description="Whether there may be more that match: ask again.")
+    more: bool = Field(False, description="Whether there may be more: ask again.")
 
 
 class DeadLetter(HandOff):
@@ -312,7 +321,7 @@ class DeadLetter(HandOff):
 
 
 class DeadLetters(Answered):
-    """Some of those that were given up, the latest first."""
+    """Some hand-offs that were given up, the latest first."""
 
     dead_letters: tuple[DeadLetter, ...]
     next: str | None

@@ -12,11 +12,12 @@ from orchestrator.core.lifecycle import SETTLED
 from orchestrator.engine.context import Context
 from orchestrator.engine.submit import Submission, submit
 from orchestrator.settings import load
-from orchestrator.store import hand_offs, inbox, jobs, observations, schema
+from orchestrator.store import hand_offs, inbox, job_lists, jobs, observations, schema, workers
 from orchestrator.store.database import sqlite_path
 from orchestrator.store.inbox import Entry
 from orchestrator.store.migrate import migrate
 from orchestrator.store.observations import Recorded
+from tests.acceptance.processes import Child
 from tests.acceptance.waiting import LONG, until
 from tests.migrated import put_migrated
 
@@ -64,9 +65,15 @@ class Database:
         assert job is not None
         return job
 
+    def leases(self, run: Child) -> bool:
+        """Whether leases of this process hold."""
+        with self.store.read() as tx:
+            mine = select(schema.workers.c.id).where(schema.workers.c.pid == run.pid)
+            return any(workers.beats(tx, row.id) for row in tx.execute(mine))
+
     def jobs(self) -> list[Job]:
         with self.store.read() as tx:
-            return jobs.recent(tx, limit=MOST)
+            return job_lists.recent(tx, limit=MOST)
 
     def owed(self, job_id: str) -> list[HandOff]:
         """What is owed to destinations for a job, done or not."""
@@ -118,8 +125,15 @@ class Database:
 
     def unfinished(self, job_ids: Iterable[str]) -> list[str]:
         """Those of the jobs that are not settled, or for which something is still to be handed off."""
-        found, owed = {job.id: job for job in self.jobs()}, self.every_hand_off()
-        return [one for one in job_ids if not _finished(found[one], owed.get(one, []))]
+        job, hand_off = schema.jobs.c, schema.hand_offs.c
+        settled = select(job.id).where(job.state.in_(SETTLED), job.detail_tries == 0)
+        # Asked again and again, so no more than is needed is read.
+        with self.store.read() as tx:
+            over = set(tx.execute(settled).scalars())
+            owed = tx.execute(select(hand_off.job_id, hand_off.state).distinct()).all()
+        over &= {one.job_id for one in owed}
+        over -= {one.job_id for one in owed if one.state == HandOffState.OWED}
+        return [one for one in job_ids if one not in over]
 
     def wait(self, job_ids: Iterable[str], seconds: float = LONG) -> None:
         """Until each of the jobs is settled, and all that was owed for it is done or given up."""
@@ -132,7 +146,7 @@ class Database:
             return not left
 
         try:
-            until("every job is settled and handed off", none_left, seconds, every=0.05)
+            until("every job is settled and handed off", none_left, seconds, every=0.1)
         except AssertionError as error:
             states = [
                 (self.job(one).state, self.job(one).look_error, self.hand_offs(one)) for one in left[:5]
@@ -149,8 +163,3 @@ class Database:
 def to_destinations(some: list[HandOff]) -> list[HandOff]:
     """Without what is to come into the archive."""
     return [one for one in some if one.kind is not HandOffKind.ARCHIVE]
-
-
-def _finished(job: Job, owed: list[HandOff]) -> bool:
-    settled = job.state in SETTLED and not job.detail_tries
-    return settled and bool(owed) and all(one.state is not HandOffState.OWED for one in owed)

@@ -12,6 +12,7 @@ from typing import Any
 
 from tests import ports
 from tests.acceptance.waiting import LONG, until
+from tests.forked import client as forked
 
 ROOT = Path(__file__).parents[2]
 DIED = -9  # the return code after SIGKILL
@@ -26,7 +27,10 @@ def clean_environment(**more: str) -> dict[str, str]:
 
 
 class Child:
-    """One run of a program, with its output in two files of a folder."""
+    """One run of a program, with its output in two files of a folder.
+
+    Runs of our own are forks of a process that has everything loaded, where tests want that, unless `anew`.
+    """
 
     def __init__(
         self,
@@ -34,19 +38,20 @@ class Child:
         folder: Path,
         name: str,
         environment: Mapping[str, str],
+        *,
+        anew: bool = False,
     ) -> None:
         self.out, self.err = folder / f"{name}.out", folder / f"{name}.err"
         self._events: list[dict[str, Any]] = []
         self._read = 0  # bytes of standard error that were looked through for them
-        with self.out.open("wb") as out, self.err.open("wb") as err:
-            self._process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-            )
+        self._process: subprocess.Popen[bytes] | forked.Fork
+        with Path(os.devnull).open("rb") as nothing, self.out.open("wb") as out, self.err.open("wb") as err:
+            if not anew and forked.can_run(command, environment):
+                self._process = forked.Fork(command, ROOT, environment, (nothing, out, err))
+            else:
+                self._process = subprocess.Popen(
+                    command, cwd=ROOT, env=dict(environment), stdin=nothing, stdout=out, stderr=err
+                )
 
     @property
     def pid(self) -> int:
@@ -116,7 +121,7 @@ class Child:
 
 def program(*arguments: str) -> list[str]:
     """Our own command line."""
-    return [str(Path(sys.executable).with_name("orchestrator")), *arguments]
+    return [str(forked.PROGRAM), *arguments]
 
 
 def module(name: str, *arguments: str) -> list[str]:

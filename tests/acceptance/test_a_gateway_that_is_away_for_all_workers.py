@@ -45,6 +45,8 @@ def test_few_questions_are_asked_meanwhile_and_work_goes_on_afterwards(
     floor = opened + FIRST_PAUSE - healed
     finish(fleet, sandbox, [*known, *new])
     recovered("the gateway away for all", fleet, sandbox, [*known, *new], since=healed, floor=floor)
+    until("it was an alarm", lambda: fleet.events("alarm_raised", alarm="gateway_away"))
+    until("that is over", lambda: fleet.events("alarm_cleared", alarm="gateway_away"))
 
 
 def _asked(sandbox: Sandbox, since: float, until: float) -> list[dict[str, Any]]:

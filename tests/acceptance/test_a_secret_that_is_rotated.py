@@ -1,8 +1,8 @@
 """The gateway signs with a new secret from one moment to the next, while old deliveries are under way."""
 
 from orchestrator.core.job import Source
-from orchestrator.engine.receive import Fate
 from orchestrator.engine.replay import replay_rejected
+from orchestrator.engine.take import Fate
 from orchestrator.store import inbox
 from tests.acceptance import hooks
 from tests.acceptance.conftest import Begin

@@ -28,8 +28,9 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     def start(*options: str, **settings: str) -> Child:
         named = {f"ORCHESTRATOR_{name.upper()}": value for name, value in settings.items()}
         environment = clean_environment(TMPDIR=str(scratch), **named)
-        arguments = ("demo", "--out", str(tmp_path / "out"), *options)
-        made.append(Child(program(*arguments), tmp_path, f"demo{len(made)}", environment))
+        command = program("demo", "--out", str(tmp_path / "out"), *options)
+        # What it started is known by its environment, which a fork would not show.
+        made.append(Child(command, tmp_path, f"demo{len(made)}", environment, anew=True))
         return made[-1]
 
     yield start

@@ -11,10 +11,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from orchestrator.core.tracing import Part, trace_of
 from orchestrator.core.vault import new_key as new_secret_key
+from orchestrator.fault_points import FaultPoint
 from tests.acceptance.callers import calling, new_key
 from tests.acceptance.collector import Collector, Told, collecting
-from tests.acceptance.conftest import Deploy
-from tests.acceptance.database import MODEL
+from tests.acceptance.conftest import Begin, Deploy
+from tests.acceptance.database import MODEL, wanted
 from tests.acceptance.fleet import Fleet
 from tests.acceptance.processes import free_port
 from tests.acceptance.receiving import SignedCalls
@@ -97,6 +98,32 @@ def test_a_job_is_one_trace_over_all_processes_and_each_counts_what_it_did(
     for secret in (PROMPT, "canary-of-a-reference", API_KEY, SECRET, SIGNED_WITH):
         assert secret not in told
         assert secret.encode() not in collector.raw
+
+
+def test_a_job_whose_process_was_killed_and_whose_hand_off_failed_is_one_trace_all_the_same(
+    begin: Begin, sandbox: Sandbox, collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
+    orchestrator = begin(sandbox, tracing="true")
+    fails_once = wanted(duration=0.3, content_error="text_500", content_error_times=1)
+    (job_id,) = orchestrator.database.submit(fails_once)
+    orchestrator.launch(fault_point=FaultPoint.HAND_OFF_PUBLISHED)
+    orchestrator.dies_at(FaultPoint.HAND_OFF_PUBLISHED)
+    orchestrator.start()
+    orchestrator.database.wait([job_id])
+
+    def brought() -> list[Told]:
+        done = [one for one in collector.of(job_id) if one.facts.get("hand_off.result") == "done"]
+        return done if len(done) == 2 else []
+
+    until("both hand-offs were told", brought)
+    spans = collector.of(job_id)
+    _one_trace(spans, job_id, trace_of(job_id, None).id, "")
+    assert len({one.process["service.instance.id"] for one in spans}) == 3, "who submitted, and both runs"
+    attempts = [one for one in spans if one.name == Part.HAND_OFF]
+    assert [one.failed for one in attempts][:1] == [True], "the one that failed is a part of its own"
+    assert len(attempts) >= 3
 
 
 def _submit(client: httpx.Client, body: dict[str, Any], **headers: str) -> str:

@@ -11,12 +11,12 @@ from tests.acceptance.fleet import Fleet
 from tests.acceptance.hooks import post, send
 from tests.acceptance.load import finish, lasting, now, rising, submit_in_flight
 from tests.acceptance.recovery import recovered
-from tests.acceptance.sandbox import SECRET, Sandbox
+from tests.acceptance.sandbox import HINT, SECRET, Sandbox
 from tests.acceptance.truth import assert_delivered_once
 from tests.acceptance.waiting import LONG, until
 from tests.servers.postgres import PostgresServer
 
-MANY = 40
+MANY = 24
 AWAY = 3.0  # seconds
 
 
@@ -61,7 +61,7 @@ def _cut_all(server: PostgresServer) -> None:
 def _away_while_creates_are_answered(fleet: Fleet, sandbox: Sandbox, server: PostgresServer) -> list[str]:
     """The gateway makes each job at once and answers into the outage: no answer is lost."""
     sandbox.faults(hold="creates")
-    jobs = fleet.database.submit(*lasting(MANY))
+    jobs = fleet.database.submit(*lasting(MANY, poll_after_seconds=4 * HINT))
     until("creates are under way", lambda: len(_unanswered(sandbox)) >= 10)
     server.stop()
     stopped, under_way = now(), len(_unanswered(sandbox))

@@ -14,7 +14,7 @@ from tests.acceptance.sandbox import SECRET, Sandbox
 from tests.acceptance.waiting import LONG, until
 from tests.servers.postgres import PostgresServer
 
-MANY = 40
+MANY = 24
 DRAIN = 5  # seconds
 GATEWAY_WAITS = 30.0  # seconds for the answer to a webhook
 

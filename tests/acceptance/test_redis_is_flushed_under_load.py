@@ -17,7 +17,7 @@ from tests.acceptance.sandbox import Sandbox
 from tests.acceptance.waiting import until
 from tests.servers.redis import RedisServer
 
-MANY = 80
+MANY = 48
 
 
 def test_every_job_is_handed_off_once(deploy: Deploy, sandbox: Sandbox, own_redis: RedisServer) -> None:

@@ -9,7 +9,7 @@ from tests.acceptance.database import wanted
 from tests.acceptance.sandbox import HINT, Sandbox
 from tests.acceptance.truth import BY_LOOKS, assert_delivered_once
 
-FIRST_LOOK = 2.0  # seconds: the webhooks are there long before it, however busy the machine is
+FIRST_LOOK = 4.0  # seconds: the webhooks are there long before it, however busy the machine is
 
 
 def test_webhooks_come_first_and_looks_win(begin: Begin, sandbox: Sandbox) -> None:
@@ -18,7 +18,7 @@ def test_webhooks_come_first_and_looks_win(begin: Begin, sandbox: Sandbox) -> No
     database = orchestrator.database
     shadowed = database.submit(
         *(wanted(updates=None, duration=0.1) for _ in range(6)),
-        *(wanted(updates=None, duration=FIRST_LOOK + 1.7) for _ in range(3)),
+        *(wanted(updates=None, duration=FIRST_LOOK + 3.2) for _ in range(3)),
     )
     (trusted,) = database.submit(wanted(duration=0.1, updates=Updates.HYBRID))
     database.wait([trusted, *shadowed])
@@ -36,10 +36,10 @@ def test_webhooks_come_first_and_looks_win(begin: Begin, sandbox: Sandbox) -> No
         told = [one for one in database.timeline(job_id) if one.source is not Source.CREATE]  # it may be late
         assert [one.verdict for one in told[-2:]] == [Verdict.SCORED, Verdict.MOVED]
         assert (told[-2].source, told[-1].source in BY_LOOKS) == (Source.WEBHOOK, True)
-    for job_id in shadowed[6:]:
-        looked = _looked_at(sandbox, database.job(job_id).gateway_id or "")
-        assert len(looked) > 2
-        assert all(later - earlier >= HINT for earlier, later in pairwise(looked))
+    looked = [_looked_at(sandbox, database.job(job_id).gateway_id or "") for job_id in shadowed[6:]]
+    assert any(looked)  # where several are due, a list tells instead
+    for looks in looked:
+        assert all(later - earlier >= HINT for earlier, later in pairwise(looks))
 
 
 def _looked_at(sandbox: Sandbox, gateway_id: str) -> list[float]:

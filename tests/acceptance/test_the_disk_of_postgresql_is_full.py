@@ -8,13 +8,12 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from itertools import count, product
+from itertools import count
 
 import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from orchestrator.core.job import Updates
 from tests.acceptance.conftest import Deploy
 from tests.acceptance.database import wanted
 from tests.acceptance.fleet import Fleet
@@ -33,15 +32,16 @@ FILL = {
     "observations": """
         INSERT INTO observations (job_id, seq, at, source, seen, verdict, from_state, to_state, note)
         SELECT %(job)s, %(from)s + n, 0, 'clock', 'open', 'known', 'completed', 'completed', %(words)s
-        FROM generate_series(1, 1000) AS n""",
+        FROM generate_series(1, %(many)s) AS n""",
     "inbox": """
         INSERT INTO inbox (account_id, event_key, type, gateway_id, state, deliveries, received_at,
             last_received_at, headers, body)
         SELECT 'default', 'filler ' || %(from)s + n, 'filler', %(job)s, 'applied', 1, 0, 0, '{}',
             convert_to(%(words)s, 'UTF8')
-        FROM generate_series(1, 1000) AS n""",
+        FROM generate_series(1, %(many)s) AS n""",
 }
-WORDS = ("x" * 900, "x" * 900, "", "")
+MOST_ROWS, LARGEST_ROW = 100, 1_200  # bytes
+LARGE = "x" * 900
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_all_waits_for_room_and_nothing_is_lost(
     fleet.start_all(workers=2)
     (first,) = fleet.database.submit(wanted(duration=0.1))
     fleet.database.wait([first])
-    jobs = submit_in_flight(fleet, lasting(MANY, Updates.HYBRID))
+    jobs = submit_in_flight(fleet, lasting(MANY))  # half of them polled, so that workers have to write too
     _fill(own_postgres, url, first)
     finish(fleet, sandbox, jobs)
     until("webhooks are refused", lambda: _refused(sandbox), 120)
@@ -76,15 +76,32 @@ def test_all_waits_for_room_and_nothing_is_lost(
 
 def _fill(server: PostgresServer, url: str, job: str) -> None:
     _limit(server, LIMIT)
-    numbers = count(1_000_000, 1000)
+    numbers = count(1_000_000, MOST_ROWS)
 
-    def add_rows(connection: psycopg.Connection[TupleRow], table: str, words: str) -> None:
-        for _ in range(100):
-            connection.execute(FILL[table], {"job": job, "from": next(numbers), "words": words})
+    def add_rows(connection: psycopg.Connection[TupleRow], table: str, words: str, many: int) -> None:
+        row = {"job": job, "from": next(numbers), "words": words, "many": many}
+        connection.execute(FILL[table], row)
 
-    for table, words in product(FILL, WORDS):
-        with server.connect(url) as connection, pytest.raises(psycopg.Error, match="could not extend file"):
-            add_rows(connection, table, words)
+    def add_until_it_fails(
+        connection: psycopg.Connection[TupleRow], table: str, words: str, many: int
+    ) -> None:
+        for _ in range(10_000):
+            add_rows(connection, table, words, many)
+
+    # A statement that fails leaves rows that whoever reads them clears away: none of large or many rows may.
+    for table in FILL:
+        with server.connect(url) as connection:
+            while _size(connection, table) < LIMIT - 3 * MOST_ROWS * LARGEST_ROW:
+                add_rows(connection, table, LARGE, MOST_ROWS)
+            for words, many in ((LARGE, 1), ("", 20), ("", 1)):
+                with pytest.raises(psycopg.Error, match="could not extend file"):
+                    add_until_it_fails(connection, table, words, many)
+
+
+def _size(connection: psycopg.Connection[TupleRow], table: str) -> int:
+    row = connection.execute("SELECT pg_relation_size(%s::regclass)", [table]).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def _limit(server: PostgresServer, most: int | str) -> None:

@@ -5,10 +5,10 @@ import time
 from tests.acceptance.conftest import Deploy
 from tests.acceptance.load import finish, lasting, until_each_works
 from tests.acceptance.recovery import held, recovered
-from tests.acceptance.sandbox import Sandbox
+from tests.acceptance.sandbox import HINT, Sandbox
 from tests.acceptance.waiting import until
 
-MANY = 60
+MANY = 36
 
 
 def test_one_joins_under_load_and_takes_a_share_and_gives_back_what_it_has_when_it_leaves(
@@ -16,7 +16,7 @@ def test_one_joins_under_load_and_takes_a_share_and_gives_back_what_it_has_when_
 ) -> None:
     fleet = deploy(sandbox)
     fleet.start_all(workers=1, hand_off_threads=4)
-    jobs = fleet.database.submit(*lasting(MANY))
+    jobs = fleet.database.submit(*lasting(MANY, poll_after_seconds=4 * HINT))
     begun = until_each_works(fleet)
     second = fleet.start("worker", hand_off_threads=4, drain_seconds=0.5)
     joined = time.time()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.stage import Stage, staged
 from tests.patience import LONG
@@ -56,10 +56,11 @@ class Visits:
             viewport=WIDE,  # type: ignore[arg-type]
         )
         context.set_default_timeout(LONG * 1000)
+        expect.set_options(timeout=LONG * 1000)
         self.contexts.append(context)
+        context.on("console", lambda said: self._note(said.type, said.text))
+        context.on("weberror", lambda error: self._note("error", str(error.error)))
         page = context.new_page()
-        page.on("console", lambda said: self._note(said.type, said.text))
-        page.on("pageerror", lambda error: self._note("error", str(error)))
         if key is not None and known is None:
             page.goto("/dashboard/sign-in")
             page.fill("#key", key)

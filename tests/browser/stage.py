@@ -140,7 +140,7 @@ def _submit(stage: Stage) -> None:
             replace(_asked(duration=quick, outcome="failed"), reference=f"again {n % 2}") for n in range(4)
         ],
         f"to {FEW}": [replace(_asked(duration=quick), destinations=(FEW,))] * 2,
-        "by hook": [_asked(duration=quick)] * 4,
+        "by hook": [_asked(duration=quick)] * 6,
         "by look": [_asked(duration=quick, webhook_lose="all")] * 2,
         "failed": [_asked(duration=quick, outcome="failed")] * 4,
         "expired": [_asked(duration=quick, outcome="expired")],
@@ -221,7 +221,7 @@ def _kept(stage: Stage, job_id: str, number: int) -> int:
         facts: dict[str, Any] = {"account_id": job.account_id, "event_key": f"evt_lost_{number}"}
         facts |= {"type": "video.failed", "gateway_id": job.gateway_id, "session_id": None, "job_id": job_id}
         facts |= {"state": EntryState.APPLIED, "headers": {"x-phaseo-attempt": "1"}, "body": body}
-        return inbox.remember_once(tx, facts)[0]
+        return inbox.remember_all_once(tx, [facts])[0][0]
 
 
 def _rejected(stage: Stage, job_id: str, number: int) -> int:

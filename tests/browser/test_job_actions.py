@@ -6,6 +6,7 @@ from orchestrator.core.job import HandOff, HandOffState, Job, Source
 from orchestrator.core.lifecycle import Seen, State
 from orchestrator.store import attempts
 from orchestrator.store.attempts import Result
+from orchestrator.web.dashboard.wording import WINNERS
 from tests.acceptance.waiting import until
 from tests.browser.stage import FEW, FOR_MANY, Stage
 from tests.browser.test_actions import on_the_timeline, told
@@ -29,8 +30,9 @@ def test_a_job_is_found_by_its_reference_and_its_video_plays(page: Page, stage: 
     page.get_by_label("Job id, gateway id or reference").fill(job.reference or "")
     page.get_by_role("button", name="Search").click()
     page.get_by_role("link", name=job.id).click()
-    expect(page.locator("#timeline")).to_contain_text("webhook")
-    expect(page.locator("#standing")).to_contain_text("A webhook told the end")
+    expect(page.locator("#timeline")).to_contain_text("webhook")  # whoever came first, it came
+    assert job.won_by
+    expect(page.locator("#standing")).to_contain_text(f"{WINNERS[job.won_by]} told the end")
     video = page.locator("video")
     expect(video).to_be_visible()
     if scripts:
@@ -50,7 +52,9 @@ def test_a_job_that_runs_is_looked_at_now(page: Page, stage: Stage) -> None:
 def test_a_job_is_cancelled(page: Page, stage: Stage) -> None:
     job = stage.take("waiting")
     page.goto(f"/dashboard/jobs/{job}")
-    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("button", name="Yes, cancel it")).to_be_hidden()
+    page.get_by_text("Cancel …").click()
+    page.get_by_role("button", name="Yes, cancel it").click()
     told(page, "Cancelled: nothing more of it is handed off.")
     assert stage.database.job(job).cancel_requested_at is not None
     assert on_the_timeline(stage, job, Source.OPERATOR, Seen.CANCEL)
@@ -61,7 +65,9 @@ def test_a_job_is_cancelled(page: Page, stage: Stage) -> None:
 def test_a_job_that_failed_is_asked_for_once_more(page: Page, stage: Stage) -> None:
     job = stage.take("failed")
     page.goto(f"/dashboard/jobs/{job}")
-    page.get_by_role("button", name="Retry as a new job").click()
+    page.get_by_text("Retry as a new job …").click()
+    assert retries(stage, job) == [], "it was not confirmed"
+    page.get_by_role("button", name="Yes, pay for another one").click()
     told(page, "Asked for once more")
     (new,) = retries(stage, job)
     assert page.url.endswith(new.id)
@@ -87,12 +93,26 @@ def test_what_was_delivered_is_delivered_once_more_as_new(page: Page, stage: Sta
     job = stage.take("by hook")
     page.goto(f"/dashboard/jobs/{job}")
     row = page.locator("#hand-offs").get_by_role("row").filter(has_text="videos")
-    row.get_by_role("button", name="Deliver as new").click()
+    row.get_by_text("Deliver as new …").click()
+    row.get_by_role("button", name="Yes, once more, under a new name").click()
     told(page, "is tried again, as something new.")
     assert delivered(stage, job).generation == 1
     with stage.database.store.read() as tx:
         done = [one for one in attempts.of_job(tx, job) if one.result is Result.DONE]
     assert [one.destination for one in done].count("videos") == 2
+
+
+def test_a_double_click_does_it_once(page: Page, stage: Stage) -> None:
+    job = stage.take("by hook")
+    page.goto(f"/dashboard/jobs/{job}")
+    row = page.locator("#hand-offs").get_by_role("row").filter(has_text="videos")
+    row.get_by_text("Deliver as new …").click()
+    row.get_by_role("button", name="Yes, once more, under a new name").dblclick()
+    until("it was done", lambda: stage.database.owed(job)[0].generation > 0)
+    expect(
+        page.get_by_text("delivered as new already").or_(page.get_by_text("as something new"))
+    ).to_be_visible()
+    assert delivered(stage, job).generation == 1
 
 
 def test_all_that_match_are_cancelled_after_they_were_counted(
@@ -124,7 +144,7 @@ def test_what_was_given_up_for_all_that_match_is_tried_again(page: Page, stage: 
     reference = f"lost {int(scripts)}"
     (job,) = (one for one in stage.jobs[f"to {FOR_MANY}"] if stage.database.job(one).reference == reference)
     stage.receivers[FOR_MANY].refuse = 0
-    page.goto(f"/dashboard/jobs?q={reference}&dead=1")
+    page.goto(f"/dashboard/jobs?q={reference}&hand_offs=given_up")
     page.get_by_role("link", name="Replay what was given up …").click()
     page.get_by_role("button", name="Replay for 1 job").click()
     told(page, "Done with 1 job.")

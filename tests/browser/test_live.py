@@ -12,6 +12,12 @@ from tests.browser.stage import Stage
 from tests.patience import LONG
 
 IN_TIME = LONG * 1000  # ms
+# As a browser tells a page that its tab was left, and that somebody came back to it.
+HIDE = """
+    Object.defineProperty(document, "hidden", { value: true, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+"""
+SHOW = HIDE.replace("true, conf", "false, conf")
 
 
 def test_a_page_shows_by_itself_what_came_meanwhile(visits: Visits, stage: Stage) -> None:
@@ -40,6 +46,41 @@ def test_what_somebody_opened_stays_open_and_copies_still(visits: Visits, stage:
     assert rows.count() > before
     expect(opened).to_have_attribute("open", "")
     expect(page.locator("#timeline [data-copy]").first).to_be_visible()
+
+
+def test_tabs_that_nobody_sees_hold_no_connection(visits: Visits, stage: Stage) -> None:
+    """A browser has six to one server: with as many pages open, the next one was never loaded."""
+    page = visits.begin(stage.operator)
+    for _ in range(7):
+        behind = page.context.new_page()
+        behind.goto("/dashboard/uncertain")
+        behind.evaluate(HIDE)
+    page.goto("/dashboard/jobs")
+    expect(page.locator("#liveness")).to_have_text("Kept up to date.")
+
+
+def test_a_page_says_loudly_that_it_is_not_up_to_date_and_comes_back(visits: Visits, stage: Stage) -> None:
+    page = visits.begin(stage.operator)
+    page.goto("/dashboard/jobs")
+    expect(page.locator("#stale")).to_be_hidden()
+    page.route("**/dashboard/jobs", lambda route: route.fulfill(status=503, body="away"))
+    page.evaluate(SHOW)
+    expect(page.get_by_role("alert")).to_contain_text("not up to date: the server cannot be reached")
+    page.unroute("**/dashboard/jobs")
+    page.evaluate(SHOW)
+    expect(page.locator("#stale")).to_be_hidden()
+    visits.complaints[:] = [one for one in visits.complaints if "503" not in one]
+
+
+def test_who_signed_out_in_another_tab_is_told_so(visits: Visits, stage: Stage) -> None:
+    page = visits.begin(stage.operator, anew=True)
+    page.goto("/dashboard/jobs")
+    other = page.context.new_page()
+    other.goto("/dashboard")
+    other.get_by_role("button", name="Sign out").click()
+    other.wait_for_url("**/dashboard/sign-in")
+    page.evaluate(SHOW)
+    expect(page.get_by_role("alert")).to_contain_text("you are signed out. Load it again to sign in.")
 
 
 def test_an_id_is_copied(visits: Visits, stage: Stage) -> None:

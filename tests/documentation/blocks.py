@@ -34,6 +34,7 @@ ALONE = [
     TUTORIAL,
     DOCS / "how-to" / "settle-an-uncertain-create.md",
     DOCS / "how-to" / "test-your-own-integration.md",
+    DOCS / "how-to" / "use-postgresql-and-redis.md",
 ]
 COMMANDS, SESSION = "sh", "console"
 ALIKE = {"bash": "sh", "shell": "sh"}

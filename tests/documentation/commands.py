@@ -8,11 +8,11 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from orchestrator.cli.program import app
+from orchestrator.cli.program import command_line
 
 PLACEHOLDER = re.compile(r"[A-Z][A-Z_]*|…|<\w+>|\.\.\.")
 _ENDS = {"|", "||", "&&", ";", "&", ")", ">", "<", ">>", "(", "`"}
-_PROGRAM: Any = typer.main.get_command(app)
+_PROGRAM: Any = command_line
 UsageError: Any = typer.BadParameter.__base__
 
 

@@ -15,11 +15,9 @@ from tests.documentation.reader import Reader
 
 
 @pytest.fixture(scope="session")
-def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Program:
     """Our program, on a path."""
-    made = Program(tmp_path_factory.mktemp("program"))
-    yield made
-    made.end()
+    return Program(tmp_path_factory.mktemp("program"))
 
 
 @pytest.fixture(scope="session")

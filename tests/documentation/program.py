@@ -1,6 +1,6 @@
 """The `orchestrator` that is on the path of whoever follows a page: the real one, in a hurry.
 
-Short commands are run by `tests.documentation.ready`. What goes on, `up` and `sandbox`, is a process.
+Short commands are run by `tests.forked.server`. What goes on, `up` and `sandbox`, is a process.
 The sandbox's time passes faster, and it asks for looks sooner, so that no page takes minutes.
 """
 
@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.acceptance.processes import Child, clean_environment, module
+from tests.forked import client as forked
 
 FASTER = 8  # times: jobs of the sandbox end within two seconds
 HINT = 2.5  # seconds between looks that the sandbox asks for
@@ -30,29 +30,25 @@ with socket.socket(socket.AF_UNIX) as asked:
     sent = socket.send_fds(asked, [text], [0, 1, 2])
     if text[sent:]:
         asked.sendall(text[sent:])
-    sys.exit(int(asked.recv(16) or 70))
+    told = asked.makefile("rb")
+    told.readline()  # its process id
+    sys.exit(int(told.readline() or 70) % 256)
 """
 
 
 class Program:
-    """A folder for the path, with our program in it, and the process that runs its commands."""
+    """A folder for the path, with our program in it."""
 
     def __init__(self, folder: Path) -> None:
         self.bin = folder / "bin"
         self.bin.mkdir()
-        socket = folder / "ready"
-        self._ready = Child(
-            module("tests.documentation.ready", str(socket)), folder, "ready", clean_environment()
-        )
-        self._put_shim(socket)
+        self._put_shim(forked.server().socket)
         (self.bin / ".curlrc").write_text("fail-with-body\n")
         for name in ("python", "python3"):
             self._put(name, f'#!/bin/sh\nexec {sys.executable} "$@"\n')
-        self._ready.until_said("ready")
 
     def _put_shim(self, socket: Path) -> None:
-        real = Path(sys.executable).with_name("orchestrator")
-        words = {"PYTHON": sys.executable, "PROGRAM": real, "SOCKET": socket, "GO_ON": GO_ON}
+        words = {"PYTHON": sys.executable, "PROGRAM": forked.PROGRAM, "SOCKET": socket, "GO_ON": GO_ON}
         text = _SHIM
         for word, value in (words | {"FASTER": FASTER, "HINT": HINT}).items():
             text = text.replace(word, str(value))
@@ -65,6 +61,3 @@ class Program:
     def environment(self) -> dict[str, str]:
         """Where it is found, and that an answer by which a request is refused is a failure of curl."""
         return {"PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}", "CURL_HOME": str(self.bin)}
-
-    def end(self) -> None:
-        self._ready.end()

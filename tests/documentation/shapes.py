@@ -102,10 +102,6 @@ def _http(block: Block, __: Path) -> None:
         json.loads(body)
 
 
-def _mermaid(block: Block, _: Path) -> None:
-    assert block.text.split()[0] in {"flowchart", "stateDiagram-v2", "sequenceDiagram"}
-
-
 def _nothing(_: Block, __: Path) -> None:
     """Words, or commands, which others check."""
 
@@ -121,7 +117,6 @@ CHECKS: dict[str, Callable[[Block, Path], None]] = {
     "python": _python,
     "html": _html,
     "http": _http,
-    "mermaid": _mermaid,
 }
 
 

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import typer
 import yaml
 from typer.core import TyperGroup
 
-from orchestrator.cli.program import app
+from orchestrator.cli.program import command_line
 from orchestrator.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -31,10 +30,9 @@ def mounts(service: str) -> dict[str, tuple[str, bool]]:
 def parsed(line: list[str]) -> tuple[str, dict[str, Any]]:
     """The command and its parameters. Fails as the program would where the line is none of its own."""
     assert line[0].rpartition("/")[2] == "orchestrator"
-    program = typer.main.get_command(app)
-    assert isinstance(program, TyperGroup)
-    above = program.make_context("orchestrator", line[1:], resilient_parsing=False)
-    name, command, rest = program.resolve_command(above, line[1:])
+    assert isinstance(command_line, TyperGroup)
+    above = command_line.make_context("orchestrator", line[1:], resilient_parsing=False)
+    name, command, rest = command_line.resolve_command(above, line[1:])
     assert name
     assert command
     return name, command.make_context(name, rest, parent=above).params

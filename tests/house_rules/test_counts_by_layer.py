@@ -26,7 +26,8 @@ def run(folder: Path, *options: str, skipped: bool) -> subprocess.CompletedProce
     (folder / "tests" / "unit").mkdir(parents=True)
     (folder / "tests" / "unit" / "test_two.py").write_text(TWO.format(skipped=skipped))
     (folder / "pytest.ini").touch()
-    command = [sys.executable, "-m", "pytest", "-p", "tests.counts_by_layer", *options, "tests"]
+    plugins = ["-p", "tests.counts_by_layer", "-p", "no:schemathesis"]  # which takes a second to load
+    command = [sys.executable, "-m", "pytest", *plugins, *options, "tests"]
     environment = {"PYTHONPATH": str(ROOT)}
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=LONG, check=False

@@ -32,7 +32,9 @@ PROCESSES = {"web", "worker", "beat"}
 COMMON = unit("orchestrator-.service.d/common.conf")
 UNITS = units()
 DEFAULTS = Settings()
-GUIDE = (ROOT / "docs" / "how-to" / "deploy.md").read_text()
+HOW_TO = ROOT / "docs" / "how-to"
+GUIDE = (HOW_TO / "deploy.md").read_text()
+SERVERS = (HOW_TO / "use-postgresql-and-redis.md").read_text()
 
 COMMANDS = {
     "Procfile": procfile(),
@@ -139,10 +141,10 @@ def test_all_processes_together_hold_fewer_connections_than_the_database_has() -
 
 
 def test_the_guide_tells_how_many_threads_share_the_connections_of_a_process() -> None:
-    assert f"a `web` keeps webhooks with {receiver.THREADS}," in GUIDE
-    assert f"a `worker` works with {sum(threads(DEFAULTS).values())}," in GUIDE
-    assert f"`ORCHESTRATOR_DATABASE_CONNECTIONS` ({DEFAULTS.database_connections})" in GUIDE
-    assert f"gets none within {BUSY_FOR:.0f} s" in GUIDE
+    assert f"a `web` keeps webhooks with {receiver.THREADS}," in SERVERS
+    assert f"a `worker` works with {sum(threads(DEFAULTS).values())}," in SERVERS
+    assert f"`ORCHESTRATOR_DATABASE_CONNECTIONS` ({DEFAULTS.database_connections})" in SERVERS
+    assert f"gets none within {BUSY_FOR:.0f} s" in SERVERS
 
 
 def test_the_broker_keeps_what_it_is_given() -> None:
@@ -261,12 +263,12 @@ def test_every_setting_that_a_file_of_the_deployment_or_a_document_names_exists(
 def test_the_guide_tells_the_time_limits_that_are_in_force() -> None:
     limits = {"lock_timeout": BUSY_FOR, "statement_timeout": STATEMENT_WITHIN}
     limits["idle_in_transaction_session_timeout"] = IDLE_WITHIN
-    told = dict(re.findall(r"(\w+_timeout) = '(\d+)s'", GUIDE))
+    told = dict(re.findall(r"(\w+_timeout) = '(\d+)s'", SERVERS))
     assert told == {name: f"{seconds:.0f}" for name, seconds in limits.items()}
 
 
 def test_the_guide_explains_every_alarm_and_no_document_names_another() -> None:
-    table = GUIDE.partition("| alarm | means | do |")[2].partition("\n\n")[0]
+    table = (HOW_TO / "monitor.md").read_text().partition("| alarm | means | do |")[2].partition("\n\n")[0]
     assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == list(AlarmName)
     for page in (ROOT / "docs").rglob("*.md"):
         assert set(re.findall(r"\balarm `(\w+)`", page.read_text())) <= set(AlarmName), page.name
@@ -278,6 +280,7 @@ def test_the_page_of_the_processes_names_every_alarm() -> None:
 
 
 def test_every_exit_code_is_explained() -> None:
-    page = (ROOT / "docs" / "reference" / "exit-codes.md").read_text()
+    page = (ROOT / "docs" / "reference" / "errors.md").read_text()
+    section = page.partition("## Exit codes")[2].partition("\n## ")[0]
     (aborted,) = re.findall(r"_exit\((\d+)\)", inspect.getsource(wiring.abort))
-    assert set(re.findall(r"^\| (\d+) \|", page, re.MULTILINE)) == {f"{one:d}" for one in Exit} | {aborted}
+    assert set(re.findall(r"^\| (\d+) \|", section, re.MULTILINE)) == {f"{one:d}" for one in Exit} | {aborted}

@@ -9,7 +9,7 @@ from celery import Celery
 from celery.app.defaults import NAMESPACES, flatten
 
 from orchestrator import celery_app
-from orchestrator.celery_app import IN_MEMORY, PUBLISHING, REDIS, SETTINGS, make_app
+from orchestrator.celery_app import PUBLISHING, REDIS, SETTINGS, make_app
 from orchestrator.engine.follow_up import Task
 from orchestrator.engine.sweep import HORIZON
 from orchestrator.fault_points import FaultPoint
@@ -71,7 +71,7 @@ def test_the_reason_stands_beside_every_celery_setting() -> None:
     text = Path(celery_app.__file__).read_text()
     dicts = [one.value for one in ast.parse(text).body if isinstance(one, ast.Assign | ast.AnnAssign)]
     keys = [key for one in dicts if isinstance(one, ast.Dict) for key in one.keys]
-    assert len(keys) == sum(map(len, (SETTINGS, IN_MEMORY, REDIS, PUBLISHING)))
+    assert len(keys) == sum(map(len, (SETTINGS, REDIS, PUBLISHING)))
     for key in keys:
         assert isinstance(key, ast.Constant)
         # Directly above it, or above the pair that it ends.

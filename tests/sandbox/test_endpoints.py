@@ -2,6 +2,7 @@
 
 import json
 
+import httpx
 import pytest
 
 from orchestrator.sandbox.endpoints import check_url
@@ -121,3 +122,14 @@ def test_a_scope_to_read_is_enough_to_read(sandbox: Sandbox) -> None:
     assert sandbox.management.get("/webhook-endpoints").status_code == 200
     sandbox.faults(management_scopes="none")
     assert sandbox.management.get("/webhook-endpoints").json() == captured("no scopes", "endpoints")
+
+
+def test_an_answer_that_gets_lost_leaves_what_was_asked_for_done(sandbox: Sandbox) -> None:
+    sandbox.faults(control_lost_next=2)
+    with pytest.raises(httpx.RemoteProtocolError):
+        sandbox.management.post("/webhook-endpoints", json={"url": "http://127.0.0.1:9/"})
+    (made,) = sandbox.management.get("/webhook-endpoints").json()["data"]
+    with pytest.raises(httpx.RemoteProtocolError):
+        sandbox.management.patch(f"/webhook-endpoints/{made['id']}", json={"status": "disabled"})
+    changed = sandbox.management.post(f"/webhook-endpoints/{made['id']}/rotate-secret").json()
+    assert (changed["status"], changed["signing_secret"][:6]) == ("disabled", "whsec_")

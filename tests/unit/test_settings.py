@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.core.vault import new_key
 from orchestrator.errors import SettingError
-from orchestrator.settings import GATEWAY, PREFIX, Settings, UncertainPolicy, load, read
+from orchestrator.settings import GATEWAY, GROUPS, PREFIX, Settings, UncertainPolicy, load, read
 
 UUID = "7f9c2ba4-e88f-4f9a-8d0e-0c1b2a3d4e5f"
 
@@ -21,6 +21,20 @@ def wrong(**environment: str) -> str:
 def test_nothing_needs_to_be_set() -> None:
     assert load({}) == Settings()
     assert load({"PATH": "/bin", "HOME": "/nowhere"}) == Settings()
+
+
+def test_groups_have_each_setting_once_and_in_this_order() -> None:
+    assert [*Settings.model_fields] == [name for group in GROUPS for name in group.model_fields]
+
+
+def test_no_validator_of_a_group_replaces_one_of_another() -> None:
+    found = [
+        (kind, name)
+        for group in GROUPS
+        for kind in ("field_validators", "model_validators")
+        for name in getattr(group.__pydantic_decorators__, kind)
+    ]
+    assert sorted(found) == sorted({*found})
 
 
 def test_the_environment_is_read_by_prefix_and_an_argument_wins() -> None:
@@ -262,7 +276,7 @@ def test_trusted_proxies_are_addresses_and_networks() -> None:
 
 @pytest.mark.parametrize("given", ["*", "proxy.example.com", "10.0.0.1/8", "10.0.0.7,x"])
 def test_what_is_no_network_is_no_trusted_proxy(given: str) -> None:
-    with pytest.raises(SettingError, match="no address or network"):
+    with pytest.raises(SettingError, match="not an address or network"):
         load({"ORCHESTRATOR_TRUSTED_PROXIES": given})
 
 

@@ -20,7 +20,7 @@ IdempotencyKey = Annotated[
     Header(
         alias="Idempotency-Key",
         pattern=PATTERN,
-        description="Your name for this request: sent again within 7 days, it makes nothing twice.",
+        description="Your name for this request: sent again within 7 days, it creates nothing twice.",
     ),
 ]
 

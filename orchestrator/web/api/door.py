@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field
@@ -17,6 +17,8 @@ from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp
 from orchestrator.errors import StoreError
 from orchestrator.web.api.limits import Limits
+from orchestrator.web.api.submitting import Answer, Asked, submissions
+from orchestrator.web.group_commit import GroupCommit
 from orchestrator.web.hub import Hub
 
 Send = Callable[[Iterable[FollowUp]], None]
@@ -40,34 +42,47 @@ class Door:
     clock: Callable[[], float]
     beat_expected: bool = False
     limits: Limits = field(init=False)
+    _submissions: GroupCommit[Asked, Answer] = field(init=False)
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "api"))
 
     def __post_init__(self) -> None:
         self.limits = Limits(self.context.settings, self.context.clock, self.clock)
+        self._submissions = submissions(self.context, self._follow, self._threads)
 
     async def run(self, act: Callable[[], T]) -> T:
         """Do blocking work in a thread. Raises StoreError where it takes too long, and whatever it raises."""
-        try:
-            async with asyncio.timeout(WITHIN):
-                # With its context, so that what is logged there has the id of the request.
-                within = partial(copy_context().run, act)
-                return await asyncio.get_running_loop().run_in_executor(self._threads, within)
-        except TimeoutError as error:
-            raise StoreError(f"the database did not answer within {WITHIN:.0f} s") from error
+        # With its context, so that what is logged there has the id of the request.
+        within = partial(copy_context().run, act)
+        return await _in_time(asyncio.get_running_loop().run_in_executor(self._threads, within))
+
+    async def submit(self, one: Asked) -> Answer:
+        """Keep what is submitted, with what others submit in this moment. Raises as `run` does."""
+        return await _in_time(self._submissions.do(one))
 
     async def change(self, act: Callable[[], tuple[T, list[FollowUp]]]) -> T:
         """As `run`, for what changes something: what is to happen next is sent after its commit."""
 
         def and_send() -> T:
             result, follow_ups = act()
-            self.send(follow_ups)
+            self._follow(follow_ups)
             return result
 
         return await self.run(and_send)
 
+    def _follow(self, follow_ups: Iterable[FollowUp]) -> None:
+        self.send(follow_ups)
+
     def close(self) -> None:
         """Threads that hang with the database are not waited for."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+async def _in_time(work: Awaitable[T]) -> T:
+    try:
+        async with asyncio.timeout(WITHIN):
+            return await work
+    except TimeoutError as error:
+        raise StoreError(f"the database did not answer within {WITHIN:.0f} s") from error
 
 
 async def _door(request: Request) -> Door:  # no plain function: each request would wait for a thread

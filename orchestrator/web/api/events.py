@@ -51,9 +51,9 @@ async def follow_job(
     last_event_id: LastEventId = None,
     in_url: LastEventIdInUrl = None,
 ) -> Stream:
-    """Follow one job: what was told before, then what is told, until an event `end`.
+    """Follow one job: its events so far, then new ones, until an event `end`.
 
-    Ids are numbers without a gap, but for what the holder of a token may not see.
+    Ids are numbers without gaps, except for events that a token may not see.
     """
     after = _seq(last_event_id or in_url)
     if not await door.run(partial(following.has, door.context, caller, job_id, after)):
@@ -70,12 +70,12 @@ async def follow_jobs(
     in_url: LastEventIdInUrl = None,
     begin: Annotated[
         Literal["now", "start"],
-        Query(alias="from", description="Where to begin without an id: what was told before, or not."),
+        Query(alias="from", description="Where to begin without an id: at the first event, or now."),
     ] = "now",
     end_user: Annotated[Name | None, Query(description="Only the jobs of this end user of yours.")] = None,
     types: Annotated[list[Told] | None, Query(description="Only these types of events.")] = None,
 ) -> Stream:
-    """Follow all jobs, or those of one end user. An id is opaque, and leads to all that is told after it."""
+    """Follow all jobs, or those of one end user. Ids are opaque; continue after one with `Last-Event-ID`."""
     whose = following.whose(caller, end_user)
     known = _position(caller, whose, last_event_id or in_url)
     start = partial(following.begin, door.context, known, from_start=begin == "start")
@@ -102,5 +102,5 @@ def _position(caller: Caller, end_user: str | None, given: str | None) -> Any:
 
 def _no_id(why: str) -> Misshapen:
     return Misshapen(
-        [Place("header.Last-Event-ID", why)], hint="leave it out to begin anew, or send the id of an event"
+        [Place("header.Last-Event-ID", why)], hint="leave it out to start over, or send the id of an event"
     )

@@ -34,9 +34,9 @@ async def list_dead_letters(
     caller: Reader,
     destination: Annotated[str | None, Short] = None,
     outcome: Annotated[str | None, Short] = None,
-    status: Annotated[int | None, Query(ge=100, le=599, description="The last answer there.")] = None,
+    status: Annotated[int | None, Query(ge=100, le=599, description="The destination's last answer.")] = None,
     within_seconds: Annotated[
-        float | None, Query(gt=0, le=LONGEST_SPAN, description="Only those owed since then.")
+        float | None, Query(gt=0, le=LONGEST_SPAN, description="Only those that became due since then.")
     ] = None,
     limit: paging.Limit = 50,
     cursor: paging.Cursor = None,
@@ -59,7 +59,7 @@ async def list_dead_letters(
 
 @router.post("/dead-letters/replay", operation_id="replay_dead_letters", response_model=Replayed)
 async def replay_dead_letters(door: DoorDep, caller: Operator, body: Replay) -> Response:
-    """Try again all that match, the latest first; with `more` in the answer, ask again for the others."""
+    """Retry all that match, the latest first. If the answer says `more`, ask again for the rest."""
     revived = await door.change(partial(_replay, door.context, caller.tenant_id, body))
     return presenting.answer(Replayed(replayed=revived, more=revived >= PARTS * AT_ONCE))
 
@@ -76,7 +76,7 @@ async def replay_one_hand_off(
     hand_off_id: Annotated[int, Path(ge=1, le=paging.LARGEST_ID)],
     body: ReplayOne,
 ) -> Response:
-    """Try one hand-off again that was given up, or as something new also one that was done."""
+    """Retry one hand-off that was given up; as something new, also one that was done."""
     await door.change(partial(_replay_one, door.context, caller.tenant_id, hand_off_id, body))
     return presenting.answer(Replayed(replayed=1))
 

@@ -17,12 +17,13 @@ from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp
 from orchestrator.engine.retry import retry
 from orchestrator.engine.standing import Standing
-from orchestrator.engine.submit import Kept, Once, keep
+from orchestrator.engine.submit import Kept, Once
 from orchestrator.store.job_lists import Listed
 from orchestrator.web.api import asked, paging, presenting
 from orchestrator.web.api.authentication import requires
 from orchestrator.web.api.door import Door, DoorDep
 from orchestrator.web.api.routing import api_router
+from orchestrator.web.api.submitting import Asked
 from orchestrator.web.api.waiting import LONGEST_WAIT, until_ready
 from orchestrator.wire.jobs import (
     Cancelled,
@@ -31,7 +32,6 @@ from orchestrator.wire.jobs import (
     JobPage,
     Jobs,
     Name,
-    NewJob,
     NewJobs,
     PublicJob,
     PublicJobPage,
@@ -74,22 +74,14 @@ async def submit_jobs(
     body: asked.NewJobOrJobs,
     idempotency_key: asked.IdempotencyKey = None,
 ) -> Response:
-    """Keep one job, or up to 1,000, all or none; from then on none can be lost.
+    """Submit one job, or up to 1,000, all or none. From then on none can be lost.
 
     With an `Idempotency-Key`, the same request sent again is answered with the same jobs and status 200.
     """
     once = asked.once(caller, idempotency_key, body)
-    act = partial(_submit, door.context, caller, body, once, getattr(request.state, "traceparent", None))
-    kept, standings = await door.change(act)
+    one = Asked(caller, body, once, getattr(request.state, "traceparent", None))
+    kept, standings = await door.submit(one)
     return _kept(kept, standings, many=isinstance(body, NewJobs))
-
-
-def _submit(
-    context: Context, caller: Caller, body: NewJob | NewJobs, once: Once | None, parent: str | None
-) -> tuple[tuple[Kept, list[Standing]], list[FollowUp]]:
-    wanted = asked.submissions(caller, body, context.destinations, parent)
-    kept = keep(context, wanted, once)
-    return (kept, reading.kept(context, caller.tenant_id, kept)), kept.follow_ups
 
 
 def _kept(kept: Kept, standings: list[Standing], *, many: bool) -> Response:
@@ -106,18 +98,18 @@ async def list_jobs(
     door: DoorDep,
     caller: Visitor,
     state: Annotated[list[State] | None, Query(max_length=len(State), description="Any of these.")] = None,
-    reference: Annotated[Name | None, Query(description="With this reference of yours.")] = None,
+    reference: Annotated[Name | None, Query(description="With this reference.")] = None,
     end_user: Annotated[Name | None, Query(description="Made for this end user.")] = None,
     needs_person: Annotated[bool | None, Query(description="Whether a person must settle it.")] = None,
     blame: Annotated[
-        Fault | None, Query(description="Whose end is to be blamed on it, or that met it on their way.")
+        Fault | None, Query(description="Jobs that met this fault, whether it decided how they ended or not.")
     ] = None,
     accepted_after: Annotated[Moment | None, Query(description="Not accepted before then.")] = None,
     accepted_before: Annotated[Moment | None, Query(description="Accepted before then.")] = None,
     limit: paging.Limit = 50,
     cursor: paging.Cursor = None,
 ) -> Response:
-    """The newest jobs first. With the token of an end user, that user's jobs."""
+    """List jobs, the newest first; with the token of an end user, that user's jobs."""
     which = Listed(
         states=tuple(sorted(set(state or ()))),
         reference=reference,
@@ -152,7 +144,7 @@ async def read_job(
     job_id: str,
     wait: Annotated[
         float,
-        Query(ge=0, le=LONGEST_WAIT, description="Answer once the job is ready, or after so many seconds."),
+        Query(ge=0, le=LONGEST_WAIT, description="Answer when the job is ready, or after this many seconds."),
     ] = 0,
 ) -> Response:
     """One job. With `wait`, as soon as it has ended and its outputs can be read."""
@@ -163,21 +155,21 @@ async def read_job(
 
 @router.get("/jobs/{job_id}/timeline", operation_id="read_timeline", response_model=Timeline)
 async def read_timeline(door: DoorDep, caller: Reader, job_id: str) -> Response:
-    """All that was learned about a job, and from whom."""
+    """Everything that was learned about a job, and its source."""
     found = await door.run(partial(reading.timeline, door.context, caller.tenant_id, job_id))
     return presenting.answer(Timeline(entries=tuple(presenting.timeline_entry(one) for one in found)))
 
 
 @router.get("/jobs/{job_id}/findings", operation_id="read_findings", response_model=Findings)
 async def read_findings(door: DoorDep, caller: Reader, job_id: str) -> Response:
-    """All that went wrong with a job, whose fault each was, and a text to paste to who can mend it."""
+    """Everything that went wrong with a job, whose fault it was, and a text to send to whoever can fix it."""
     found = await door.run(partial(reading.findings, door.context, caller.tenant_id, job_id))
     return presenting.answer(Findings(findings=tuple(presenting.finding(one) for one in found)))
 
 
 @router.post("/jobs/{job_id}/cancel", operation_id="cancel_job", response_model=Cancelled)
 async def cancel_job(door: DoorDep, caller: Submitter, job_id: str) -> Response:
-    """Want a job no more. Before its create nothing is made; afterwards the gateway goes on, and bills it."""
+    """Cancel a job. Before its create nothing is made; after that the gateway goes on, and bills it."""
     found = await door.change(partial(_cancel, door.context, caller, job_id))
     return presenting.answer(presenting.cancelled(found))
 
@@ -197,7 +189,7 @@ def _cancel(context: Context, caller: Caller, job_id: str) -> tuple[Standing, li
 async def retry_job(
     door: DoorDep, caller: Submitter, job_id: str, idempotency_key: asked.IdempotencyKey = None
 ) -> Response:
-    """Ask for a job that ended badly once more, as a new one: its `retry_of` says which it was."""
+    """Submit a job that ended badly again, as a new one, whose `retry_of` is the old one."""
     once = asked.once(caller, idempotency_key, {"retry_of": job_id})
     kept, standings = await door.change(partial(_retry, door.context, caller, job_id, once))
     return _kept(kept, standings, many=False)
@@ -212,7 +204,7 @@ def _retry(
 
 @router.post("/jobs/{job_id}/resolve", operation_id="resolve_job", response_model=Job)
 async def resolve_job(door: DoorDep, caller: Operator, job_id: str, body: Resolution) -> Response:
-    """Settle a create of which nobody knows whether it made a job."""
+    """Settle an uncertain create, of which nobody knows whether it made a job."""
     found = await door.change(partial(_resolve, door, caller, job_id, body))
     return presenting.answer(presenting.job(found))
 

@@ -19,14 +19,14 @@ Admin = Annotated[Caller, requires(Scope.ADMIN)]
 
 @router.get("/keys", operation_id="list_keys")
 async def list_keys(door: DoorDep, caller: Admin) -> Keys:
-    """The keys of your tenant, the oldest first, also those that ended."""
+    """The keys of your tenant, the oldest first, including expired and revoked ones."""
     found = await door.run(partial(granting.list_keys, door.context.store, caller.tenant_id))
     return Keys(keys=tuple(shown(one) for one in found))
 
 
 @router.post("/keys", status_code=201, operation_id="make_key")
 async def make_key(door: DoorDep, caller: Admin, new: NewKey) -> MadeKey:
-    """Make a key for your tenant, with scopes that yours has. It is shown in this answer alone."""
+    """Make a key for your tenant, with scopes that yours has. Only this answer shows it."""
     make = partial(
         granting.make_key,
         door.context.store,
@@ -43,7 +43,7 @@ async def make_key(door: DoorDep, caller: Admin, new: NewKey) -> MadeKey:
 
 @router.delete("/keys/{key_id}", operation_id="revoke_key")
 async def revoke_key(door: DoorDep, caller: Admin, key_id: str) -> Key:
-    """End a key: within five seconds it is refused everywhere."""
+    """Revoke a key: within five seconds it is refused everywhere."""
     revoke = partial(granting.revoke_key, door.context.store, key_id, tenant_id=caller.tenant_id)
     return shown(await door.run(revoke))
 

@@ -9,21 +9,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING
 
 from limits import RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
-from redis.asyncio import BlockingConnectionPool
-from redis.exceptions import RedisError
 
 from orchestrator.core.access import Caller
 from orchestrator.errors import RateLimited, Retry
 from orchestrator.settings import Settings
 from orchestrator.telemetry import Event, log
 
-REDIS_WITHIN = 1.0  # seconds: a request does not wait longer to be counted
-CONNECTIONS = 16  # to Redis at most: a thousand requests at once wait in turn, and open no thousand
+if TYPE_CHECKING:
+    from orchestrator.web.api.shared_limits import SharedLimits
+
 REDIS_AGAIN_AFTER = 5.0  # seconds for which Redis is not asked after it failed
 LEFT_BELIEVED = 1.0  # seconds for which what is left is reckoned instead of asked for
 WINDOW = 60
@@ -67,9 +66,7 @@ class Limits:
     ) -> None:
         self._settings, self._clock, self._wall_clock = settings, clock, wall_clock
         self._own = SlidingWindowCounterRateLimiter(MemoryStorage())
-        broker_url = settings.broker_url.get_secret_value()
-        self._redis = _connections(broker_url) if broker_url else None
-        self._shared = _limiter(broker_url, self._redis) if self._redis else None
+        self._shared = _shared(settings.broker_url.get_secret_value())
         self._away_until: float | None = None
         self._standings: dict[str, Standing] = {}
         self._streams: Counter[tuple[str, str]] = Counter()
@@ -106,15 +103,15 @@ class Limits:
 
     async def close(self) -> None:
         """End the connections to Redis."""
-        if self._redis:
-            await self._redis.disconnect()
+        if self._shared:
+            await self._shared.close()
 
     async def _hit(self, item: RateLimitItemPerMinute, tenant: str) -> Standing:
         if self._shared and (self._away_until is None or self._clock() >= self._away_until):
             try:
-                async with asyncio.timeout(2 * REDIS_WITHIN):
-                    found = await self._ask(self._shared, item, tenant)
-            except (RedisError, OSError, TimeoutError) as error:
+                async with asyncio.timeout(self._shared.within):
+                    found = await self._ask(self._shared.limiter, item, tenant)
+            except self._shared.failures as error:
                 self._lost(error)
             else:
                 self._away_until = None
@@ -145,19 +142,10 @@ class Limits:
         self._away_until = self._clock() + REDIS_AGAIN_AFTER
 
 
-def _connections(url: str) -> BlockingConnectionPool:
-    return BlockingConnectionPool.from_url(
-        url,
-        max_connections=CONNECTIONS,
-        timeout=REDIS_WITHIN,
-        socket_timeout=REDIS_WITHIN,
-        socket_connect_timeout=REDIS_WITHIN,
-    )
+def _shared(broker_url: str) -> SharedLimits | None:
+    if not broker_url:
+        return None
+    # The client of Redis is large, and `up` has no Redis.
+    from orchestrator.web.api.shared_limits import SharedLimits
 
-
-def _limiter(url: str, connections: BlockingConnectionPool) -> SlidingWindowCounterRateLimiter:
-    given: dict[str, Any] = {"connection_pool": connections}
-    storage = RedisStorage(
-        f"async+{url}", implementation="redispy", key_prefix="orchestrator:limits", **given
-    )
-    return SlidingWindowCounterRateLimiter(storage)
+    return SharedLimits(broker_url)

@@ -29,12 +29,12 @@ _ALWAYS = {
     503: "The database cannot be used now, or too much is being sent at once: ask again.",
 }
 _POSTED = {
-    400: "The body is no JSON, or none that means one thing only; or where it ends is unclear.",
+    400: "The body is not JSON, or is ambiguous, or its length is unclear.",
     415: "The body is not `application/json` in UTF-8.",
 }
 _FOR_ONE = {404: "There is none, or it is another tenant's."}
 _CHANGING = {409: "It is not in a state where this makes sense."}
-_REPEATABLE = {410: "What was made with this Idempotency-Key is not kept any more."}
+_REPEATABLE = {410: "What was made with this Idempotency-Key was purged."}
 
 _TEXT = {"type": "string"}
 _HEADERS = {
@@ -52,7 +52,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         title=app.title,
         version=app.version,
         openapi_version="3.1.0",
-        summary="Video jobs of the Phaseo gateway: submitted once, followed by whoever may, handed off.",
+        summary="Video jobs of the Phaseo gateway: submit them, follow them, and get their results.",
         description=_DESCRIPTION,
         routes=app.routes,
     )

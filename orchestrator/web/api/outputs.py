@@ -19,7 +19,7 @@ from orchestrator.wire.problems import Problem
 router = api_router()
 Visitor = Annotated[Caller, requires(Scope.READ, tokens=True)]
 Index = Annotated[int, Path(ge=0, le=999_999, description="Which of the job's outputs, from 0.")]
-Download = Annotated[bool, Query(description="To be saved by a browser, not shown.")]
+Download = Annotated[bool, Query(description="Make a browser save it instead of showing it.")]
 
 _PATH = "/jobs/{job_id}/outputs/{index}"
 _FOR_OTHERS = {"Cross-Origin-Resource-Policy": "same-origin"}
@@ -35,7 +35,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "The whole output. Its ETag never changes.", "content": _ANYTHING},
     206: {"description": "The range that was asked for.", "content": _ANYTHING},
     304: {"description": "What was asked for is known already."},
-    410: _problem("There never was such an output, or it is not kept any more."),
+    410: _problem("There never was such an output, or it was purged."),
     416: _problem("The range begins beyond the end."),
     502: _problem("What is kept is damaged."),
 }

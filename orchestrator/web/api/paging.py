@@ -16,7 +16,7 @@ _NUMBER = re.compile("[0-9]{1,19}", re.ASCII)
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
 Cursor = Annotated[
     str | None,
-    Query(max_length=200, description="`next` of the page before, with the same filters as there."),
+    Query(max_length=200, description="The `next` of the previous page, with the same filters."),
 ]
 
 

@@ -87,6 +87,7 @@ def finding(one: Finding) -> wire.Finding:
         last_at=_moment(one.last_at or one.at),
         times=one.times,
         of_end=one.of_end,
+        overcome=one.overcome,
         evidence=one.evidence,
         gateway_request_id=one.request_id,
         addressee=one.addressee,
@@ -115,7 +116,7 @@ _NOTHING_MADE = "It was not created yet: nothing is made, and nothing is billed.
 _RUNS_ON = (
     "The gateway cannot cancel: it goes on, and bills what it makes. Nothing more of this job is handed off."
 )
-_OVER = "It had ended already, which stays so. What was not handed off yet is not handed off any more."
+_OVER = "It had already ended, and stays so. What was not handed off yet is withdrawn."
 _BILLED = {State.CREATING, State.UNCERTAIN, State.WAITING, State.COMPLETED, State.TIMED_OUT}
 
 
@@ -151,8 +152,9 @@ def _output(one: core.Output) -> wire.Output:
         index=one.index,
         available=there,
         missing=one.missing,
+        kept=one.kept,
         mime_type=one.mime_type,
-        bytes=one.bytes,
+        bytes=one.size,
         sha256=one.sha256,
         url=f"/v1/jobs/{one.job_id}/outputs/{one.index}" if there else None,
     )

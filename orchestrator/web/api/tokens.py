@@ -35,5 +35,5 @@ async def make_token(door: DoorDep, caller: Reader, new: NewToken) -> MadeToken:
 
 @router.delete("/tokens/{token_id}", status_code=204, operation_id="revoke_token")
 async def revoke_token(door: DoorDep, caller: Reader, token_id: str) -> None:
-    """End a token: within five seconds it is refused everywhere."""
+    """Revoke a token: within five seconds it is refused everywhere."""
     await door.run(partial(granting.revoke_token, door.context.store, token_id, caller.tenant_id))

@@ -74,11 +74,17 @@ async def _ours(_: Request, error: Exception) -> Response:
     return _alone(told(error))
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    url = request.url
     if error.status_code == 404:
+        if request.method == "GET" and url.path.startswith(f"{BEGINNING}/") and url.path.endswith("/"):
+            return RedirectResponse(url.path.rstrip("/") + (f"?{url.query}" if url.query else ""), 303)
         return _alone(said(404, "there is no such page", "the overview leads to all that there are"))
-    return _alone(said(error.status_code, error.detail))
+    if error.status_code == 405:
+        hint = "open the page that has the form, and do it there"
+        return _alone(said(405, "nothing is shown here, or done in this way", hint), error.headers)
+    return _alone(said(error.status_code, error.detail), error.headers)
 
 
 async def _bug(_: Request, __: Exception) -> Response:
@@ -86,8 +92,7 @@ async def _bug(_: Request, __: Exception) -> Response:
     return _alone(said(500, "this is a bug of the orchestrator's; its log says more"))
 
 
-def _alone(facts: Mapping[str, Any]) -> Response:
+def _alone(facts: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
     """An error's page without the frame of the others: who asks may not be known."""
-    return HTMLResponse(
-        render("error_alone.html", {"beginning": BEGINNING, **facts}), facts["status"], HEADERS
-    )
+    page = render("error_alone.html", {"beginning": BEGINNING, **facts})
+    return HTMLResponse(page, facts["status"], HEADERS | dict(headers or {}))

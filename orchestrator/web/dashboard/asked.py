@@ -41,7 +41,7 @@ def moment(given: Mapping[str, Any], name: str) -> float | None:
         # A moment without a zone is meant in UTC, as all on the pages.
         return None if at is None else (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
     except ValueError:
-        raise Misshapen([Place(name, "it is no moment, such as 2026-01-31T14:05")]) from None
+        raise Misshapen([Place(name, "it is not a time such as 2026-01-31T14:05")]) from None
 
 
 def number(given: Mapping[str, Any], name: str, *, most: int = LARGEST_ID) -> int | None:
@@ -50,7 +50,7 @@ def number(given: Mapping[str, Any], name: str, *, most: int = LARGEST_ID) -> in
     if found is None:
         return None
     if not (found.isascii() and found.isdigit()) or len(found) > 19 or int(found) > most:
-        raise Misshapen([Place(name, f"it is no whole number from 0 to {most}")])
+        raise Misshapen([Place(name, f"it is not a whole number from 0 to {most}")])
     return int(found)
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from typing import Any
 
 from markupsafe import Markup
 
 from orchestrator.core.lifecycle import Verdict
 from orchestrator.engine.foresight import Foreseen
-from orchestrator.engine.receive import Fate
-from orchestrator.web.dashboard.rendering import moment, money
+from orchestrator.engine.take import Fate
+from orchestrator.web.dashboard.rendering import moment, money, plainly
 
 _FATES = {
     Fate.WAITING: "No job of ours is known by its gateway id or its session: it would go on waiting.",
@@ -23,6 +24,8 @@ _VERDICTS = {
     Verdict.SCORED: "The job would stay {to}: it is in shadow mode, where webhooks are only counted.",
 }
 _NAMES = {
+    "created_at": "the gateway has it since",
+    "settled_at": "ended",
     "due_at": "next look",
     "gateway_status": "the gateway says",
     "detail_tries": "looks left for details",
@@ -70,4 +73,4 @@ def _value(name: str, value: Any) -> Markup | str:
         return str(value["message"])
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)
-    return str(value)
+    return plainly(str(value)) if isinstance(value, StrEnum) else str(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 _PACKAGE = "orchestrator.web.dashboard"
 _UNITS = ("kB", "MB", "GB")
@@ -40,9 +40,9 @@ def moment(seconds: float | None) -> Markup | str:
     if seconds is None:
         return ""
     at = datetime.fromtimestamp(seconds, UTC)
-    return Markup('<time datetime="{}"><span>{}</span> <span>{} UTC</span></time>').format(
-        at.isoformat(timespec="milliseconds"), at.strftime("%Y-%m-%d"), at.strftime("%H:%M:%S")
-    )
+    return Markup(
+        '<time datetime="{}"><span>{}</span> <span>{}<span class="utc"> UTC</span></span></time>'
+    ).format(at.isoformat(timespec="milliseconds"), at.strftime("%Y-%m-%d"), at.strftime("%H:%M:%S"))
 
 
 def span(seconds: float | None) -> str:
@@ -84,9 +84,32 @@ def counted(count: Any) -> str:
     return f"more than {count.many:,}" if count.more else f"{count.many:,}"
 
 
+def sentence(words: str) -> str:
+    """What somebody said as a sentence: it begins large, and ends with one stop, its own if it has one."""
+    return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?", "…")) else ".")
+
+
+def with_code(words: str) -> Markup:
+    """Words in which commands stand between backticks."""
+    parts = words.split("`")
+    if len(parts) % 2 == 0:  # one backtick is alone: it begins nothing
+        return escape(words)
+    code = Markup("<code>{}</code>")
+    return Markup("").join(code.format(one) if number % 2 else one for number, one in enumerate(parts))
+
+
 def plainly(word: str) -> str:
     """A word of ours as people write it."""
     return word.replace("_", " ")
+
+
+def as_words(value: Any) -> str:
+    """A value of a setting, which may be several."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(as_words(one) for one in value)
+    return str(value)
 
 
 def as_json(value: Any, longest: int) -> str:
@@ -95,16 +118,31 @@ def as_json(value: Any, longest: int) -> str:
     return text if len(text) <= longest else f"{text[:longest]} …"
 
 
+_FILTERS: tuple[Callable[..., Markup | str], ...] = (
+    moment,
+    span,
+    size,
+    money,
+    number,
+    counted,
+    sentence,
+    with_code,
+    plainly,
+    as_words,
+    as_json,
+)
+
+
 @cache
 def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader(_PACKAGE),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,  # an upgrade may write new ones below a process that has the old code
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"moment": moment, "span": span, "size": size, "money": money, "unquoted": unquote}
-    made.filters |= {"number": number, "counted": counted, "plainly": plainly, "as_json": as_json}
+    made.filters |= {one.__name__: one for one in _FILTERS} | {"unquoted": unquote}
     made.globals["version_of"] = version_of
     return made

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from orchestrator.core.blame import Fault
 from orchestrator.core.lifecycle import OPEN, SETTLED, State
 from orchestrator.errors import RequestError
-from orchestrator.store.job_ranges import Wanted
+from orchestrator.store.job_ranges import Undone, Wanted
 
 # Several states by one name.
 GROUPS: Mapping[str, frozenset[State]] = {"open": OPEN, "ended badly": SETTLED - {State.COMPLETED}}
@@ -25,7 +25,7 @@ class Search:
     state: str = ""
     model: str = ""
     fault: str = ""
-    dead: str = ""
+    hand_offs: str = ""
     tenant: str = ""
     before: str = ""
 
@@ -37,7 +37,7 @@ class Search:
             if len(value) > LONGEST or "\x00" in value:
                 raise RequestError(f"nothing can be looked for with such a {name}", hint="begin anew")
         found = cls(**told)
-        _ = found.states, found.whose_fault
+        _ = found.states, found.whose_fault, found.undone
         return found
 
     @property
@@ -58,6 +58,15 @@ class Search:
             raise RequestError(f"there is no fault {self.fault!r}", hint="the list of jobs names them all")
         return Fault(self.fault) if self.fault else None
 
+    @property
+    def undone(self) -> Undone | None:
+        """What is meant of hand-offs. Raises RequestError."""
+        if self.hand_offs and self.hand_offs not in set(Undone):
+            raise RequestError(
+                f"there are no hand-offs {self.hand_offs!r}", hint="the list of jobs has what there is"
+            )
+        return Undone(self.hand_offs) if self.hand_offs else None
+
     def wanted(self, tenant_id: str | None) -> Wanted:
         """The same for the store; who sees one tenant only, whatever is asked, sees no other."""
         return Wanted(
@@ -66,7 +75,7 @@ class Search:
             reference=self.q or None,
             model=self.model or None,
             fault=self.whose_fault,
-            given_up=bool(self.dead),
+            undone=self.undone,
         )
 
     def query(self, **other: str) -> str:
@@ -74,6 +83,13 @@ class Search:
         told = asdict(replace(self, **{k: v for k, v in other.items() if k in self.__dataclass_fields__}))
         more = {name: value for name, value in other.items() if name not in told}
         return urlencode({name: value for name, value in (told | more).items() if value})
+
+    def words(self, tenant_id: str | None) -> list[tuple[str, str]]:
+        """What is looked for, for people: each name and its value. The tenant is told in any case."""
+        whose = tenant_id if tenant_id is not None else self.tenant or "all"
+        named = {"reference": self.q, "state": self.state, "model": self.model, "fault": self.fault}
+        named |= {"hand-offs": self.hand_offs, "tenant": whose}
+        return [(name, value) for name, value in named.items() if value]
 
     def fields(self) -> dict[str, str]:
         """For a form: what is looked for, wherever in the list."""

@@ -45,6 +45,8 @@ NAVIGATION = (  # path, name, scope
     ("/destinations", "Destinations", Scope.READ),
     ("/uncertain", "Uncertain creates", Scope.READ),
 )
+# What an error comes to, by its status; of most it is that nothing was done.
+IN_SHORT = {403: "not allowed", 404: "not there", 422: "not understood", 429: "not now", 503: "not now"}
 Page = Callable[["Visit"], Awaitable[Response]]
 
 
@@ -72,7 +74,7 @@ class Visit:
         if not self.may(scope):
             raise Forbidden(
                 f"the API key that you signed in with lacks the scope {scope}",
-                hint=f"sign in with a key that has it: orchestrator keys make --name … --scope {scope}",
+                hint=f"`orchestrator keys make --name … --scope read --scope {scope}` makes one that has it",
             )
 
     @property
@@ -102,7 +104,16 @@ class Visit:
     def done(self, to: str, notice: str) -> Response:
         """Something was done: they go on to a page, a path below ours, which says so."""
         answer = RedirectResponse(BEGINNING + to, 303)
-        answer.set_cookie(NOTICE, quote(notice), max_age=60, path=BEGINNING, httponly=True, samesite="strict")
+        secure = self.request.url.scheme == "https"
+        answer.set_cookie(
+            NOTICE,
+            quote(notice),
+            max_age=60,
+            path=BEGINNING,
+            secure=secure,
+            httponly=True,
+            samesite="strict",
+        )
         return answer
 
 
@@ -138,14 +149,20 @@ async def _visit(request: Request, form: FormData | None = None) -> Visit | None
     """Whoever signed in, None for whoever did not. Raises StoreError."""
     door: Door = request.app.state.door
     session = request.cookies.get(SESSION, "")
-    try:
-        caller = door.guard.known(session, Kind.SESSION)
-        if caller is None:
-            caller = await door.run(partial(door.guard.identify, session, Kind.SESSION))
-    except Unauthorized:
+    caller = await who_is(door, session)
+    if caller is None:
         return None
     request.state.caller = caller  # for the log line of this request
     return Visit(request, door, caller, session, form or FormData())
+
+
+async def who_is(door: Door, session: str) -> Caller | None:
+    """Whose session this is; None where it has ended, or the key that it stands for. Raises StoreError."""
+    try:
+        known = door.guard.known(session, Kind.SESSION)
+        return known or await door.run(partial(door.guard.identify, session, Kind.SESSION))
+    except Unauthorized:
+        return None
 
 
 async def _answered(visit: Visit, page: Page, scope: Scope) -> Response:
@@ -153,7 +170,16 @@ async def _answered(visit: Visit, page: Page, scope: Scope) -> Response:
         visit.require(scope)
         return await page(visit)
     except OrchestratorError as error:
-        return visit.page("error.html", **told(error))
+        return visit.page("error.html", back=_came_from(visit.request), **told(error))
+
+
+def _came_from(request: Request) -> str | None:
+    """The page of ours that has the form which was sent: there it can be seen how things stand by now."""
+    page = urlsplit(request.headers.get("referer", ""))
+    ours = page.netloc == request.url.netloc and page.path.startswith(f"{BEGINNING}/")
+    if request.method != "POST" or not ours:
+        return None
+    return page.path + (f"?{page.query}" if page.query else "")
 
 
 def told(error: OrchestratorError) -> dict[str, Any]:
@@ -167,7 +193,14 @@ def told(error: OrchestratorError) -> dict[str, Any]:
 
 def said(status: int, message: str, hint: str = "") -> dict[str, Any]:
     """The facts of an error page."""
-    return {"status": status, "message": message, "hint": hint, "request_id": request_id()}
+    short = IN_SHORT.get(status, "not done")
+    return {
+        "status": status,
+        "short": short,
+        "message": message,
+        "hint": hint,
+        "request_id": request_id(),
+    }
 
 
 def require_own_form(request: Request) -> None:

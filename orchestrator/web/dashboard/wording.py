@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from orchestrator.core.events import Told
 from orchestrator.core.job import HandOffState, Source
-from orchestrator.core.lifecycle import State, Verdict
+from orchestrator.core.lifecycle import Seen, State, Verdict
 from orchestrator.engine.dossier import Came, Dossier, Line
 from orchestrator.engine.race import HOOK, Race
 from orchestrator.engine.standing import Standing
 from orchestrator.store.attempts import Attempt, Result
 from orchestrator.store.events import Entry
 from orchestrator.store.observations import Recorded
-from orchestrator.web.dashboard.rendering import span
+from orchestrator.web.dashboard.rendering import sentence, span
 
 GOOD, WARN, BAD = "good", "warn", "bad"
 TONES = {
@@ -45,6 +45,25 @@ VERDICTS = {
     Verdict.LATE: "true once, overtaken",
     Verdict.CLASH: "contradicts what is settled",
     Verdict.SCORED: "kept and counted, moves nothing",
+}
+SEEN = {
+    Seen.ATTEMPT: "the gateway is asked to make it",
+    Seen.REFUSED: "the create was refused",
+    Seen.NO_JOB: "nothing was made: tried again later",
+    Seen.LOST: "no answer tells whether it was made",
+    Seen.OPEN: "the gateway has it, not ended",
+    Seen.COMPLETED: "completed",
+    Seen.FAILED_LIVE: "failed, the provider says",
+    Seen.CANCELLED_LIVE: "cancelled, the provider says",
+    Seen.EXPIRED_LIVE: "expired, the provider says",
+    Seen.FAILED_STORED: "failed, the gateway has kept",
+    Seen.CANCELLED_STORED: "cancelled, the gateway has kept",
+    Seen.EXPIRED_STORED: "expired, the gateway has kept",
+    Seen.DEADLINE: "our deadline passed",
+    Seen.CANCEL: "wanted no more",
+    Seen.ADOPT: "a person says which gateway job it is",
+    Seen.RESUBMIT: "a person wants it made again, and may pay twice",
+    Seen.GIVE_UP: "a person stops waiting",
 }
 WINNERS = {
     Source.WEBHOOK: "A webhook",
@@ -90,6 +109,8 @@ def doing(found: Standing) -> str:
     if job.state is State.UNCERTAIN:
         return "The answer to its create was lost: it is being found out whether the gateway made it."
     if job.state is State.WAITING:
+        if job.unconfirmed:
+            return f"A person said that it is the gateway job {job.gateway_id}; no answer confirmed that yet."
         said = f"The gateway says {job.gateway_status}" if job.gateway_status else "The gateway has it"
         return f"{said}; making sure of a bad end." if job.suspicion else f"{said}."
     return _ended(found)
@@ -99,7 +120,7 @@ def _ended(found: Standing) -> str:
     job = found.job
     if job.state is not State.COMPLETED:
         if job.failure:
-            return f"It ended badly: {job.failure.get('message') or 'no reason was given'}."
+            return sentence(f"It ended badly: {job.failure.get('message') or 'no reason was given'}")
         return "It ended badly, and no reason was given."
     if job.cancel_requested_at is not None and not found.over:
         return "It completed, and its caller wants it no more."
@@ -146,7 +167,7 @@ def _row(one: Line, found: Dossier) -> Row:
         said = (entry.type, again)
         return Row(one.at, "webhook", "sent again", "nothing new", "", "", said, inbox_id=entry.id)
     assert one.came is Came.LOOKED
-    number = f"look number {found.job.looks}; those that see nothing new are only counted"
+    number = f"look number {found.job.looks}"
     return Row(one.at, Source.POLL, "looked", "nothing new", "", found.job.state, (number,))
 
 
@@ -155,7 +176,7 @@ def _learned(one: Recorded, found: Dossier) -> Row:
     return Row(
         at=one.at,
         source=one.source,
-        seen=one.seen.replace("_", " "),
+        seen=SEEN[one.seen],
         verdict=one.verdict,
         tone=TONES.get(one.verdict, ""),
         state=f"{one.from_state} → {one.to_state}" if moved else one.to_state,

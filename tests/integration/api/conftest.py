@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from orchestrator.store.database import Store
-from orchestrator.store.migrate import migrate
 from tests.integration.api.served import Holder, Served
+from tests.migrated import put_migrated
 
 NewApi = Callable[..., Served]
 
@@ -18,9 +17,7 @@ def new_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewApi]:
 
     def make(**settings: object) -> Served:
         folder = tmp_path_factory.mktemp("served")
-        store = Store(f"sqlite:///{folder / 'orchestrator.db'}")
-        migrate(store)
-        store.close()
+        put_migrated(folder / "orchestrator.db")
         made.append(Served(folder, **settings))
         return made[-1]
 

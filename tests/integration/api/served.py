@@ -122,7 +122,7 @@ class Holder:
         """A job with an output on its way to the archive."""
         job = self.kept(**facts)
         with self.api.store.write() as tx:
-            outputs.learn(tx, job.id, [OutputSeen(0, "video/mp4", 7)])
+            outputs.learn_all(tx, [(job.id, OutputSeen(0, "video/mp4", 7))])
         owe(self.api.store, 0, job_id=job.id, to=ARCHIVE)
         return self.move(job, State.COMPLETED, settled_at=job.accepted_at + 1, gateway_id=f"G-{job.id}")
 

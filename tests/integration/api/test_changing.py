@@ -27,7 +27,7 @@ def test_a_cancel_afterwards_says_that_the_gateway_bills(us: Holder) -> None:
 def test_a_cancel_of_a_job_that_failed_says_that_it_was_over(us: Holder) -> None:
     told = us.post(f"/jobs/{us.move(us.kept(), State.FAILED).id}/cancel").json()
     assert (told["cancelled"], told["billed"], told["job"]["state"]) == (False, False, "failed")
-    assert "ended already" in told["notice"]
+    assert "already ended" in told["notice"]
 
 
 @pytest.mark.parametrize("state", [State.FAILED, State.REJECTED, State.EXPIRED, State.CANCELLED])

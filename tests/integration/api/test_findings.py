@@ -21,6 +21,7 @@ def test_all_that_went_wrong_is_told_with_what_to_paste(us: Holder) -> None:
     assert end["evidence"] == "failed: too dark (code E7)"
     assert (way["fault"], way["of_end"], way["gateway_request_id"]) == ("hook_exhausted", False, "G-REQ")
     assert (way["times"], way["addressee"]) == (1, "operator")
+    assert (end["overcome"], way["overcome"]) == (None, "the job's end is known: failed")
     assert way["text_for_support"].startswith("To whoever runs this orchestrator: ")
     assert us.get(f"/jobs/{us.kept().id}/findings").json() == {"findings": []}
 

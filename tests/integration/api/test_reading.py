@@ -3,8 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import delete
 
 from orchestrator.core.lifecycle import State
+from orchestrator.store import schema
 from tests.integration.api.served import Holder
 
 
@@ -22,6 +24,22 @@ def test_a_completed_job_is_ready_once_the_archive_has_its_outputs(us: Holder) -
     after = us.get(f"/jobs/{job.id}").json()
     assert (after["ready"], after["outputs"][0]["available"]) == (True, True)
     assert after["outputs"][0]["url"] == f"/v1/jobs/{job.id}/outputs/0"
+
+
+def test_a_job_whose_outputs_are_not_kept_is_ready_as_soon_as_it_has_ended(us: Holder) -> None:
+    job = us.completed()
+    with us.api.store.write() as tx:
+        tx.execute(delete(schema.hand_offs).where(schema.hand_offs.c.job_id == job.id))
+    for visitor in (us, us.with_token(job_id=job.id)):
+        found = visitor.get(f"/jobs/{job.id}").json()
+        (output,) = found["outputs"]
+        assert (found["ready"], output["kept"], output["available"], output["missing"]) == (
+            (True, False, False, False)
+        )
+        assert (output["bytes"], output["url"]) == (7, None)
+        answer = visitor.get(f"/jobs/{job.id}/outputs/0")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_kept")
+        assert "retry-after" not in answer.headers
 
 
 def test_why_a_job_ended_badly_is_told(us: Holder) -> None:

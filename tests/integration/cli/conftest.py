@@ -20,6 +20,7 @@ from orchestrator.engine.submit import Submission, submit
 from orchestrator.settings import load
 from orchestrator.store import hand_offs, jobs, workers
 from tests.acceptance.sandbox import SECRET, Sandbox
+from tests.integration.cli.endpoint_setup import Setup
 from tests.migrated import put_migrated
 
 KEY = "phaseo_v1_sk_a-key-that-nobody-may-see"
@@ -146,3 +147,37 @@ def rows(folder: Path) -> Iterator[Rows]:
     yield Rows(context)
     context.close()
     store.close()
+
+
+@pytest.fixture
+def at_first(run: Run, sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
+    """All that `webhooks` needs, and no database yet."""
+    return Setup(run, sandbox, folder, monkeypatch)
+
+
+@pytest.fixture
+def at(at_first: Setup) -> Setup:
+    """The same with a database."""
+    put_migrated_in(at_first.folder)
+    return at_first
+
+
+def put_migrated_in(folder: Path) -> None:
+    (folder / "data").mkdir()
+    put_migrated(folder / "data" / "orchestrator.db")
+
+
+@pytest.fixture(scope="session")
+def unhurried_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """One whose four attempts at a webhook take half a minute, so some are left after slow commands."""
+    made = Sandbox(tmp_path_factory.mktemp("unhurried"), "sandbox", "--time-scale", "60")
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def at_leisure(run: Run, unhurried_sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
+    """The same, where what was refused is sent again only after seconds."""
+    unhurried_sandbox.reset()
+    put_migrated_in(folder)
+    return Setup(run, unhurried_sandbox, folder, monkeypatch)

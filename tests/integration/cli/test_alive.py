@@ -208,3 +208,24 @@ def test_a_port_that_another_program_has_is_not_whoever_works_elsewhere(
         found = port_of_check(run)
     assert found["status"] == "fail"
     assert "stop what uses it" in found["hint"]
+
+
+def test_a_broker_that_takes_no_messages_since_it_is_a_replica_is_named(
+    run: Run, own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_BROKER_URL", own_redis.url)
+    with own_redis.client() as client:
+        client.replicaof("127.0.0.1", 9)
+        found = {one["what"]: one for one in json.loads(run("check", "--json").out)}["broker"]
+        client.replicaof("NO", "ONE")
+    assert (found["status"], "as a replica" in found["found"]) == ("fail", True)
+
+
+def test_a_broker_whose_user_may_only_send_is_all_right(
+    run: Run, own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with own_redis.client() as client:
+        client.acl_setuser("sends", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-info"])
+    monkeypatch.setenv("ORCHESTRATOR_BROKER_URL", own_redis.url.replace("redis://", "redis://sends:any@"))
+    found = {one["what"]: one for one in json.loads(run("check", "--json").out)}["broker"]
+    assert (found["status"], "may not ask" in found["found"]) == ("ok", True)

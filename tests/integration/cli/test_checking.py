@@ -1,31 +1,25 @@
-"""`check` and `migrate`: what would not work, said without starting anything."""
+"""`check`: what would not work, said without starting anything."""
 
 import json
 import os
-import re
 import socket
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from orchestrator.cli import folder_checks, port_checks
-from orchestrator.cli.database_checks import _filesystem
 from orchestrator.cli.exits import Exit
+from orchestrator.cli.processes_checks import HEALTHY
 from orchestrator.cli.public_checks import exposure
 from orchestrator.core.vault import Vault, new_key
-from orchestrator.processes.lock import exclusive
 from orchestrator.settings import PREFIX, Settings, load
-from orchestrator.store.migrate import HEAD
 from orchestrator.store.schema import tenants
 from tests import certificates
 from tests.acceptance.sandbox import API_KEY, ENDPOINT_ID, MANAGEMENT_KEY, SECRET, Sandbox
 from tests.integration.cli.conftest import Rows, Run
-from tests.integration.cli.outside import Receiving, https, in_front, passing
+from tests.integration.cli.found import findings
+from tests.integration.cli.outside import Receiving, answering, https, in_front, passing
 from tests.ports import free_port
-from tests.servers.fixtures import NewDatabase
 
 
 @pytest.fixture(autouse=True)
@@ -34,10 +28,6 @@ def room_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folder_checks, "NEARLY_FULL", 0)
     monkeypatch.setattr(folder_checks, "FULL", 0)
     monkeypatch.setattr(port_checks, "OTHER_FILES", -(2**40))
-
-
-def findings(run: Run) -> dict[str, Any]:
-    return {one["what"]: one for one in json.loads(run("check", "--json").out)}
 
 
 def test_on_a_fresh_machine_only_what_is_optional_is_missing(run: Run) -> None:
@@ -73,7 +63,7 @@ def test_a_whole_set_up_is_all_right(
     receiving.close()
     not_ok = [one for one in said if one["status"] != "ok"]
     assert [one["found"] for one in not_ok] == [
-        "127.0.0.1 is 127.0.0.1 here, which the gateway does not call"
+        "127.0.0.1 is a private address, which the gateway does not call"
     ]
     told = {one["found"] for one in said}
     assert "at the gateway: active, with every event and this URL" in told
@@ -161,68 +151,6 @@ def test_a_check_whose_setting_is_wrong_says_so_and_the_others_are_made(
     found = findings(run)
     assert found["port"]["found"] == "not looked at: ORCHESTRATOR_PORT is wrong"
     assert found["database"]["status"] == "ok"
-
-
-def test_a_database_that_takes_connections_and_says_nothing_holds_up_no_other_check(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("orchestrator.cli.checks.WITHIN", 1.0)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/none"
-        monkeypatch.setenv("ORCHESTRATOR_DATABASE_URL", url)
-        found = findings(run)
-    assert found["database"]["found"] == "nothing came of it within 1 s"
-    assert found["output folder"]["status"] == "ok"
-
-
-def test_a_database_that_a_newer_version_wrote_and_one_that_is_behind_are_told_apart(
-    run: Run, rows: Rows
-) -> None:
-    for revision, status in (("9999", "fail"), ("0001", "warn")):
-        with rows.context.store.write() as tx:
-            tx.execute(text(f"UPDATE alembic_version SET version_num = '{revision}'"))
-        assert findings(run)["database"]["status"] == status
-
-
-def test_postgresql_is_asked_for_its_revision_and_its_clock(
-    run: Run, new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ORCHESTRATOR_DATABASE_URL", new_database(migrated=False))
-    assert findings(run)["database"]["found"].startswith("the configured one is at revision none")
-    monkeypatch.setenv("ORCHESTRATOR_DATABASE_URL", new_database())
-    found = findings(run)
-    assert found["database"]["found"] == f"the configured one, revision {HEAD}"
-    assert "clock" not in found
-    monkeypatch.setattr("orchestrator.wiring.wall_clock", lambda: time.time() - 1000)
-    assert re.fullmatch(r"this clock is \d+ s behind the database's", findings(run)["clock"]["found"])
-
-
-@pytest.mark.parametrize(
-    ("off", "status"),
-    [(0, None), (-20, None), (-200, "warn"), (200, "warn"), (-1000, "fail"), (1000, "fail")],
-)
-def test_a_clock_that_differs_from_the_gateway_s_is_told(
-    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, off: float, status: str | None
-) -> None:
-    monkeypatch.setenv("ORCHESTRATOR_GATEWAY_URL", sandbox.url)
-    monkeypatch.setenv("ORCHESTRATOR_GATEWAY_API_KEY", API_KEY)
-    monkeypatch.setattr("orchestrator.wiring.wall_clock", lambda: time.time() + off)
-    found = findings(run).get("clock")
-    assert (found and found["status"]) == status
-    if found:
-        said = re.fullmatch(r"this clock is (\d+) s (behind|ahead of) that of .+", found["found"])
-        assert said is not None
-        # What is sure: less by the time that the answer took.
-        assert abs(off) - 100 < int(said[1]) <= abs(off)
-        assert said[2] == ("behind" if off < 0 else "ahead of")
-
-
-def test_the_kind_of_a_filesystem_is_read_from_the_nearest_mount(tmp_path: Path) -> None:
-    mounts = tmp_path / "mounts"
-    mounts.write_text(f"/dev/a / ext4 rw 0 0\nserver:/x {tmp_path} nfs4 rw 0 0\n")
-    assert _filesystem(tmp_path / "data" / "orchestrator.db", mounts) == "nfs4"
-    assert _filesystem(Path("/etc/hosts"), mounts) == "ext4"
-    assert _filesystem(Path("/etc/hosts"), tmp_path / "none") == ""
 
 
 @pytest.mark.parametrize(
@@ -333,12 +261,6 @@ def test_a_taken_port_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
     assert found["found"] == f"cannot listen on 127.0.0.1:{port}: Address already in use"
 
 
-def test_a_gateway_that_is_not_there_is_said_to_be(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ORCHESTRATOR_GATEWAY_URL", "http://127.0.0.1:9/v1")
-    monkeypatch.setenv("ORCHESTRATOR_GATEWAY_API_KEY", API_KEY)
-    assert findings(run)["gateway"]["status"] == "fail"
-
-
 def test_checking_makes_nothing_and_says_what_the_start_will_make(run: Run, folder: Path) -> None:
     found = findings(run)
     assert found["database"]["found"] == f"{folder}/data/orchestrator.db is made at the first start"
@@ -350,20 +272,6 @@ def test_a_folder_that_is_there_is_tried_and_left_as_it_was(run: Run, folder: Pa
     (folder / "outputs").mkdir()
     assert findings(run)["output folder"]["found"] == str(folder / "outputs")
     assert not list((folder / "outputs").iterdir())
-
-
-@pytest.mark.parametrize(
-    "url", ["notaurl-hunter2", "postgresql://me:hunter2@host", "sqlite://", "mysql://hunter2@x/y"]
-)
-@pytest.mark.parametrize("command", [["jobs"], ["submit", "fox", "-m", "m"], ["up"], ["migrate"]])
-def test_a_bad_database_url_is_refused_by_name_and_not_repeated(
-    run: Run, monkeypatch: pytest.MonkeyPatch, url: str, command: list[str]
-) -> None:
-    monkeypatch.setenv("ORCHESTRATOR_DATABASE_URL", url)
-    said = run(*command)
-    assert said.code == Exit.USAGE
-    assert said.err.startswith("error: ORCHESTRATOR_DATABASE_URL: ")
-    assert "hunter2" not in said.out + said.err
 
 
 def test_every_setting_is_listed_with_its_origin(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -379,7 +287,7 @@ def test_every_setting_is_listed_with_its_origin(run: Run, monkeypatch: pytest.M
         "name": "ORCHESTRATOR_POLL_AFTER_SECONDS",
         "value": "20.0",
         "origin": "default",
-        "description": "Seconds between looks where the gateway gives no guidance.",
+        "description": "Seconds between looks if the gateway gives no hint.",
     }
 
 
@@ -388,25 +296,97 @@ def test_settings_are_listed_even_when_one_is_wrong(run: Run, monkeypatch: pytes
     assert "ORCHESTRATOR_PORT=many  (environment)" in run("check", "--settings").out
 
 
-def test_migrate_says_from_where_to_where(run: Run) -> None:
-    assert run("migrate").out == f"the database went from nothing to revision {HEAD}\n"
-    assert run("migrate").out == f"the database is at revision {HEAD} already\n"
-    assert json.loads(run("migrate", "--json").out) == {"from": HEAD, "to": HEAD, "changed": False}
+def test_one_setting_that_is_wrong_hides_nothing_of_what_the_others_say(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_GATEWAY_URL", sandbox.url)
+    monkeypatch.setenv("ORCHESTRATOR_GATEWAY_API_KEY", API_KEY)
+    monkeypatch.setenv("ORCHESTRATOR_WEBHOOK_ENDPOINT_ID", ENDPOINT_ID)
+    monkeypatch.setenv("ORCHESTRATOR_WEBHOOK_SECRETS", SECRET)
+    monkeypatch.setenv("PHASEO_MANAGEMENT_KEY", MANAGEMENT_KEY)
+    for name in ("DATABASE_URL", "SECRET_KEYS", "PUBLIC_URL", "PORT", "DASHBOARD"):
+        monkeypatch.setenv(f"ORCHESTRATOR_{name}", "rubbish")
+    said = json.loads(run("check", "--json").out)
+    assert len([one for one in said if one["what"] == "settings"]) == 5
+    found = {one["what"]: one for one in said}
+    assert found["gateway"]["status"] == "ok"
+    about = " ".join(one["found"] for one in said if one["what"] == "webhooks")
+    assert found["disk"]["status"] == "ok"
+    assert "is not subscribed to video.created" in about
+    assert found["receiver"]["status"] == "warn"  # asked at the URL that the gateway shows
 
 
-def test_migrate_does_not_touch_a_database_that_an_orchestrator_runs_on(run: Run, folder: Path) -> None:
-    database = folder / "data" / "orchestrator.db"
-    database.parent.mkdir()
-    with exclusive(database):
-        said = run("migrate")
-        assert said.code == Exit.STORE
-        assert f"(process {os.getpid()}) is running on {database}" in said.err
-        assert not database.exists()
-    assert run("migrate").code == Exit.OK
+def test_the_port_for_metrics_is_tried_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", free_port())) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("ORCHESTRATOR_METRICS_ADDRESS", f"127.0.0.1:{port}")
+        found = findings(run)["metrics port"]
+    assert found["found"] == f"127.0.0.1:{port} cannot be listened on: Address already in use"
+    assert findings(run)["metrics port"]["status"] == "ok"
 
 
-def test_a_database_that_cannot_be_made_is_named(run: Run, folder: Path) -> None:
-    (folder / "data").write_text("in the way")
-    assert run("migrate").code in (Exit.USAGE, Exit.STORE)
-    assert "data" in run("migrate").err
-    assert (folder / "data").is_file()
+def test_a_port_that_an_orchestrator_with_another_database_has_is_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with in_front(answering(200, HEALTHY, "application/json")) as url:
+        monkeypatch.setenv("ORCHESTRATOR_PORT", url.rpartition(":")[2])
+        found = findings(run)["port"]
+    assert (found["status"], "another database" in found["hint"]) == ("fail", True)
+
+
+def test_an_archive_that_nothing_was_kept_in_stays_empty(run: Run, folder: Path) -> None:
+    (folder / "data" / "archive").mkdir(parents=True)
+    assert findings(run)["archive"]["found"] == str(folder / "data" / "archive")
+    assert not list((folder / "data" / "archive").iterdir())
+
+
+def test_an_account_that_cannot_be_opened_is_not_said_to_have_no_endpoint(
+    run: Run, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_SECRET_KEYS", new_key())
+    monkeypatch.setenv("SIGNING", SECRET)
+    of = ("--webhook-endpoint-id", ENDPOINT_ID, "--webhook-secret-env", "SIGNING")
+    assert run("accounts", "change", "default", *of).code == Exit.OK
+    for keys, words in (("", "there is no key to read it with"), (new_key(), "cannot be read with any")):
+        monkeypatch.setenv("ORCHESTRATOR_SECRET_KEYS", keys)
+        found = findings(run)
+        assert words in found["secrets"]["found"]
+        assert "set the secret anew" in found["secrets"]["hint"]
+        assert "webhooks" not in found
+
+
+def test_where_outputs_are_not_kept_destinations_for_files_are_named_and_no_archive_is_needed(
+    run: Run, rows: Rows, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = folder / "destinations.toml"
+    file.write_text(
+        f"""
+        [destinations.media]
+        type = "folder"
+        path = "{folder}/media"
+
+        [destinations.bad]
+        type = "folder"
+        path = "{folder}/bad"
+        outcomes = ["failed"]
+        """
+    )
+    added = ("destinations", "add", "disk", "--type", "folder", "--option", f"path={folder}/disk")
+    monkeypatch.setenv("ORCHESTRATOR_DESTINATIONS_FILE", str(file))
+    assert run(*added).code == Exit.OK
+    monkeypatch.setenv("ORCHESTRATOR_KEEP_OUTPUTS", "false")
+    said = [one for one in json.loads(run("check", "--json").out) if one["what"] == "destinations"]
+    assert [one["found"].partition(" is to")[0] for one in said] == [
+        "the destination media",
+        "the destination disk",
+    ]
+    assert all(one["status"] == "fail" and "--deliver link" in one["hint"] for one in said)
+    assert findings(run)["archive"]["found"] == "none: outputs are not kept"
+    refused = run(*added, "--replace")
+    assert refused.code != Exit.OK
+    assert "the destination disk is to be brought files" in refused.err
+    file.unlink()
+    monkeypatch.delenv("ORCHESTRATOR_DESTINATIONS_FILE")
+    assert run(*added, "--replace", "--deliver", "link").code == Exit.OK
+    assert "fail" not in {one["status"] for one in json.loads(run("check", "--json").out)}
+    assert run("destinations", "remove", "disk").code == Exit.OK

@@ -21,7 +21,7 @@ def test_a_remembered_webhook_is_applied_to_a_job_that_was_adopted_since(run: Ru
     rows.receive(*signed(completed("G-1"), SECRET))
     (listed,) = json.loads(run("inbox", "--json").out)
     assert (listed["state"], listed["type"]) == ("waiting", "video.completed")
-    assert "no job of ours is known by its id yet" in run("replay", listed["id"]).out
+    assert "no job of ours has its id yet" in run("replay", listed["id"]).out
     job = rows.created("G-1")  # which applies it by itself
     said = run("replay", listed["id"])
     assert (said.code, said.out) == (Exit.OK, f"inbox entry 1: applied to {job}, which is completed\n")

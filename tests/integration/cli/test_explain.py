@@ -210,9 +210,9 @@ def test_of_a_job_that_nobody_ended_no_lateness_is_told(run: Run, rows: Rows) ->
 
 
 def test_a_job_without_a_look_ahead_says_what_it_waits_for(run: Run, rows: Rows) -> None:
-    assert "no look is due: kept, waits for its turn" in run("explain", rows.submit()).out
+    assert "no look is due: submitted, waiting for its turn" in run("explain", rows.submit()).out
     page = run("explain", rows.left_to_a_person()).out
-    assert "no look is due: nobody can tell whether the gateway made it" in page
+    assert "no look is due: nobody knows whether the gateway made it" in page
 
 
 def test_names_are_taken_as_show_takes_them(run: Run, rows: Rows) -> None:

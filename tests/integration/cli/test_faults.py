@@ -30,9 +30,10 @@ def failed(rows: Rows) -> str:
 
 def test_show_has_each_fault_with_its_evidence(run: Run, failed: str) -> None:
     page = run("show", failed).out
-    assert "provider (ended so): the provider ended a video job without a result" in page
+    assert "provider (the reason): the provider ended a video job without a result" in page
     assert "failed: no waves, please (code policy)" in page
-    assert "poll_fault (on its way): the status of a video job could not be read" in page
+    assert "poll_fault (on the way): the status of a video job could not be read" in page
+    assert "a look failed: HTTP 502\n  since then: the job's end is known: failed\n" in page
     assert f"orchestrator show {failed} --support" in page
     found = json.loads(run("show", failed, "--json").out)["findings"]
     assert [(one["fault"], one["of_end"], one["request_id"]) for one in found] == [

@@ -8,7 +8,7 @@ from sqlalchemy import update
 from orchestrator.cli.exits import Exit
 from orchestrator.core.job import HandOffState
 from orchestrator.core.routes import Outcome, Route
-from orchestrator.store import attempts, destinations, hand_offs, jobs, schema
+from orchestrator.store import attempts, destinations, hand_offs, job_lists, jobs, schema
 from orchestrator.store.attempts import Result
 from tests.integration.cli.conftest import Rows, Run
 
@@ -167,7 +167,7 @@ def test_what_could_not_be_delivered_is_refused(
     assert said.code != Exit.OK
     assert words in said.err
     with rows.context.store.read() as tx:
-        assert jobs.recent(tx, limit=9) == []
+        assert job_lists.recent(tx, limit=9) == []
 
 
 def test_a_destination_that_was_disabled_is_enabled_by_name(run: Run, rows: Rows) -> None:

@@ -12,7 +12,7 @@ import pytest
 from orchestrator.cli.exits import Exit
 from orchestrator.core.job import Failure, HandOffState, Observation, Source
 from orchestrator.core.lifecycle import Seen
-from orchestrator.store import hand_offs, jobs, workers
+from orchestrator.store import hand_offs, job_lists, workers
 from tests.acceptance.processes import program
 from tests.integration.cli.conftest import Rows, Run
 from tests.patience import LONG
@@ -38,7 +38,7 @@ def start(
 
 def kept(rows: Rows) -> list[str]:
     with rows.context.store.read() as tx:
-        return [job.id for job in jobs.recent(tx, limit=10)]
+        return [job.id for job in job_lists.recent(tx, limit=10)]
 
 
 @pytest.mark.parametrize(
@@ -185,11 +185,11 @@ def test_a_database_of_two_revisions_is_refused(run: Run, rows: Rows, folder: Pa
     for command in ("jobs", "submit waves -m m", "migrate"):
         said = run(*command.split())
         assert said.code == Exit.STORE
-        assert said.err.startswith("error: the database's revision cannot be told: ")
+        assert said.err.startswith("error: the database's revision is unclear: ")
         assert "damaged or not a database of this program" in said.err
     checked = run("check")
     assert checked.code == Exit.OTHERWISE
-    assert "the database's revision cannot be told" in checked.out
+    assert "the database's revision is unclear" in checked.out
     assert start("jobs").returncode == Exit.STORE
 
 

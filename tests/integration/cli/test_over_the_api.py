@@ -5,7 +5,6 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -171,7 +170,8 @@ def test_what_ended_but_is_not_handed_off_yet_goes_on_for_both(api: Api, rows: R
     going = [owing, rows.submit(), rows.created("G-2")]
     with Client(api.url, api.key()) as client:
         there = RemoteJobs(client, wiring.wall_clock)
-        assert there.unfinished(9) == LocalJobs(rows.context).unfinished(9) == going
+        here = LocalJobs(rows.context.store, lambda: rows.context)
+        assert there.unfinished(9) == here.unfinished(9) == going
         assert len(there.unfinished(2)) == 2
 
 
@@ -182,9 +182,9 @@ def test_all_that_happens_is_told_of_one_tenant(run: Run, api: Api, rows: Rows) 
         rows.submit(reference="ours")
         rows.submit(reference="theirs", tenant_id="acme")
 
-    context = replace(rows.context, pause=submit_for_both)
-    heard = list(islice(LocalJobs(context).events(None, "acme"), 3))
-    with context.store.read() as tx:
+    there = LocalJobs(rows.context.store, lambda: rows.context, submit_for_both)
+    heard = list(islice(there.events(None, "acme"), 3))
+    with rows.context.store.read() as tx:
         assert {jobs.require(tx, one.job_id).reference for one in heard} == {"theirs"}
     said = run("events", "--tenant", "nobody")
     assert (said.code, said.out) == (Exit.REFUSED, "")
@@ -274,6 +274,22 @@ def test_what_has_no_outputs_yet_gives_no_files(both: Both, rows: Rows, folder: 
         assert said.code == Exit.REFUSED
         assert "no outputs yet" in said.err
     assert not list((folder / "files").iterdir())
+
+
+def test_what_is_not_kept_is_said_to_be_at_the_gateway(both: Both, rows: Rows, folder: Path) -> None:
+    rows.context.settings = rows.context.settings.model_copy(update={"keep_outputs": False})
+    job_id = rows.created("G-9", destinations=())
+    told = Observation(Source.POLL, Seen.COMPLETED, outputs=(OutputSeen(0, "video/mp4", 7),))
+    rows.see(job_id, told)
+    for said in both("fetch", job_id, "--to", folder / "files"):
+        assert said.code == Exit.REFUSED
+        assert "not kept here: only the gateway has them" in said.err
+    for said in both("show", job_id):
+        assert "its outputs are not kept here, and no destination is told of them" in said.out
+        assert "0  video/mp4, 7 bytes" in said.out
+        assert "not kept here: the gateway has it, as output 0 of its job" in said.out
+    for said in both("watch", job_id):
+        assert said.code == Exit.OK
 
 
 def test_a_key_that_was_revoked_is_bad_usage(api: Api, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,23 +3,24 @@
 import gc
 import json
 import os
+import re
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
 from orchestrator import __version__, errors
 from orchestrator.cli import GARBAGE_AFTER
 from orchestrator.cli.exits import Exit, code_of
+from orchestrator.cli.program import SECTIONS, command_line
 from tests.acceptance.processes import clean_environment, program
 from tests.integration.cli.conftest import KEY, Rows, Run
 
 HEAVY = {"sqlalchemy", "pydantic", "celery", "httpx", "uvicorn", "rich", "aiohttp", "alembic"}
-_DAILY = ["demo", "run", "up", "web", "worker", "beat", "submit", "watch", "events", "jobs", "show"]
-_DAILY += ["explain", "fetch", "inbox", "replay", "dead-letters", "purge"]
-_SETTING_UP = ["check", "migrate", "simulate", "destinations", "tenants", "keys", "tokens", "accounts"]
-_SETTING_UP += ["secrets", "webhooks", "hooks", "drift", "sandbox"]
-COMMANDS = [*_DAILY, "resolve", "cancel", "retry", "plan", "ledger", *_SETTING_UP]  # as the help has them
+FOR_USE_CASES = ["cryptography", "numpy", "orchestrator.engine.context", "orchestrator.sinks", "ulid"]
+FOR_HTTP = ["aiohttp", "alembic", "celery", "fastapi", "httpx", "redis", "uvicorn", "websockets"]
+COMMANDS = [name for names in SECTIONS.values() for name in names]  # as the help has them
 BELOW = [f"destinations {name}" for name in ("list", "show", "add", "remove", "check", "enable")]
 BELOW += [f"tenants {name}" for name in ("add", "change", "list")]
 BELOW += ["keys make", "keys list", "keys revoke", "tokens make"]
@@ -37,10 +38,14 @@ BELOW += [
 ]
 
 
-def test_the_help_lists_every_command_in_the_order_of_their_use(run: Run) -> None:
+def test_the_help_lists_every_command_once_under_a_heading_and_cuts_no_sentence(run: Run) -> None:
     said = run("--help")
-    listed = [line.split()[0] for line in said.out.partition("Commands:")[2].splitlines() if line.strip()]
+    listed = re.findall(r"^  ([a-z][a-z-]+)  +[A-Z]", said.out, re.MULTILINE)
+    group: Any = command_line
     assert (said.code, listed) == (Exit.OK, COMMANDS)
+    assert sorted(listed) == sorted(group.commands)
+    assert "..." not in said.out.partition("[ARGS]...")[2]
+    assert all(f"{heading}:" in said.out for heading in SECTIONS)
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, *BELOW])
@@ -59,10 +64,42 @@ def test_what_is_loaded_at_the_start_is_not_looked_through_for_garbage_all_the_t
     assert after[0] == GARBAGE_AFTER
 
 
+def test_what_runs_for_long_is_loaded_without_looking_for_garbage_and_looked_through_afterwards() -> None:
+    code = (
+        "import gc\n"
+        "from orchestrator.cli.loading import loading\n"
+        "with loading():\n    assert not gc.isenabled()\n"
+        "assert gc.isenabled() and gc.get_freeze_count()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_help_loads_nothing_heavy() -> None:
     code = "import sys, orchestrator.cli.program; print(*{name.partition('.')[0] for name in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout
     assert not HEAVY & set(loaded.split())
+
+
+@pytest.mark.parametrize(
+    ("command", "unwanted"),
+    [
+        ("jobs", [*FOR_USE_CASES, *FOR_HTTP, "rich.progress"]),
+        ("show {job}", [*FOR_USE_CASES, *FOR_HTTP, "rich.progress"]),
+        ("submit waves -m m", [*FOR_HTTP, "rich"]),
+    ],
+)
+def test_a_command_loads_nothing_large_that_it_does_not_use(
+    rows: Rows, command: str, unwanted: list[str]
+) -> None:
+    code = (
+        "import atexit, sys\n"
+        "from orchestrator.cli import main\n"
+        f"sys.argv = ['orchestrator', *{command.format(job=rows.submit()).split()}]\n"
+        "atexit.register(lambda: print(*sys.modules))\n"
+        "main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {*done.stdout.split()} & {*unwanted}
 
 
 def test_the_version_is_the_package_s(run: Run) -> None:
@@ -103,7 +140,7 @@ def test_an_error_says_what_happened_and_what_to_do(run: Run) -> None:
 def test_a_bug_shows_its_traceback_and_no_values(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
     code = (
         "import sys, orchestrator.cli.jobs as jobs\n"
-        "from orchestrator.store import jobs as rows\n"
+        "from orchestrator.store import job_lists as rows\n"
         "def broken(tx, **_):\n    key = '"
         + KEY[:12]
         + "' + '"

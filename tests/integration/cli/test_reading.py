@@ -84,7 +84,7 @@ def test_a_job_that_needs_a_person_shows_the_three_ways_out(run: Run, rows: Rows
     page = run("show", rows.left_to_a_person()).out
     assert "A person must decide" in page
     assert [page.count(way) for way in ("--adopt", "--resubmit", "--give-up")] == [1, 1, 1]
-    assert "both are paid" in page
+    assert "you pay for both" in page
 
 
 def test_a_job_that_needs_a_person_is_marked_and_not_watched_for_ever(run: Run, rows: Rows) -> None:
@@ -117,7 +117,7 @@ def test_a_job_whose_tenant_has_enough_under_way_says_why_it_waits(run: Run, row
     reason = "1 job is open and 1 may be"
     with rows.context.store.write() as tx:
         tenants.hold(tx, "default", reason, tx.now + 2)
-    assert f"kept, and held: {reason}" in run("show", held).out
+    assert f"submitted, but held: {reason}" in run("show", held).out
     assert reason not in run("show", open_job).out
     assert json.loads(run("show", held, "--json").out)["held"] == reason
     assert run("jobs").out.count(f"accepted jobs are held: {reason}") == 1
@@ -130,4 +130,4 @@ def test_a_hold_that_nobody_renewed_is_not_told_any_more(run: Run, rows: Rows) -
     held = rows.submit()
     with rows.context.store.write() as tx:
         tenants.hold(tx, "default", "1 job is open and 1 may be", tx.now - 60)
-    assert "kept, waits for its turn" in run("show", held).out
+    assert "submitted, waiting for its turn" in run("show", held).out

@@ -160,7 +160,7 @@ def test_a_second_rotation_changes_nothing(
     keys(monkeypatch, NEW, OLD)
     said = run("secrets", "rotate")
     assert said.out == (
-        "encrypted anew: 1 in the database, 1 in the destinations file\nby the newest key before: 1\n"
+        "encrypted again: 1 in the database, 1 in the destinations file\nby the newest key before: 1\n"
     )
     then = file.read_bytes(), file.stat().st_ino, in_database(rows)
     assert json.loads(run("secrets", "rotate", "--json").out) == {"database": 0, "file": 0, "already": 3}
@@ -184,7 +184,7 @@ def test_where_no_key_opens_one_nothing_at_all_is_changed_and_that_one_is_named(
     assert said.code == Exit.USAGE
     place = f"{file}: destinations.told.tokens: " if where == "file" else "destination by-another: "
     assert f"error: {place}an encrypted secret cannot be read with any of the keys" in said.err
-    assert "nothing was encrypted anew" in said.err
+    assert "nothing was changed" in said.err
     assert (file.read_bytes(), in_database(rows)) == before
 
 

@@ -9,7 +9,7 @@ import pytest
 from orchestrator.cli.exits import Exit
 from orchestrator.core.job import Updates
 from orchestrator.core.lifecycle import State
-from orchestrator.store import jobs
+from orchestrator.store import job_lists, jobs
 from tests.integration.cli.conftest import Rows, Run
 
 VERBATIM = {"model": "m", "prompt": "waves", "provider_params": {"seed": 7}}
@@ -86,7 +86,7 @@ def test_what_could_never_be_made_is_refused(run: Run, arguments: str, words: st
     assert said.code == Exit.USAGE
     assert words in said.err
     with rows.context.store.read() as tx:
-        assert not jobs.recent(tx, limit=1)
+        assert not job_lists.recent(tx, limit=1)
 
 
 @pytest.mark.parametrize("command", ["submit waves -m m", "jobs", "show x", "migrate"])

@@ -1,5 +1,6 @@
 """`check`: whether a call from outside comes to our receiver, unchanged; and that it keeps nothing of it."""
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import pytest
 from orchestrator import wiring
 from orchestrator.cli.findings import Finding
 from orchestrator.cli.probing import Answered
-from orchestrator.cli.public_checks import plain_too
+from orchestrator.cli.public_checks import plain_too, public_url
 from orchestrator.cli.receiver_checks import Prober
 from orchestrator.settings import load
 from tests import certificates
@@ -45,7 +46,7 @@ def certificate(folder: Path) -> Path:
 def prober(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Prober:
     """One that believes the good certificate alone."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    return Prober(wiring.public_tls(), time.time, running=False)
+    return Prober(wiring.public_tls(), time.time, running=lambda: False)
 
 
 def found_at(prober: Prober, url: str, secret: str = SECRET) -> list[Finding]:
@@ -79,7 +80,7 @@ def test_a_certificate_that_ends_within_two_weeks_is_told(
 ) -> None:
     soon = certificates.make(folder / f"{days}.pem", days=days)
     monkeypatch.setenv("SSL_CERT_FILE", str(soon))
-    prober = Prober(wiring.public_tls(), time.time, running=False)
+    prober = Prober(wiring.public_tls(), time.time, running=lambda: False)
     with in_front(passing(receiving.port, headers=https), soon) as url:
         warned = [one.found for one in found_at(prober, url) if one.status == "warn"]
     assert warned == ([f"the certificate of 127.0.0.1 {told}"] if told else [])
@@ -99,7 +100,7 @@ def test_a_certificate_that_the_gateway_would_not_believe_is_refused(
     bad = certificates.make(folder / f"bad{len(words)}.pem", **made)  # type: ignore[arg-type]
     if made:
         monkeypatch.setenv("SSL_CERT_FILE", str(bad))  # so that nothing else is wrong with it
-    prober = Prober(wiring.public_tls(), time.time, running=False)
+    prober = Prober(wiring.public_tls(), time.time, running=lambda: False)
     with in_front(passing(receiving.port), bad) as url:
         (finding,) = found_at(prober, url)
     assert finding.status == "fail"
@@ -130,11 +131,11 @@ def test_what_a_proxy_loses_or_changes_is_named(prober: Prober, receiving: Recei
 
 def test_a_receiver_with_another_secret_or_clock_is_told_apart(receiving: Receiving) -> None:
     tls = wiring.public_tls()
-    (finding,) = found_at(Prober(tls, time.time, running=True), receiving.url, secret="whsec_other")
+    (finding,) = found_at(Prober(tls, time.time, running=lambda: True), receiving.url, secret="whsec_other")
     assert "does not know this account's newest secret" in finding.found
-    (finding,) = found_at(Prober(tls, lambda: time.time() + 400, running=True), receiving.url)
+    (finding,) = found_at(Prober(tls, lambda: time.time() + 400, running=lambda: True), receiving.url)
     assert "differs from this one by more than 300 s" in finding.found
-    (finding,) = Prober(tls, time.time, running=True).receiver(
+    (finding,) = Prober(tls, time.time, running=lambda: True).receiver(
         "receiver", f"{receiving.url}/webhooks/gateway/acct_none", SECRET
     )
     assert "does not know this account: it has another database" in finding.found
@@ -176,7 +177,7 @@ async def no_http(wire: Wire) -> None:
 def test_what_is_there_in_place_of_our_receiver_is_named(
     prober: Prober, certificate: Path, script: Script, running: bool, status: str, words: str, tls: bool
 ) -> None:
-    asking = Prober(prober.tls, time.time, running)
+    asking = Prober(prober.tls, time.time, lambda: running)
     with in_front(script, certificate if tls else None) as url:
         (finding,) = found_at(asking, url)
     assert (finding.status, words in finding.found, bool(finding.hint)) == (status, True, True), finding
@@ -199,6 +200,7 @@ def test_a_port_without_tls_is_told_apart(prober: Prober, receiving: Receiving) 
     (finding,) = found_at(prober, receiving.url.replace("http:", "https:"))
     assert "no TLS connection" in finding.found
     assert finding.status == "fail"
+    assert "a proxy that terminates TLS" in finding.hint
 
 
 def test_a_document_that_is_none_is_an_empty_one() -> None:
@@ -212,3 +214,32 @@ def test_an_api_that_answers_without_tls_as_well_is_told(prober: Prober) -> None
     assert "the API also answers over plain http" in finding.found
     with in_front(answering(308, b"", "text/html", "location: https://x/")) as url:
         assert plain_too(prober, url) == []
+
+
+async def dripping(wire: Wire) -> None:
+    await wire.request()
+    await wire.send(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        await wire.send(b"X-More: of it\r\n")
+        await asyncio.sleep(0.05)
+
+
+def test_an_answer_that_never_ends_is_given_up(prober: Prober, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.cli.receiver_checks.ANSWER_WITHIN", 0.5)
+    with in_front(dripping) as url:
+        (finding,) = found_at(prober, url)
+    assert "no whole answer comes within" in finding.found
+
+
+def test_a_name_that_can_be_none_is_told_as_such(prober: Prober) -> None:
+    (finding,) = found_at(prober, "http://a..b")
+    assert "a..b can be no host name" in finding.found
+    assert "correct the host name" in finding.hint
+
+
+def test_a_path_that_the_proxy_should_take_off_is_named(
+    receiving: Receiving,
+) -> None:
+    found = list(public_url(load({"ORCHESTRATOR_PUBLIC_URL": f"{receiving.url}/videos"})))
+    assert "take /videos off the path" in found[0].hint
+    assert next(iter(public_url(load({"ORCHESTRATOR_PUBLIC_URL": receiving.url})))).status == "ok"

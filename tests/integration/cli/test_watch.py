@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli.exits import Exit
+from orchestrator.core.lifecycle import State
 from orchestrator.sandbox.config import SandboxConfig
 from tests.acceptance.orchestrator import Orchestrator
 from tests.acceptance.processes import Child, clean_environment, program
@@ -76,6 +77,7 @@ def test_ctrl_c_ends_the_watching_and_not_the_job(
     job = submit(run, duration=600)
     watching = Child(program("watch", job), folder, "watch", os.environ)
     watching.until_said("waiting")
+    up.database.wait_for(job, "it was created", lambda job: job.state is State.WAITING)
     os.kill(watching.pid, signal.SIGINT)
     assert watching.wait() == Exit.INTERRUPTED
     assert not watching.complained()
@@ -89,6 +91,7 @@ def test_all_that_is_open_is_watched_to_its_end(
     job = submit(run, duration=600)
     watching = Child(program("watch", "--all"), folder, "watch", os.environ)
     watching.until_said("waiting")
+    up.database.wait_for(job, "it was created", lambda job: job.state is State.WAITING)
     sandbox.trigger(str(up.database.job(job).gateway_id), "video.failed")
     assert watching.wait() == Exit.OTHERWISE
     assert f"{job}  failed" in watching.said()

@@ -1,85 +1,33 @@
 """`webhooks`: the endpoint at the gateway is made once, mended, given another secret, and looked at."""
 
 import json
-import os
-import stat
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orchestrator import wiring
 from orchestrator.cli.exits import Exit
-from orchestrator.core.vault import new_key
 from orchestrator.engine.create import EVENTS
 from orchestrator.engine.endpoint_keeping import BELIEVED_FOR
-from orchestrator.settings import PREFIX, load
-from orchestrator.store import accounts
-from orchestrator.store.database import Store
-from orchestrator.store.migrate import migrate
 from tests.acceptance import hooks
-from tests.acceptance.processes import DIED, Child, clean_environment, program
-from tests.acceptance.sandbox import API_KEY, MANAGEMENT_KEY, SECRET, Sandbox
+from tests.acceptance.sandbox import API_KEY, MANAGEMENT_KEY, SECRET
 from tests.acceptance.waiting import until
-from tests.integration.cli.conftest import Run
+from tests.integration.cli.endpoint_setup import BASE, DELIVERED, Setup, dies_at
 from tests.integration.cli.outside import Receiving
 
-BASE = "http://127.0.0.1:19"  # nobody is there
 
-
-class Setup:
-    """The settings of an orchestrator whose gateway is the sandbox, and what became of it."""
-
-    def __init__(self, run: Run, sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.run, self.sandbox, self.folder, self.set = run, sandbox, folder, monkeypatch.setenv
-        self.set("ORCHESTRATOR_GATEWAY_URL", sandbox.url)
-        self.set("ORCHESTRATOR_GATEWAY_API_KEY", API_KEY)
-        self.set("ORCHESTRATOR_PUBLIC_URL", BASE)
-        self.set("ORCHESTRATOR_SECRET_KEYS", new_key())
-        self.set("PHASEO_MANAGEMENT_KEY", MANAGEMENT_KEY)
-
-    def settings(self) -> Any:
-        return load({name: value for name, value in os.environ.items() if name.startswith(PREFIX)})
-
-    def json(self, *command: object) -> Any:
-        said = self.run("webhooks", *command, "--json")
-        assert said.code == Exit.OK, said
-        return json.loads(said.out)
-
-    def endpoints(self) -> list[dict[str, Any]]:
-        """Those at the gateway, but for the one that a sandbox begins with."""
-        return [one for one in self.sandbox.endpoints() if one["id"] != self.first]
-
-    @property
-    def first(self) -> str:
-        return "7f9c2ba4-e88f-4f9a-8d0e-0c1b2a3d4e5f"
-
-    def opened(self, account_id: str = "default") -> Any:
-        store = Store(self.settings().resolved_database_url)
-        with store.read() as tx:
-            (entry,) = [one for one in accounts.every(tx) if one.id == account_id]
-        store.close()
-        return wiring.opener(self.settings())(entry)
-
-
-@pytest.fixture
-def at(run: Run, sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
-    return Setup(run, sandbox, folder, monkeypatch)
-
-
-def test_an_endpoint_is_made_once_with_all_that_is_needed_and_its_secret_is_kept(at: Setup) -> None:
-    made = at.json("register")
-    (endpoint,) = at.endpoints()
+def test_an_endpoint_is_made_once_with_all_that_is_needed_and_its_secret_is_kept(at_first: Setup) -> None:
+    made = at_first.json("register")
+    (endpoint,) = at_first.endpoints()
     assert made["deed"] == "made"
     assert endpoint["url"] == f"{BASE}/webhooks/gateway/default"
     assert endpoint["events"] == list(EVENTS)
-    assert at.opened().webhook_endpoint_id == endpoint["id"]
-    again = at.json("register")
+    assert at_first.opened().webhook_endpoint_id == endpoint["id"]
+    again = at_first.json("register")
     assert (again["deed"], again["changes"], again["kept_in"]) == ("nothing", [], None)
-    assert [one["id"] for one in at.endpoints()] == [endpoint["id"]]
-    assert at.opened().webhook_secrets[0].get_secret_value().startswith("whsec_")
-    assert at.opened().begun_at is None
+    assert [one["id"] for one in at_first.endpoints()] == [endpoint["id"]]
+    assert at_first.opened().webhook_secrets[0].get_secret_value().startswith("whsec_")
+    assert at_first.opened().begun_at is None
 
 
 def test_a_secret_is_printed_by_no_command_that_is_not_told_to(at: Setup) -> None:
@@ -134,15 +82,15 @@ def test_one_that_somebody_else_made_is_taken_over_only_when_told_to(at: Setup) 
     assert at.opened().webhook_secrets[0].get_secret_value() != theirs["signing_secret"]
 
 
-def test_a_dry_run_changes_nothing_here_and_nothing_there(at: Setup) -> None:
-    assert at.json("register", "--dry-run")["deed"] == "made"
-    assert not at.endpoints()
-    assert not list(at.folder.iterdir())
-    at.json("register")
-    before = at.opened()
-    assert at.json("rotate", "--dry-run")["kept_in"] == "the database, encrypted"
-    assert at.opened() == before
-    assert not at.sandbox.requests("POST", path=f"/v1/webhook-endpoints/{before.webhook_endpoint_id}")
+def test_a_dry_run_changes_nothing_here_and_nothing_there(at_first: Setup) -> None:
+    assert at_first.json("register", "--dry-run")["deed"] == "made"
+    assert not at_first.endpoints()
+    assert not list(at_first.folder.iterdir())
+    at_first.json("register")
+    before = at_first.opened()
+    assert at_first.json("rotate", "--dry-run")["kept_in"] == "the database, encrypted"
+    assert at_first.opened() == before
+    assert not at_first.sandbox.requests("POST", path=f"/v1/webhook-endpoints/{before.webhook_endpoint_id}")
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
@@ -165,10 +113,6 @@ def test_a_rotation_keeps_the_old_secret_believed_for_as_long_as_it_may_be_under
 
 
 def test_a_tenant_s_account_has_its_own_endpoint_at_its_own_path(at: Setup) -> None:
-    store = Store(f"sqlite:///{at.folder / 'data' / 'orchestrator.db'}")
-    (at.folder / "data").mkdir()
-    migrate(store)
-    store.close()
     at.run("tenants", "add", "acme")
     at.set("ACME_KEY", API_KEY)
     added = at.run("accounts", "add", "main", "--tenant", "acme", "--api-key-env", "ACME_KEY", "--json")
@@ -178,73 +122,13 @@ def test_a_tenant_s_account_has_its_own_endpoint_at_its_own_path(at: Setup) -> N
     assert endpoint["url"] == f"https://hooks.example.com/x/webhooks/gateway/{account}"
     assert at.opened(account).webhook_endpoint_id == endpoint["id"]
     assert at.opened().webhook_endpoint_id is None
+    at.sandbox.change(endpoint["id"], status="disabled")
+    told = json.loads(at.run("webhooks", "status", "--tenant", "acme", "--account", "main", "--json").out)
+    mends = told["troubles"][0]["hint"].split("`")[1].split()[1:]
+    assert at.run(*mends, "--url", "https://hooks.example.com/x").code == Exit.OK  # as the hint says
+    assert at.endpoints()[0]["status"] == "active"
     said = at.run("webhooks", "rotate", "--tenant", "acme", "--account", "main", "--show-secret")
     assert said.code == Exit.USAGE
-
-
-# in a file, or printed
-
-
-def test_a_file_of_settings_gets_two_lines_that_its_owner_alone_can_read(at: Setup) -> None:
-    at.set("ORCHESTRATOR_SECRET_KEYS", "")
-    file = at.folder / "secrets.env"
-    file.write_text("# ours\nexport ORCHESTRATOR_WEBHOOK_SECRETS='whsec_old'\nORCHESTRATOR_PORT=8700")
-    file.chmod(0o644)
-    assert at.json("register", "--env-file", file)["restart"] is True
-    (endpoint,) = at.endpoints()
-    done, *lines = file.read_text().splitlines()
-    assert done.startswith("# the first of these secrets is the newest, since ")
-    assert lines[0] == "# ours"
-    assert lines[1].startswith("export ORCHESTRATOR_WEBHOOK_SECRETS=whsec_")
-    assert lines[1].endswith(",whsec_old")
-    assert lines[2:] == ["ORCHESTRATOR_PORT=8700", f"ORCHESTRATOR_WEBHOOK_ENDPOINT_ID={endpoint['id']}"]
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert at.json("register", "--env-file", file)["deed"] == "nothing"
-    assert len(at.endpoints()) == 1
-    assert [one.name for one in at.folder.iterdir()] == ["secrets.env"]
-
-
-def test_a_file_keeps_what_may_be_under_way_and_loses_what_is_older(at: Setup) -> None:
-    file = at.folder / "new.env"
-    at.json("register", "--env-file", file)
-    secrets = [_secrets_in(file)[0]]
-    for _ in range(2):
-        at.json("rotate", "--env-file", file)
-        secrets.insert(0, _secrets_in(file)[0])
-        assert _secrets_in(file) == secrets  # all within the time that one is believed
-    text = file.read_text()
-    year = text.index("since ") + len("since ")
-    file.write_text(f"{text[:year]}2020{text[year + 4 :]}")
-    at.json("rotate", "--env-file", file)
-    assert _secrets_in(file)[1:] == secrets[:1]
-    assert len(set(_secrets_in(file))) == 2
-    assert file.read_text().count("#") == 1
-
-
-def _secrets_in(file: Path) -> list[str]:
-    (line,) = [one for one in file.read_text().splitlines() if "WEBHOOK_SECRETS" in one]
-    return line.partition("=")[2].split(",")
-
-
-def test_a_file_that_cannot_be_written_is_named_before_the_gateway_is_asked(at: Setup) -> None:
-    said = at.run("webhooks", "register", "--env-file", at.folder / "none" / "secrets.env")
-    assert said.code == Exit.USAGE
-    assert "cannot be written" in said.err
-    assert not at.endpoints()
-
-
-def test_a_secret_is_printed_for_the_settings_when_told_to(at: Setup) -> None:
-    at.set("ORCHESTRATOR_WEBHOOK_SECRETS", "whsec_before")
-    told = at.json("register", "--show-secret")["settings"]
-    assert told["ORCHESTRATOR_WEBHOOK_ENDPOINT_ID"] == at.endpoints()[0]["id"]
-    new, before = told["ORCHESTRATOR_WEBHOOK_SECRETS"].split(",")
-    assert new.startswith("whsec_")
-    assert before == "whsec_before"
-    for name, value in told.items():
-        at.set(name, value)
-    said = at.run("webhooks", "rotate", "--show-secret").out
-    assert f",{new},whsec_before\n" in said
-    assert not (at.folder / "data").exists()
 
 
 # refusals
@@ -254,6 +138,7 @@ def test_a_secret_is_printed_for_the_settings_when_told_to(at: Setup) -> None:
     ("change", "code", "words"),
     [
         ({"PHASEO_MANAGEMENT_KEY": ""}, Exit.USAGE, "there is no management key in PHASEO_MANAGEMENT_KEY"),
+        ({"PHASEO_MANAGEMENT_KEY": "phaseo_v1_mk_a b"}, Exit.USAGE, "PHASEO_MANAGEMENT_KEY has characters"),
         ({"PHASEO_MANAGEMENT_KEY": API_KEY}, Exit.GATEWAY, "management_key_required"),
         ({"ORCHESTRATOR_SECRET_KEYS": ""}, Exit.USAGE, "no place for the signing secret"),
         ({"ORCHESTRATOR_GATEWAY_URL": f"{BASE}/v1"}, Exit.GATEWAY, "cannot connect"),
@@ -278,8 +163,6 @@ def test_a_refusal_says_why_and_what_to_do_and_leaves_all_as_it_was(
 
 # killed
 
-DELIVERED = (200, 202)
-
 
 @pytest.mark.parametrize(
     ("point", "new_believed"),
@@ -290,15 +173,16 @@ DELIVERED = (200, 202)
     ],
 )
 def test_a_rotation_that_dies_loses_nothing_that_was_or_is_sent(
-    at: Setup, point: str, new_believed: bool
+    at_leisure: Setup, point: str, new_believed: bool
 ) -> None:
+    at = at_leisure
     at.json("register")
     old = at.opened().webhook_secrets[0].get_secret_value()
     receiving = Receiving(at.settings())
     url = f"{receiving.url}/webhooks/gateway/default"
     endpoint = str(at.opened().webhook_endpoint_id)
     at.sandbox.change(endpoint, url=url)
-    _dies_at(at, point, "rotate")
+    dies_at(at, point, "rotate")
 
     # What the gateway sent before, and what it sends now.
     assert (
@@ -321,34 +205,11 @@ def test_a_rotation_that_dies_loses_nothing_that_was_or_is_sent(
 
 
 def test_a_registration_that_dies_leaves_one_endpoint_to_the_next(at: Setup) -> None:
-    _dies_at(at, "endpoint.made", "register")
+    dies_at(at, "endpoint.made", "register")
     (made,) = at.endpoints()
     assert at.json("register")["deed"] == "taken over"
     assert [one["id"] for one in at.endpoints()] == [made["id"]] == [at.opened().webhook_endpoint_id]
     assert at.json("register")["deed"] == "nothing"
-
-
-def test_a_rotation_in_a_file_that_dies_is_finished_by_the_next(at: Setup) -> None:
-    file = at.folder / "secrets.env"
-    at.json("register", "--env-file", file)
-    (old,) = _secrets_in(file)
-    _dies_at(at, "endpoint_secret.answered", "rotate", "--env-file", str(file))
-    assert "# the signing secret is being replaced" in file.read_text()
-    assert _secrets_in(file) == [old]
-    assert at.json("register", "--env-file", file)["deed"] == "taken over"
-    assert _secrets_in(file)[1:] == [old]
-    assert "is being replaced" not in file.read_text()
-
-
-def _dies_at(at: Setup, point: str, *command: str) -> None:
-    ours = {name: value for name, value in os.environ.items() if name.startswith((PREFIX, "PHASEO_"))}
-    child = Child(
-        [*program(), "webhooks", *command],
-        at.folder,
-        "killed",
-        clean_environment(**ours, ORCHESTRATOR_FAULT_POINT=point),
-    )
-    assert child.wait() == DIED
 
 
 # status
@@ -388,3 +249,24 @@ def test_status_without_a_management_key_tells_what_can_be_known(at: Setup) -> N
     assert found["endpoint"] is None
     assert "there is no PHASEO_MANAGEMENT_KEY" in found["troubles"][0]["found"]
     assert len(found["secrets"]) == 1
+
+
+def test_an_endpoint_that_is_elsewhere_stays_there_where_nobody_says_what_the_url_is(at: Setup) -> None:
+    at.set("ORCHESTRATOR_API_PORT", "19001")  # so the public URL is that of the API
+    elsewhere = "https://hooks.example.com/in/webhooks/gateway/default"
+    at.json("register", "--url", elsewhere)  # the whole of it, as the gateway shows it, is taken too
+    assert at.endpoints()[0]["url"] == elsewhere
+    at.sandbox.change(at.endpoints()[0]["id"], events=["video.completed"])
+    assert at.json("register")["changes"] == ["events"]
+    assert at.endpoints()[0]["url"] == elsewhere
+
+
+def test_an_endpoint_that_takes_the_place_of_another_one_is_told_with_what_that_may_mean(at: Setup) -> None:
+    at.json("register")
+    before = at.opened().webhook_endpoint_id
+    at.sandbox.delete(before)
+    assert at.json("register", "--dry-run")["instead_of"] == before
+    said = at.run("webhooks", "register").out
+    assert f"instead of {before}" in said
+    assert "another workspace" in said
+    assert at.json("register")["instead_of"] is None

@@ -7,29 +7,17 @@ from typing import Any
 
 import pytest
 
-from orchestrator import errors
 from orchestrator.client import (
-    ApiBadAnswer,
-    ApiError,
-    ApiUnreachable,
     Client,
-    Forbidden,
-    InvalidRequest,
-    NotAllowed,
-    NotFound,
-    RateLimited,
-    Surroundings,
     Unauthorized,
-    Unavailable,
 )
 from orchestrator.core.access import Scope
 from orchestrator.core.lifecycle import State
-from orchestrator.errors import OrchestratorError, RequestError, SettingError
+from orchestrator.errors import RequestError, SettingError
 from orchestrator.wire.jobs import NewJob, NewRoute
 from tests.integration.client.conftest import KEY, Pauses
 from tests.integration.client.server import Answer, ScriptedServer, as_json, problem
 from tests.integration.client.shapes import AT, job
-from tests.ports import free_port
 
 REQUEST = {"model": "m", "prompt": "waves"}
 
@@ -71,115 +59,6 @@ def test_many_go_a_thousand_at_a_time_each_with_a_key_of_its_own(
     assert len(made) == 1_001
     assert [len(asked.json["jobs"]) for asked in server.asked] == [1_000, 1]
     assert [asked.headers["idempotency-key"] for asked in server.asked] == ['"k.0"', '"k.1"']
-
-
-@pytest.mark.parametrize(
-    "passing", [problem(503, "store_unavailable"), problem(429, "rate_limited"), Answer(b"<html>", 502)]
-)
-def test_a_submit_is_sent_again_with_the_same_key_until_it_is_taken(
-    client: Client, server: ScriptedServer, pauses: Pauses, passing: Answer
-) -> None:
-    server.script = [passing, passing, as_json(job(), 201)]
-    assert client.submit(REQUEST).id == "job_1"
-    assert [asked.headers["idempotency-key"] for asked in server.asked] == ['"made-1"'] * 3
-    assert pauses.taken == [0.25, 0.5]
-
-
-def test_a_submit_whose_answer_is_cut_off_is_sent_again(client: Client, server: ScriptedServer) -> None:
-    server.script = [Answer(b'{"id": "job', 201, cut=100), as_json(job(), 201)]
-    assert client.submit(REQUEST).id == "job_1"
-    assert len(server.asked) == 2
-
-
-def test_who_is_told_when_to_come_back_waits_that_long(
-    client: Client, server: ScriptedServer, pauses: Pauses
-) -> None:
-    server.script = [problem(429, "rate_limited", headers={"retry_after": "7"}), as_json(job())]
-    client.job("job_1")
-    assert pauses.taken == [7.0]
-
-
-@pytest.mark.parametrize("after", ["3600", "61"])
-def test_who_would_have_to_wait_for_long_is_told_so(
-    client: Client, server: ScriptedServer, pauses: Pauses, after: str
-) -> None:
-    server.script = [problem(429, "rate_limited", headers={"retry_after": after})]
-    with pytest.raises(RateLimited) as refused:
-        client.job("job_1")
-    assert refused.value.retry.after == float(after)
-    assert not pauses.taken
-
-
-@pytest.mark.parametrize("after", ["soon", "Wed, 21 Oct 2015 07:28:00 GMT", "nan", "-5", "inf"])
-def test_a_time_that_makes_no_sense_is_none(
-    client: Client, server: ScriptedServer, pauses: Pauses, after: str
-) -> None:
-    server.script = [problem(503, "store_unavailable", headers={"retry_after": after}), as_json(job())]
-    client.job("job_1")
-    assert pauses.taken == [0.25]
-
-
-def test_nobody_is_asked_forever(client: Client, server: ScriptedServer, pauses: Pauses) -> None:
-    server.script = [problem(503, "store_unavailable")]
-    with pytest.raises(Unavailable):
-        client.job("job_1")
-    assert len(server.asked) == 5
-    assert pauses.taken == [0.25, 0.5, 1.0, 2.0]
-
-
-@pytest.mark.parametrize(
-    "ask",
-    [
-        lambda client: client.cancel("job_1"),
-        lambda client: client.resolve("job_1", give_up=True),
-        lambda client: client.replay(),
-        lambda client: client.replay_hand_off(3),
-        lambda client: client.make_key("k", [Scope.READ]),
-        lambda client: client.revoke_key("k"),
-        lambda client: client.make_token(job_id="job_1"),
-        lambda client: client.revoke_token("t"),
-    ],
-)
-def test_what_could_be_done_twice_is_asked_once(client: Client, server: ScriptedServer, ask: Any) -> None:
-    server.script = [problem(503, "store_unavailable")]
-    with pytest.raises(Unavailable):
-        ask(client)
-    assert len(server.asked) == 1
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "kind"),
-    [
-        (404, "not_found", NotFound),
-        (409, "not_allowed", NotAllowed),
-        (422, "invalid_request", InvalidRequest),
-        (422, "idempotency_key_reused", InvalidRequest),
-        (401, "unauthorized", Unauthorized),
-        (403, "forbidden", Forbidden),
-        (410, "idempotent_jobs_gone", ApiError),
-        (500, "internal_error", ApiError),
-        (409, "a_code_of_tomorrow", NotAllowed),
-    ],
-)
-def test_an_error_is_raised_by_its_code(
-    client: Client, server: ScriptedServer, status: int, code: str, kind: type[ApiError]
-) -> None:
-    server.script = [problem(status, code, "no such job", hint="list them", request_id="r-1")]
-    with pytest.raises(OrchestratorError) as raised:
-        client.job("job_1")
-    error = raised.value
-    assert type(error) is kind
-    assert isinstance(error, ApiError)
-    assert (error.message, error.hint, error.status, error.code) == ("no such job", "list them", status, code)
-    assert (error.request_id, error.retry) == ("r-1", errors.NEVER)
-    assert len(server.asked) == 1
-
-
-def test_an_error_says_which_places_are_wrong(client: Client, server: ScriptedServer) -> None:
-    places = [{"at": "body.jobs.3.request", "detail": "has no model"}]
-    server.script = [problem(422, "invalid_request", "the request is wrong", errors=places)]
-    with pytest.raises(InvalidRequest, match=r"the request is wrong: body\.jobs\.3\.request: has no model"):
-        client.submit(REQUEST)
 
 
 def test_jobs_come_page_by_page(client: Client, server: ScriptedServer) -> None:
@@ -355,57 +234,6 @@ def test_the_key_is_in_no_error_and_no_repr(client: Client, server: ScriptedServ
         client.job("job_1")
     shown = [repr(client), repr(vars(client)), repr(refused.value), repr(vars(refused.value))]
     assert not [one for one in shown if KEY in one]
-
-
-def test_a_server_that_is_not_there_is_said_to_be_unreachable(pauses: Pauses) -> None:
-    url = f"http://127.0.0.1:{free_port()}"
-    with (
-        Client(url, KEY, around=Surroundings(sleep=pauses.sleep)) as client,
-        pytest.raises(ApiUnreachable) as away,
-    ):
-        client.submit(REQUEST)
-    assert url in away.value.message
-    assert len(pauses.taken) == 4
-
-
-def test_a_web_page_is_no_api(client: Client, server: ScriptedServer) -> None:
-    server.script = [Answer(b"<html>hello</html>", headers={"content-type": "text/html"})]
-    with pytest.raises(ApiBadAnswer, match="text/html instead of JSON") as other:
-        client.job("job_1")
-    assert "/v1" in other.value.hint
-
-
-def test_another_server_s_404_is_not_a_missing_job(client: Client, server: ScriptedServer) -> None:
-    server.script = [as_json({"detail": "Not Found"}, 404)]
-    with pytest.raises(ApiBadAnswer, match="not how the API answers"):
-        client.job("job_1")
-
-
-def test_a_server_that_does_not_know_a_path_is_said_to_be_older(
-    client: Client, server: ScriptedServer
-) -> None:
-    server.script = [problem(404, "no_such_path", "there is no /v1/whoami")]
-    with pytest.raises(ApiBadAnswer) as older:
-        client.job("job_1")
-    assert "older than this client" in older.value.hint
-
-
-def test_an_answer_of_another_version_is_said_to_be_one(client: Client, server: ScriptedServer) -> None:
-    server.script = [as_json(job(state="dreaming"))]
-    with pytest.raises(ApiBadAnswer, match="other than a Job: state does not fit") as other:
-        client.job("job_1")
-    assert "version" in other.value.hint
-
-
-def test_what_a_newer_server_tells_beside_is_left_aside(client: Client, server: ScriptedServer) -> None:
-    server.script = [as_json(job(tomorrow={"a": 1}))]
-    assert client.job("job_1").id == "job_1"
-
-
-def test_a_redirect_is_not_followed_with_the_key(client: Client, server: ScriptedServer) -> None:
-    server.script = [Answer(status=307, headers={"location": "http://127.0.0.1:9/v1/jobs/job_1"})]
-    with pytest.raises(ApiBadAnswer, match="redirect"):
-        client.job("job_1")
 
 
 def test_the_client_loads_no_server() -> None:

@@ -1,44 +1,23 @@
-"""One installation for the whole folder, with new tenants for each test."""
+"""One installation for the whole folder, with new tenants for each test; and visitors of its dashboard."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from orchestrator.core.access import Scope
-from orchestrator.store.database import Store
-from orchestrator.store.migrate import migrate
+from tests.integration.api.conftest import NewApi, api, new_api, them, us
 from tests.integration.api.served import Holder, Served
 from tests.integration.dashboard.visitor import Visitor
+
+__all__ = ["api", "new_api", "them", "us"]
 
 SignedIn = Callable[..., Visitor]
 SECRET = "whsec_" + "s" * 44  # of the gateway's webhooks
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("served")
-    store = Store(f"sqlite:///{folder / 'orchestrator.db'}")
-    migrate(store)
-    store.close()
-    api = Served(folder, requests_per_minute=0, webhook_secrets=SECRET)
-    yield api
-    api.close()
-
-
-@pytest.fixture
-def api(running: Served) -> Served:
-    running.sent.clear()
-    return running
-
-
-@pytest.fixture
-def us(api: Served) -> Holder:
-    return api.new_tenant()
-
-
-@pytest.fixture
-def them(api: Served) -> Holder:
-    return api.new_tenant()
+def running(new_api: NewApi) -> Served:
+    return new_api(requests_per_minute=0, webhook_secrets=SECRET)
 
 
 @pytest.fixture

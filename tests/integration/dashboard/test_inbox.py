@@ -10,7 +10,8 @@ import pytest
 from orchestrator.core.access import Scope
 from orchestrator.core.job import Job, Source
 from orchestrator.core.lifecycle import State
-from orchestrator.engine.receive import Fate, receive
+from orchestrator.engine.receive import receive
+from orchestrator.engine.take import Fate
 from orchestrator.store import inbox, inbox_lists, jobs, observations
 from orchestrator.store.inbox import EntryState
 from tests.integration.api.served import Holder, Served
@@ -139,7 +140,7 @@ def test_one_that_cannot_be_read_any_more_is_shown_all_the_same(api: Served, ope
     }
     row |= {"session_id": None, "job_id": None, "state": EntryState.WAITING, "headers": {}, "body": b"{}"}
     with api.store.write() as tx:
-        entry, _ = inbox.remember_once(tx, row)
+        entry, _ = inbox.remember_all_once(tx, [row])[0]
     page = operator.get(f"/inbox/{entry}")
     assert page.status_code == 200
     assert "The delivery has no data object." in words(page)

@@ -4,13 +4,14 @@ import re
 from typing import Any
 
 import httpx
+from sqlalchemy import delete, update
 
 from orchestrator.core.access import Scope
-from orchestrator.core.blame import Fault
+from orchestrator.core.blame import Fault, Met
 from orchestrator.core.job import HandOff, HandOffState, Job, Observation, Source
 from orchestrator.core.lifecycle import Seen, State
 from orchestrator.engine.observe import observe
-from orchestrator.store import attempts, hand_offs, job_lists, jobs, outputs
+from orchestrator.store import attempts, faults, hand_offs, job_lists, jobs, outputs, schema
 from orchestrator.store.attempts import Result
 from tests.integration.api.served import Holder
 from tests.integration.dashboard.conftest import SignedIn
@@ -64,7 +65,7 @@ def test_the_timeline_tells_every_observation_with_its_source_and_verdict_and_wh
     assert "orchestrator kept, and cannot be lost from here on" in lines[0]
     assert any("poll completed moved waiting → completed" in line for line in lines)
     assert any("webhook completed known" in line and "req-hook" in line for line in lines)
-    assert any("list failed stored clash" in line for line in lines)
+    assert any("list failed, the gateway has kept clash" in line for line in lines)
     assert any("hand-off to archive, attempt 0 failed" in line and "HTTP 503, busy" in line for line in lines)
     assert "A look told the end" in words(page)
     assert "so much later a webhook told the same" in words(page)
@@ -79,13 +80,93 @@ def test_the_timeline_tells_every_observation_with_its_source_and_verdict_and_wh
 def test_faults_are_shown_with_their_evidence_and_a_text_for_support(us: Holder, signed_in: SignedIn) -> None:
     job = us.move(us.kept(), State.WAITING, gateway_id=f"G-f-{us.tenant}")
     failure: dict[str, Any] = {"message": "content filter", "code": "policy", "detail": None}
+    with us.api.store.write() as tx:
+        faults.note(tx, job, Met(Fault.HOOK_REFUSED_BY_US, "our side answered with HTTP 503"))
+    assert "over since" not in words(signed_in(us, Scope.READ).get(f"/jobs/{job.id}"))
     us.move(job, State.FAILED, blame=Fault.PROVIDER, failure=failure, settled_at=1.0, request_id="req-f")
     page = words(signed_in(us, Scope.READ).get(f"/jobs/{job.id}"))
     assert "provider why it ended so" in page
     assert "content filter (code policy)" in page
-    assert "for whom to mend provider" in page
+    assert "who can fix it provider" in page
+    assert "met on the way, over since Our side answered with HTTP 503." in page
+    assert "since then the job's end is known: failed" in page
     assert "Text for their support" in page
     assert "It ended badly: content filter." in page
+
+
+def test_what_was_mended_since_is_told_apart_from_what_was_not(us: Holder, signed_in: SignedIn) -> None:
+    dead = us.dead()
+    job = read(us, owed(us, dead).job_id)
+    with us.api.store.write() as tx:
+        faults.note(tx, job, Met(Fault.HAND_OFF_FAILED, "HTTP 503"))
+    visitor = signed_in(us, Scope.READ)
+    assert "hand off failed met on the way HTTP" in words(visitor.get(f"/jobs/{job.id}"))
+    with us.api.store.write() as tx:
+        these = update(schema.hand_offs).where(schema.hand_offs.c.id == dead)
+        tx.execute(these.values(state=HandOffState.DONE, last_error=None, done_at=tx.now))
+    assert "hand off failed met on the way, over since" in words(visitor.get(f"/jobs/{job.id}"))
+
+
+def test_looks_that_saw_nothing_new_are_told_in_one_sentence(us: Holder, signed_in: SignedIn) -> None:
+    job = us.move(us.kept(), State.WAITING, gateway_id=f"G-q-{us.tenant}")
+    with us.api.store.write() as tx:
+        jobs.note(tx, job.id, {"looks": 4, "created_at": tx.now})
+    page = words(signed_in(us, Scope.READ).get(f"/jobs/{job.id}"))
+    assert "4 of 4 looks saw nothing new, or got no answer" in page
+    learn(us, job, Source.POLL, Seen.COMPLETED)
+    page = words(signed_in(us, Scope.READ).get(f"/jobs/{job.id}"))
+    assert "4 of 5 looks saw nothing new, or got no answer: such looks are only counted." in page
+
+
+def test_what_costs_or_cannot_be_taken_back_needs_a_second_button(us: Holder, signed_in: SignedIn) -> None:
+    waiting = us.move(us.kept(), State.WAITING)
+    bad = us.move(us.kept(), State.FAILED, settled_at=1.0)
+    visitor = signed_in(us, Scope.READ, Scope.SUBMIT, Scope.OPERATE)
+    for job, act, second in (
+        (waiting, "cancel", "Yes, cancel it"),
+        (bad, "retry", "Yes, pay for another one"),
+    ):
+        text = visitor.get(f"/jobs/{job.id}").text
+        (form,) = re.findall(rf'<details class="confirm" id="confirm-{act}">.*?</details>', text, re.DOTALL)
+        assert f'action="/dashboard/jobs/{job.id}/{act}"' in form
+        assert second in form
+        assert form.count(f'aria-describedby="why-{act}"') == 2
+        assert text.count(f'/{act}"') == 1
+
+
+def test_a_hand_off_is_replayed_by_the_page_of_its_own_job_alone(us: Holder, signed_in: SignedIn) -> None:
+    dead, other = us.dead(), us.kept()
+    visitor = signed_in(us, Scope.READ, Scope.OPERATE)
+    refused = visitor.post(f"/jobs/{other.id}/hand-offs/{dead}/replay")
+    assert (refused.status_code, f"There is no hand-off {dead}." in words(refused)) == (404, True)
+    assert owed(us, dead).state is HandOffState.DEAD
+    assert visitor.post(f"/jobs/{other.id}/hand-offs/{2**63}/replay").status_code == 404
+
+
+def test_what_is_delivered_as_new_by_a_double_click_is_so_once(us: Holder, signed_in: SignedIn) -> None:
+    job = us.completed()
+    us.archive(job)
+    with us.api.store.read() as tx:
+        (done,) = hand_offs.of_job(tx, job.id)
+    visitor = signed_in(us, Scope.READ, Scope.OPERATE)
+    assert 'name="generation" value="0"' in visitor.get(f"/jobs/{job.id}").text
+    twice = [
+        visitor.post(f"/jobs/{job.id}/hand-offs/{done.id}/replay", as_new="1", generation="0")
+        for _ in range(2)
+    ]
+    assert [one.status_code for one in twice] == [200, 409]
+    assert "was delivered as new already" in words(twice[1])
+    assert owed(us, done.id).generation == 1
+
+
+def test_who_was_refused_is_led_back_to_where_they_were(us: Holder, signed_in: SignedIn) -> None:
+    job = us.kept()
+    visitor = signed_in(us, Scope.READ, Scope.OPERATE)
+    page = f"/dashboard/jobs/{job.id}"
+    visitor.client.headers["Referer"] = f"{us.api.url}{page}"
+    assert f'<a href="{page}">Back to where you were</a>' in visitor.post(f"/jobs/{job.id}/look").text
+    visitor.client.headers["Referer"] = f"https://evil.example{page}"
+    assert "Back to where you were" not in visitor.post(f"/jobs/{job.id}/look").text
 
 
 def test_why_the_next_look_is_when_it_is(us: Holder, signed_in: SignedIn) -> None:
@@ -106,6 +187,21 @@ def test_why_the_next_look_is_when_it_is(us: Holder, signed_in: SignedIn) -> Non
     page = words(visitor.get(f"/jobs/{job.id}"))
     assert "2 in a row: HTTP 502; that says nothing about the job" in page
     assert "each failure doubles the wait" in page
+
+
+def test_an_output_that_is_not_kept_is_said_to_be_at_the_gateway_and_not_played(
+    us: Holder, signed_in: SignedIn
+) -> None:
+    job = us.completed()
+    with us.api.store.write() as tx:
+        tx.execute(delete(schema.hand_offs).where(schema.hand_offs.c.job_id == job.id))
+    visitor = signed_in(us, Scope.READ)
+    page = visitor.get(f"/jobs/{job.id}")
+    assert "<video" not in page.text
+    said = f"7 bytes; not kept here: only the gateway has it, as output 0 of its job G-{job.id}"
+    assert said in words(page)
+    answer = visitor.client.get(f"/dashboard/jobs/{job.id}/outputs/0")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_kept")
 
 
 def test_an_output_is_played_from_here_in_ranges_by_its_session_alone(
@@ -139,7 +235,7 @@ def test_a_cancel_is_done_and_stands_on_the_timeline(us: Holder, signed_in: Sign
     after = visitor.post(f"/jobs/{job.id}/cancel")
     assert "Cancelled: nothing was made." in words(after)
     assert read(us, job.id).state is State.CANCELLED
-    assert any("operator cancel moved accepted → cancelled" in line for line in rows(after))
+    assert any("operator wanted no more moved accepted → cancelled" in line for line in rows(after))
     assert "It was cancelled already." in words(after)
     running = us.move(us.kept(), State.WAITING, gateway_id=f"G-c-{us.tenant}")
     after = visitor.post(f"/jobs/{running.id}/cancel")

@@ -67,9 +67,18 @@ def test_a_long_list_has_a_page_after_the_other_and_a_way_back(us: Holder, signe
 def test_what_was_given_up_leads_to_its_jobs(us: Holder, signed_in: SignedIn) -> None:
     us.kept()
     us.dead(reference="lost")
-    answer = signed_in(us, Scope.READ).get("/jobs", dead="1")
+    answer = signed_in(us, Scope.READ).get("/jobs", hand_offs="given_up")
     assert len(listed(answer)) == 1
     assert "lost" in words(answer)
+
+
+def test_what_is_still_to_be_handed_off_leads_to_its_jobs(us: Holder, signed_in: SignedIn) -> None:
+    us.kept()
+    us.dead()
+    owed = us.completed()
+    visitor = signed_in(us, Scope.READ)
+    assert listed(visitor.get("/jobs", hand_offs="owed")) == [owed.id]
+    assert 'href="/dashboard/jobs?hand_offs=owed"' in visitor.get("").text
 
 
 def test_nobody_sees_another_tenant_s_jobs_however_they_are_named(
@@ -90,6 +99,7 @@ def test_nobody_sees_another_tenant_s_jobs_however_they_are_named(
     [
         ({"state": "asleep"}, "There is no state 'asleep'."),
         ({"fault": "<b>"}, "There is no fault '<b>'."),
+        ({"hand_offs": "1"}, "There are no hand-offs '1'."),
         ({"q": "a\x00b"}, "Nothing can be looked for with such a q."),
         ({"model": "m" * 500}, "Nothing can be looked for with such a model."),
     ],

@@ -1,6 +1,7 @@
 """The same done with all jobs that match: counted first, done as counted, and what was not is told."""
 
 import re
+from typing import Any
 
 import httpx
 import pytest
@@ -54,6 +55,19 @@ def test_many_are_cancelled_after_it_was_said_what_that_means(us: Holder, signed
     assert "No job matches" in words(visitor.get("/jobs/many", act="cancel", q="batch"))
 
 
+def test_the_count_says_of_which_jobs_it_is(us: Holder, signed_in: SignedIn) -> None:
+    us.kept(reference="batch")
+    visitor = signed_in(us, Scope.READ, Scope.SUBMIT)
+    some = words(visitor.get("/jobs/many", act="cancel", q="batch", state="ended badly"))
+    assert "No job matches" in some
+    some = words(visitor.get("/jobs/many", act="cancel", q="batch", state="accepted"))
+    assert f"Which jobs reference batch state accepted tenant {us.tenant} What would be done" in some
+    every = words(visitor.get("/jobs/many", act="cancel"))
+    assert f"tenant {us.tenant} Nothing was looked for: these are all jobs" in every
+    everywhere = signed_in(us, Scope.READ, Scope.SUBMIT, Scope.INSTALLATION)
+    assert "tenant all" in words(everywhere.get("/jobs/many", act="cancel", q="batch"))
+
+
 def test_nothing_is_done_where_more_match_than_were_counted(us: Holder, signed_in: SignedIn) -> None:
     us.kept(reference="grown")
     late = us.move(us.kept(reference="grown"), State.UNCERTAIN)
@@ -85,6 +99,31 @@ def test_too_many_for_one_go_are_done_in_several_and_each_says_what_is_left(
     assert "3 are left" in words(nothing)
     monkeypatch.setattr(many, "GOES_ON_FOR", 8.0)
     assert "Done with 3 jobs." in words(confirm(visitor, nothing))
+
+
+def test_of_more_than_one_count_has_each_count_is_done_to_its_end_in_parts(
+    us: Holder, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "MOST", 4)
+    monkeypatch.setattr(bulk, "PART", 3)
+    kept = [us.kept(reference="flood").id for _ in range(6)]
+    visitor = signed_in(us, Scope.READ, Scope.SUBMIT)
+    counted = visitor.get("/jobs/many", act="cancel", q="flood")
+    assert "There are, or may be, older ones besides" in words(counted)
+    with monkeypatch.context() as hurried:
+        do = bulk.do
+
+        def do_a_part(*args: Any, **more: Any) -> bulk.Done:
+            hurried.setattr(many, "GOES_ON_FOR", -1.0)
+            return do(*args, **more)
+
+        hurried.setattr(bulk, "do", do_a_part)
+        first = confirm(visitor, counted)
+    assert "Done with 3 jobs." in words(first)
+    assert "1 are left" in words(first)
+    assert "Done with 1 job." in words(confirm(visitor, first)), "older ones do not count"
+    assert [state_of(us, one) for one in kept] == [State.ACCEPTED] * 2 + [State.CANCELLED] * 4
+    assert "2 jobs match" in words(visitor.get("/jobs/many", act="cancel", q="flood"))
 
 
 def test_many_that_ended_badly_are_tried_again_once_and_refusals_are_told_one_by_one(
@@ -129,10 +168,10 @@ def test_only_those_who_may_do_it_with_one_may_with_many_and_nobody_with_another
     assert "Your key lacks the scope submit." in words(page)
     assert "Your key lacks the scope operate." in words(page)
     assert reader.get("/jobs/many", act="cancel").status_code == 403
-    assert reader.post("/jobs/many", act="cancel", newest="z", count="9").status_code == 403
-    assert submitter.post("/jobs/many", act="replay", newest="z", count="9").status_code == 403
+    assert reader.post("/jobs/many", act="cancel", newest="z", oldest="a", count="9").status_code == 403
+    assert submitter.post("/jobs/many", act="replay", newest="z", oldest="a", count="9").status_code == 403
     assert "No job matches" in words(submitter.get("/jobs/many", act="cancel", tenant=them.tenant))
-    done = submitter.post("/jobs/many", act="cancel", tenant=them.tenant, newest="z", count="9")
+    done = submitter.post("/jobs/many", act="cancel", tenant=them.tenant, newest="z", oldest="a", count="9")
     assert "Done with 0 jobs." in words(done)
     assert submitter.client.post("/dashboard/jobs/many", data={"act": "cancel"}).status_code == 403
     with them.api.store.read() as tx:
@@ -142,7 +181,8 @@ def test_only_those_who_may_do_it_with_one_may_with_many_and_nobody_with_another
 def test_what_was_not_counted_is_not_done(us: Holder, signed_in: SignedIn) -> None:
     job = us.kept()
     visitor = signed_in(us, Scope.READ, Scope.SUBMIT)
-    for fields in ({}, {"newest": job.id}, {"count": "1"}, {"newest": job.id, "count": "-1"}):
+    ids = {"newest": job.id, "oldest": job.id}
+    for fields in ({}, ids, {"count": "1"}, {"newest": job.id, "count": "1"}, ids | {"count": "-1"}):
         assert visitor.post("/jobs/many", act="cancel", **fields).status_code == 422
     assert visitor.get("/jobs/many", act="look").status_code == 422
     assert visitor.get("/jobs/many", act="cancel", q=job.id).status_code == 422

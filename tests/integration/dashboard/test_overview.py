@@ -8,8 +8,9 @@ from sqlalchemy import update
 from orchestrator.core.access import Scope
 from orchestrator.core.blame import Fault
 from orchestrator.core.learned.classes import channel_of
-from orchestrator.core.learned.hooks import Hooks
+from orchestrator.core.learned.hooks import Health, Hooks
 from orchestrator.core.lifecycle import State
+from orchestrator.engine.overview import MOST_HOOKS
 from orchestrator.store import accounts, estimates, ledger, schema, tenants
 from orchestrator.store.accounts import Entry
 from orchestrator.store.estimates import EstimateKind
@@ -108,6 +109,43 @@ def test_webhooks_are_told_of_the_tenant_s_own_endpoints(
     assert "google-ai-studio" not in part(signed_in(them, *READER).get(""), "hooks-title")
 
 
+def test_of_many_channels_the_worst_are_told_and_the_others_counted(
+    api: Served, us: Holder, signed_in: SignedIn
+) -> None:
+    mine = Entry(f"acc-{us.tenant}", us.tenant, "mine", None, None, None, None)
+    removed = Entry(f"old-{us.tenant}", us.tenant, "old", None, None, None, None)
+    with api.store.write() as tx:
+        accounts.add_once(tx, mine)
+        accounts.add_once(tx, removed)
+        tx.execute(
+            update(schema.accounts).where(schema.accounts.c.id == removed.id).values(removed_at=tx.now)
+        )
+        for number in range(MOST_HOOKS + 3):
+            ill = {MOST_HOOKS + 1: Health.DEGRADED, MOST_HOOKS + 2: Health.SILENT}
+            learned = Hooks(health=ill.get(number, Health.HEALTHY)).as_json()
+            for account in (mine.id, removed.id):
+                channel = channel_of(account, f"provider-{number:02}")
+                estimates.lock(tx, EstimateKind.HOOKS, channel)
+                estimates.write(tx, EstimateKind.HOOKS, channel, learned)
+    told = part(signed_in(us, *READER).get(""), "hooks-title")
+    assert re.findall(r"mine (provider-\d\d) (\w+)", told)[:3] == [
+        (f"provider-{MOST_HOOKS + 2}", "silent"),
+        (f"provider-{MOST_HOOKS + 1}", "degraded"),
+        ("provider-00", "healthy"),
+    ]
+    assert told.count("mine provider-") == MOST_HOOKS
+    assert f"the worst of {MOST_HOOKS + 3}: 1 silent, 1 degraded, {MOST_HOOKS + 1} healthy." in told
+
+
+def test_more_looks_than_by_guidance_are_not_told_as_saved(
+    api: Served, us: Holder, signed_in: SignedIn
+) -> None:
+    with api.store.write() as tx:
+        day = ledger.day_of(tx.now)
+        ledger.add(tx, {(us.tenant, "google/veo", day): Sums(jobs=1, looks=5.0, guidance_looks=2.0)})
+    assert "3 more than by guidance in 14 days" in part(signed_in(us, *READER).get(""), "looks-title")
+
+
 def test_alarms_are_for_those_who_see_the_installation_and_others_read_why_they_see_none(
     api: Served, us: Holder, signed_in: SignedIn
 ) -> None:
@@ -115,6 +153,8 @@ def test_alarms_are_for_those_who_see_the_installation_and_others_read_why_they_
         tx.execute(tx.insert(schema.destinations).values(**_disabled("dashboard-bucket", tx.now)))
     whole = signed_in(us, Scope.READ, Scope.INSTALLATION).get("")
     assert "dashboard-bucket wants nothing: gone" in part(whole, "alarms-title")
+    assert '<a href="/dashboard/destinations/dashboard-bucket"' in whole.text
+    assert "<code>orchestrator destinations enable dashboard-bucket</code>" in whole.text
     assert "all tenants" in words(whole)
     own = part(signed_in(us, *READER).get(""), "alarms-title")
     assert "dashboard-bucket" not in own

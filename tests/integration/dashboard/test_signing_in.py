@@ -2,12 +2,14 @@
 
 import time
 
+import httpx
 import pytest
 from sqlalchemy import update
 
 from orchestrator.core.access import Scope
 from orchestrator.engine import granting
 from orchestrator.store.schema import sessions
+from orchestrator.web.dashboard import live
 from tests.integration.api.served import Holder, Served
 from tests.integration.dashboard.conftest import SignedIn
 from tests.integration.dashboard.visitor import Visitor, words
@@ -31,7 +33,7 @@ def test_a_stranger_is_asked_for_a_key_and_then_gets_the_page_that_was_asked_for
 def test_what_is_no_key_opens_nothing(visitor: Visitor, key: str) -> None:
     answer = visitor.sign_in(key)
     assert answer.status_code == 401
-    assert "This is no API key that is known here." in words(answer)
+    assert "This API key is not known here." in words(answer)
     assert "<script>" not in answer.text
     assert not visitor.client.cookies
 
@@ -98,7 +100,24 @@ def test_a_form_of_another_site_s_page_does_nothing(us: Holder, signed_in: Signe
     ]
     assert [answer.status_code for answer in refused] == [403] * 5
     assert visitor.get("").status_code == 200
-    assert visitor.client.get("/dashboard/sign-out").status_code == 405
+    shown = visitor.client.get("/dashboard/sign-out")
+    assert (shown.status_code, shown.headers["allow"]) == (405, "POST")
+    assert "open the page that has the form" in words(shown)
+
+
+def test_a_page_that_stays_open_is_told_nothing_more_once_its_session_ended(
+    us: Holder, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "HEARTBEAT", 0.2)
+    visitor = signed_in(us)
+    cookies = dict(visitor.client.cookies)
+    with httpx.stream("GET", f"{us.api.url}/dashboard/live", cookies=cookies, timeout=20) as open_page:
+        parts = open_page.iter_text()
+        assert "retry" in next(parts)
+        us.kept()
+        assert any("changed" in part for part in parts), "between them it is told that all is well"
+        visitor.post("/sign-out")
+        assert "changed" not in "".join(parts), "it ended by itself"
 
 
 def test_pages_run_nothing_that_is_not_ours_and_are_kept_by_no_cache(us: Holder, signed_in: SignedIn) -> None:
@@ -111,6 +130,15 @@ def test_pages_run_nothing_that_is_not_ours_and_are_kept_by_no_cache(us: Holder,
         assert "style=" not in answer.text
     session = visitor.client.post("/dashboard/sign-in", data={"key": us.key}).headers["set-cookie"]
     assert {"HttpOnly", "SameSite=lax", "Path=/dashboard"} <= {part.strip() for part in session.split(";")}
+
+
+def test_a_slash_too_many_leads_to_the_page_that_is_meant(us: Holder, signed_in: SignedIn) -> None:
+    visitor = signed_in(us)
+    for path, to in (("/", ""), ("/jobs/?q=a", "/jobs?q=a"), ("//", "")):
+        answer = visitor.client.get(f"/dashboard{path}")
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/dashboard{to}")
+    assert visitor.client.post("/dashboard/jobs/").status_code == 404
+    assert visitor.client.get(f"{us.api.url}//evil.example/").status_code == 404
 
 
 def test_our_own_files_are_served_and_nothing_beside_them(visitor: Visitor) -> None:

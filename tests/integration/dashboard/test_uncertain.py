@@ -94,6 +94,26 @@ def test_adopting_follows_the_gateway_job(api: Served, us: Holder, operator: Vis
     assert api.sent
 
 
+def test_a_gateway_job_that_was_named_by_mistake_is_named_anew_until_one_is_confirmed(
+    api: Served, us: Holder, operator: Visitor
+) -> None:
+    job = unsure(us)
+    operator.post(f"/uncertain/{job.id}", way="adopt", gateway_id="G-mistake")
+    page = operator.get(f"/uncertain/{job.id}")
+    assert "G-mistake" in words(page)
+    assert "If that was a mistake, adopt another one." in words(page)
+    assert page.text.count(" disabled") == 3, "two ways out are over"
+    assert (
+        "the gateway job that a person named is not confirmed"
+        in words(operator.get(f"/jobs/{job.id}")).lower()
+    )
+    operator.post(f"/uncertain/{job.id}", way="adopt", gateway_id=f"{GATEWAY_ID}-right")
+    assert now(api, job).gateway_id == f"{GATEWAY_ID}-right"
+    with api.store.write() as tx:
+        jobs.note(tx, job.id, {"unconfirmed": False})
+    assert "there is nothing to decide" in words(operator.get(f"/uncertain/{job.id}"))
+
+
 @pytest.mark.parametrize("wrong", ["", "../x", "a b"])
 def test_what_can_be_no_gateway_id_is_not_adopted(
     api: Served, us: Holder, operator: Visitor, wrong: str
@@ -101,7 +121,7 @@ def test_what_can_be_no_gateway_id_is_not_adopted(
     job = unsure(us)
     refused = operator.post(f"/uncertain/{job.id}", way="adopt", gateway_id=wrong)
     assert refused.status_code == 409
-    assert "is no id of the gateway's" in words(refused)
+    assert "is not an id of the gateway's" in words(refused)
     assert now(api, job).state is State.UNCERTAIN
 
 

@@ -20,9 +20,10 @@ from orchestrator.engine.follow_up import FollowUp
 from orchestrator.engine.hand_off import hand_off
 from orchestrator.engine.housekeeping import keep_house
 from orchestrator.engine.look import look
-from orchestrator.engine.receive import Receipt, receive
+from orchestrator.engine.receive import receive
 from orchestrator.engine.submit import Submission, submit
 from orchestrator.engine.sweep import sweep
+from orchestrator.engine.take import Receipt
 from orchestrator.fault_points import FaultPoint
 from orchestrator.settings import load
 from orchestrator.sinks import Sink

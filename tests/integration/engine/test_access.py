@@ -14,9 +14,9 @@ from orchestrator.engine.access import BELIEVED, REMEMBERED, Guard
 from orchestrator.errors import Forbidden, NotFound, RequestError, Unauthorized
 from orchestrator.store import schema, tenants
 from orchestrator.store.database import Store
-from orchestrator.store.migrate import migrate
 from orchestrator.store.schema import DEFAULT
 from tests.integration.store.rows import Clock, a_job, keep
+from tests.migrated import put_migrated
 
 HOUR = 3_600.0
 
@@ -29,8 +29,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
+    put_migrated(tmp_path / "orchestrator.db")
     store = Store(f"sqlite:///{tmp_path}/orchestrator.db", clock=clock)
-    migrate(store)
     yield store
     store.close()
 

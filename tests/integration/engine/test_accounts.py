@@ -31,7 +31,7 @@ from orchestrator.gateway.connection import Timeouts
 from orchestrator.store import accounts, schema
 from orchestrator.store.accounts import Entry
 from orchestrator.store.database import Store, Transaction
-from orchestrator.store.migrate import migrate
+from tests.migrated import put_migrated
 from tests.patience import LONG
 
 NOTICED_WITHIN = 2.0
@@ -50,8 +50,8 @@ class Commands:
     """Changes accounts as commands do, each with one tenant, acme."""
 
     def __init__(self, folder: Path) -> None:
+        put_migrated(folder / "orchestrator.db")
         self.store = Store(f"sqlite:///{folder / 'orchestrator.db'}")
-        migrate(self.store)
         self.vault = Vault([new_key()])
         with self.store.write() as tx:
             tx.execute(schema.tenants.insert().values(id="acme", name="acme"))

@@ -4,18 +4,24 @@ import logging
 
 import pytest
 
-from orchestrator.engine import alarms
+from orchestrator.core.breaker import FAILURES_TO_OPEN
+from orchestrator.core.learned.hooks import Health
+from orchestrator.engine import alarms, hook_health
 from orchestrator.engine.alarms import (
+    AWAY_FOR,
     BEHIND_AFTER,
     CLOCK_MAY_DIFFER,
     FIRST_BEAT_WITHIN,
+    MOST_TOLD,
+    OTHERS,
     PULSE_IS_LATE,
     Alarm,
     AlarmName,
     Bell,
 )
+from orchestrator.engine.hook_health import Standing
 from orchestrator.engine.sweep import sweep
-from tests.integration.engine.harness import Engine
+from tests.integration.engine.harness import Engine, NewEngine
 
 
 def ringing(engine: Engine, *, clock_off: float = 0.0, beat_expected: bool = False) -> dict[AlarmName, str]:
@@ -48,6 +54,42 @@ def test_a_beat_that_is_never_heard_is_an_alarm_where_there_should_be_one(engine
     assert set(ringing(engine, beat_expected=True)) == {AlarmName.NO_BEAT}
     sweep(engine.context, from_beat=True)
     assert ringing(engine, beat_expected=True) == {}
+
+
+def test_a_gateway_that_is_away_is_an_alarm_as_long_as_it_is_left_alone(new_engine: NewEngine) -> None:
+    engine = new_engine(gateway_url="http://127.0.0.1:9/v1")
+    for _ in range(FAILURES_TO_OPEN - 1):
+        engine.created()
+    alarms.note_gateways(engine.context)
+    assert ringing(engine) == {}
+    engine.created()
+    alarms.note_gateways(engine.context)
+    assert set(ringing(engine)) == {AlarmName.GATEWAY_AWAY}
+    assert "orchestrator check" in ringing(engine)[AlarmName.GATEWAY_AWAY]
+    engine.later(AWAY_FOR)
+    alarms.note_gateways(engine.context)
+    assert AlarmName.GATEWAY_AWAY not in ringing(engine), "nothing was asked since, so nobody knows"
+    engine.context.breakers.failed(("default", None), engine.now)
+    engine.context.breakers.allows(engine.now, ("default", None))
+    alarms.note_gateways(engine.context)
+    assert AlarmName.GATEWAY_AWAY in ringing(engine), "it is tried again"
+    engine.context.breakers.worked(("default", None))
+    engine.later(AWAY_FOR)
+    alarms.note_gateways(engine.context)
+    assert AlarmName.GATEWAY_AWAY not in ringing(engine)
+
+
+def test_alarms_of_thousands_of_accounts_are_told_as_many_as_anybody_reads(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"account_{number:04}" for number in range(MOST_TOLD + 2_000)]
+    ill = [Standing(name, None, Health.SILENT, 0.0, "the latest 12 did not come", None) for name in names]
+    monkeypatch.setattr(hook_health, "silent", lambda *_, **__: reversed(ill))
+    with engine.store.read() as tx:
+        found = alarms.read(tx, wall_clock=engine.now, beat_expected=False)
+    assert [one.about for one in found] == [*names[:MOST_TOLD], OTHERS], "always the same ones"
+    assert {one.name for one in found} == {AlarmName.HOOKS_SILENT}
+    assert found[-1].detail.startswith("and 2000 more")
 
 
 def test_each_kind_of_work_that_nobody_takes_is_an_alarm(engine: Engine) -> None:

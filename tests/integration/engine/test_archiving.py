@@ -8,8 +8,8 @@ import pytest
 from orchestrator import fault_points
 from orchestrator.archive.folder import FolderArchive, FolderKeeping
 from orchestrator.core.blame import Fault
-from orchestrator.core.effects import owed_outputs
 from orchestrator.core.job import HandOffState, OutputSeen
+from orchestrator.core.owed import owed_outputs
 from orchestrator.core.routes import ARCHIVE, Route
 from orchestrator.engine import archiving
 from orchestrator.engine.follow_up import FollowUp, Task
@@ -102,7 +102,7 @@ def test_an_index_that_silently_gives_the_first_output_again_is_never_delivered(
     job_id = completed(engine, {"model": XAI, "sample_count": 2}, outputs=1, outputs_listed=False)
     # The gateway lists none, so one is owed; asked for two, a person may find out that there is one.
     with engine.store.write() as tx:
-        outputs.learn(tx, job_id, [OutputSeen(1)])
+        outputs.learn_all(tx, [(job_id, OutputSeen(1))])
         hand_offs.owe(tx, list(owed_outputs(engine.job(job_id), (OutputSeen(1),), engine.now)))
     try_until_over(engine, job_id)
     assert engine.states(job_id) == [DONE, MISSING, DONE]
@@ -297,7 +297,7 @@ def test_links_are_told_of_what_there_is_and_of_what_is_not(engine: Engine) -> N
         engine, {"model": XAI, "sample_count": 2}, outputs=1, destinations=(Route("told", link=True),)
     )
     with engine.store.write() as tx:
-        outputs.learn(tx, job_id, [OutputSeen(1)])
+        outputs.learn_all(tx, [(job_id, OutputSeen(1))])
         hand_offs.owe(tx, list(owed_outputs(engine.job(job_id), (OutputSeen(1),), engine.now)))
     try_until_over(engine, job_id)
     assert list(engine.files_of("told")) == [f"{job_id}.completed.json", f"{job_id}.output_missing-1.json"]
@@ -309,7 +309,7 @@ def test_without_a_key_a_document_tells_of_outputs_without_links(new_engine: New
     engine = new_engine(secret_keys="")
     job_id = completed(engine, {"model": XAI, "sample_count": 2}, outputs=1, outputs_listed=False)
     with engine.store.write() as tx:
-        outputs.learn(tx, job_id, [OutputSeen(1)])
+        outputs.learn_all(tx, [(job_id, OutputSeen(1))])
         hand_offs.owe(tx, list(owed_outputs(engine.job(job_id), (OutputSeen(1),), engine.now)))
     try_until_over(engine, job_id)
     told = outcome_of(engine, f"{job_id}.output_missing-1.json")

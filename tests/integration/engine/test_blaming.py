@@ -1,6 +1,7 @@
 """Whose fault it was: each fault is staged at the sandbox, and found with its job afterwards."""
 
 import json
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,9 @@ from orchestrator.engine import alarms, blaming
 from orchestrator.engine.alarms import RECURS, RECURS_WITHIN, AlarmName
 from orchestrator.engine.learning import learn
 from orchestrator.engine.outage import sign_of_life
+from orchestrator.engine.replay import replay_dead
+from orchestrator.store.dead_letters import Matching
+from orchestrator.telemetry import Event
 from tests.integration.engine.harness import Engine, NewEngine, try_until_over
 from tests.integration.engine.test_learning import lost
 from tests.sandbox.harness import Hook, Receiver, Sandbox
@@ -116,6 +120,7 @@ def test_a_lost_create_stays_on_the_list_when_it_was_found_again(engine: Engine,
     assert engine.job(job_id).state is State.WAITING
     one = only(engine, job_id)
     assert (one.fault, one.of_end) == (Fault.UNCERTAIN_CREATE, False)
+    assert one.overcome == f"the gateway has a job for it: {engine.job(job_id).gateway_id}"
     assert f"x-session-id: {job_id}.1" in one.text_for_support
 
 
@@ -156,13 +161,16 @@ def test_a_webhook_that_did_not_come_while_our_receiver_was_away_is_ours(
 
 
 def test_a_signature_that_is_not_believed_is_found_with_the_job_it_names(
-    hooked: Engine, hooks: Receiver
+    hooked: Engine, hooks: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     job_id = hooked.created()
     (hook,) = hooks.wait(1, "video.completed")
     forged = forge(hook)
-    for _ in range(2):
-        assert hooked.receive(forged).reason == "forged"
+    with caplog.at_level(logging.INFO, "orchestrator"):
+        for _ in range(2):
+            assert hooked.receive(forged).reason == "forged"
+    lines = [vars(one)["facts"] for one in caplog.records if one.msg == Event.WEBHOOK_REJECTED]
+    assert [one["job"] for one in lines] == [job_id] * 2, "the log has it among the job's lines"
     unknown = replace(forged, raw=json.dumps({"data": {"id": "G-NOBODYS"}}).encode())
     assert hooked.receive(unknown).reason == "forged"
     one = only(hooked, job_id)
@@ -170,7 +178,10 @@ def test_a_signature_that_is_not_believed_is_found_with_the_job_it_names(
     assert "no live secret" in one.evidence
     hooked.receive(hook)
     assert hooked.job(job_id).state is State.COMPLETED, "it did no harm"
-    assert only(hooked, job_id).fault is Fault.SIGNATURE_REJECTED
+    after = only(hooked, job_id)
+    assert after.fault is Fault.SIGNATURE_REJECTED
+    assert (one.overcome, after.overcome) == (None, "the job's end is known: completed")
+    assert "since then: the job's end is known: completed" in after.text_for_support
 
 
 def test_our_own_status_is_in_what_the_gateway_tells_of_its_webhook(
@@ -191,11 +202,22 @@ def test_a_hand_off_that_is_given_up_is_found_also_after_it_was_replayed(new_eng
     job_id = engine.created()
     engine.look_when_due(job_id)
     engine.archive()
-    engine.folder.parent.joinpath("out").write_text("a file where the folder should be")
+    blocked = engine.folder.parent.joinpath("out")
+    blocked.write_text("a file where the folder should be")
     try_until_over(engine, job_id)
     one = only(engine, job_id)
     assert (one.fault, one.addressee) == (Fault.HAND_OFF_FAILED, Addressee.OPERATOR)
     assert f"{job_id}/0/folder to folder, after 1 attempt" in one.evidence
+    assert one.overcome is None
+    blocked.unlink()
+    replay_dead(engine.context, "default", Matching())
+    assert only(engine, job_id).overcome is None, "it is tried again, and not done yet"
+    engine.hand_off_all()
+    again = only(engine, job_id)
+    assert (again.fault, again.evidence) == (Fault.HAND_OFF_FAILED, one.evidence), (
+        "it stays, as what happened"
+    )
+    assert again.overcome == "everything that was owed has been handed off by now"
 
 
 @pytest.mark.parametrize("content", ["missing", "garbage", "truncated"])

@@ -1,5 +1,6 @@
 """What the use-cases count, and what is read from rows for whoever watches."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -11,11 +12,14 @@ from orchestrator.core.drift import DriftKind, Place
 from orchestrator.core.job import Observation, Source
 from orchestrator.core.lifecycle import Seen, State
 from orchestrator.core.tracing import Part, Span, Trace, trace_of
-from orchestrator.engine import spans
+from orchestrator.engine import resolve, spans
 from orchestrator.engine.gauges import MOST_IN_LINE, Gauges
 from orchestrator.engine.observe import observe
+from orchestrator.errors import BadAnswer
+from orchestrator.gateway.client import Gateway
 from orchestrator.metrics import DECLARED, REGISTRY
-from orchestrator.store import gauges
+from orchestrator.store import gauges, jobs
+from orchestrator.telemetry import Event
 from tests.integration.engine.harness import Engine, completed
 from tests.sandbox.harness import Receiver
 
@@ -165,6 +169,25 @@ def test_spans_survive_a_process_that_dies_between_them(engine: Engine) -> None:
     assert first.parent == second.parent == next(one.id for one in again.spans if one.part is Part.JOB)
 
 
+def test_what_the_gateway_repeats_of_a_request_is_in_no_span_and_in_no_log(
+    engine: Engine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompt = "A lighthouse keeper named Aurelia walks through the storm"
+    echoed = BadAnswer(f"HTTP 502: cannot make '{prompt}'", status=502)
+
+    async def look(*_: object) -> Observation:
+        raise echoed
+
+    told = collect(engine)
+    job_id = engine.created({"prompt": prompt})
+    monkeypatch.setattr(Gateway, "look", look)
+    with caplog.at_level(logging.INFO, "orchestrator"):
+        engine.look_when_due(job_id)
+    (failed,) = [span.failed for span in told.spans if span.part is Part.LOOK]
+    (logged,) = [vars(one)["facts"]["error"] for one in caplog.records if one.msg == Event.LOOK_FAILED]
+    assert failed == logged == "HTTP 502: cannot make '[of the request]'"
+
+
 def test_a_job_that_a_list_or_the_clock_ends_says_so(engine: Engine) -> None:
     told = collect(engine)
     job_id = engine.created(outcome="never", duration=10_000_000)
@@ -203,6 +226,28 @@ def test_what_waits_is_read_from_rows(engine: Engine) -> None:
     kept = [engine.outputs(job_id)[0].bytes for job_id in (first, second)]
     assert (told["archive_files",], told["archive_bytes",]) == (2, sum(filter(None, kept)))
     assert ("hand_offs_owed", "archive") not in told
+
+
+def test_what_a_dead_worker_held_is_not_being_done(engine: Engine) -> None:
+    engine.submit()
+    with engine.store.write() as tx:
+        jobs.claim_due(
+            tx, jobs.CREATES, worker=engine.context.worker, limit=1, lease=900, turns=engine.context.turns
+        )
+    assert read(engine)["leases", "job"] == 1
+    engine.now += 60
+    assert read(engine)["leases", "job"] == 0
+
+
+def test_a_create_that_is_left_to_a_person_is_a_number_until_somebody_settles_it(engine: Engine) -> None:
+    job_id = engine.created(create_error="text_500")
+    assert read(engine)["jobs_open", "person"] == 0, "it is searched for by itself at first"
+    engine.later(engine.settings.uncertain_wait_seconds + 1)
+    engine.look()
+    assert engine.job(job_id).needs_person
+    assert read(engine)["jobs_open", "person"] == 1
+    resolve.give_up(engine.context, job_id)
+    assert read(engine)["jobs_open", "person"] == 0
 
 
 def test_hand_offs_that_were_given_up_and_alarms_are_read_from_rows(engine: Engine) -> None:

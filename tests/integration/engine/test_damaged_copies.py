@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import delete, update
 
 from orchestrator.archive.folder import FolderArchive
-from orchestrator.core.effects import owed_outputs
 from orchestrator.core.job import HandOffState, OutputSeen
+from orchestrator.core.owed import owed_outputs
 from orchestrator.core.routes import ARCHIVE, Route
 from orchestrator.engine.replay import replay_hand_off
 from orchestrator.errors import ContentDamaged, DestinationError
@@ -56,7 +56,7 @@ def test_who_was_told_is_not_told_anew_where_an_output_is_given_up_once_more(eng
         engine, {"model": XAI, "sample_count": 2}, outputs=1, destinations=(Route("told", link=True),)
     )
     with engine.store.write() as tx:
-        outputs.learn(tx, job_id, [OutputSeen(1)])
+        outputs.learn_all(tx, [(job_id, OutputSeen(1))])
         hand_offs.owe(tx, list(owed_outputs(engine.job(job_id), (OutputSeen(1),), engine.now)))
     engine.hand_off_all()
     replay_hand_off(engine.context, engine.archiving(job_id)[1].id)

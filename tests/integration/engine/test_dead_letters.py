@@ -118,8 +118,9 @@ def test_what_was_done_is_delivered_again_only_as_something_new(engine: Engine) 
     job_id = completed(engine, destinations=("calm",))
     engine.hand_off_all()
     (done,) = engine.owed(job_id)
-    with pytest.raises(NotAllowed, match="--as-new"):
+    with pytest.raises(NotAllowed, match="it was delivered") as refused:
         replay_hand_off(engine.context, done.id)
+    assert "--as-new" in refused.value.hint
     replay_hand_off(engine.context, done.id, as_new=True)
     engine.hand_off_all()
     assert sorted(engine.files_of("calm")) == [f"{job_id}-0.again1.mp4", f"{job_id}-0.mp4"]

@@ -112,6 +112,9 @@ def test_what_is_owed_to_a_destination_that_is_away_waits_and_the_rest_flows(
     assert away(engine).asked == FAILURES_TO_OPEN
 
 
+STEP = 5.0  # seconds, of which each pause has whole ones
+
+
 def test_after_the_pause_one_is_tried_and_what_comes_of_it_decides(
     engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -121,7 +124,7 @@ def test_after_the_pause_one_is_tried_and_what_comes_of_it_decides(
     for _ in range(7):
         before = attempts(engine, ids)
         while not engine.hand_off_all():
-            engine.later(1)
+            engine.later(STEP)
         assert attempts(engine, ids) == before + 1, "one only, and the others keep their attempts"
         pauses.append(engine.now - began)
         began = engine.now

@@ -15,9 +15,10 @@ from orchestrator.core.vault import Vault, new_key
 from orchestrator.engine import account_changes
 from orchestrator.engine.account_changes import Wanted
 from orchestrator.engine.accounts import Accounts, Gateways, WebhookSecrets
-from orchestrator.engine.receive import Fate, receive
+from orchestrator.engine.receive import receive
 from orchestrator.engine.replay import replay_rejected
 from orchestrator.engine.reread import READ_AFTER
+from orchestrator.engine.take import Fate
 from orchestrator.errors import NotAllowed, NotFound, SettingError, StoreError
 from orchestrator.store import accounts, inbox, jobs, lanes, schema
 from tests.integration.engine.harness import Engine, completed

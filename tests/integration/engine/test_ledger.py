@@ -3,12 +3,13 @@
 from random import Random
 
 import pytest
+from sqlalchemy import func, select
 
 from orchestrator.core.job import Updates
 from orchestrator.core.lifecycle import State
 from orchestrator.engine.learning import learn
 from orchestrator.engine.pacing import Pacer
-from orchestrator.store import jobs, ledger
+from orchestrator.store import ledger, schema
 from orchestrator.store.ledger import Sums
 from tests.integration.engine.harness import Engine, NewEngine
 from tests.sandbox.harness import Sandbox
@@ -37,8 +38,7 @@ def follow(engine: Engine, sandbox: Sandbox, seconds: list[float]) -> int:
     ends = sorted(
         (began + age, engine.job(job_id).gateway_id) for job_id, age in zip(ids, seconds, strict=True)
     )
-    while due := due_moments(engine):
-        due_at = min(due)
+    while (due_at := next_due(engine)) is not None:
         if ends and ends[0][0] <= due_at:
             at, gateway_id = ends.pop(0)
             engine.later(at - engine.now)
@@ -50,10 +50,12 @@ def follow(engine: Engine, sandbox: Sandbox, seconds: list[float]) -> int:
     return gets(sandbox) - before
 
 
-def due_moments(engine: Engine) -> list[float]:
-    """When the jobs that have not ended are to be looked at."""
+def next_due(engine: Engine) -> float | None:
+    """When the next of the jobs that have not ended is to be looked at."""
+    waiting = schema.jobs.c.state == State.WAITING
     with engine.store.read() as tx:
-        return [job.due_at or 0.0 for job in jobs.recent(tx, limit=JOBS, states=[State.WAITING])]
+        found: float | None = tx.execute(select(func.min(schema.jobs.c.due_at)).where(waiting)).scalar_one()
+    return found
 
 
 def gets(sandbox: Sandbox) -> int:

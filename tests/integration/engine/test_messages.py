@@ -18,6 +18,7 @@ from orchestrator.settings import QUEUES
 from orchestrator.store import workers
 from orchestrator.store.workers import Pulse
 from orchestrator.tasks import work
+from orchestrator.tasks.once import once
 from orchestrator.tasks.sending import AWAY_FOR, EXPIRES_AFTER, MOST_OWED, MOST_WAITING, SLOT, Courier, Sender
 from orchestrator.tasks.work import AT_A_TIME, register
 from tests.integration.engine.harness import Engine
@@ -294,5 +295,5 @@ def test_a_store_that_is_away_does_not_end_a_task(
     with engine.store.write() as tx:
         tx.connection.exec_driver_sql("DROP TABLE hand_offs")
     caplog.set_level(logging.ERROR, "orchestrator")
-    assert not work._once(sweep, engine.context, send)
+    assert not once(sweep, engine.context, send)
     assert [record.message for record in caplog.records] == ["store_failed"]

@@ -80,7 +80,7 @@ def test_content_that_another_output_is_of_stays(engine: Engine) -> None:
     engine.later(31 * DAY)
     young = delivered(engine)
     with engine.store.write() as tx:  # as if the provider had made the same video once more
-        outputs.learn(tx, young, [OutputSeen(1)])
+        outputs.learn_all(tx, [(young, OutputSeen(1))])
         outputs.note(tx, young, 1, {"sha256": sha256, "archived_at": tx.now})
     assert purge.purge_outputs(engine.context, OLD) == 1
     assert purge.remove_unused(engine.context) == 0

@@ -2,6 +2,7 @@
 
 import logging
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -16,7 +17,7 @@ from orchestrator.engine.alarms import NEWS_WITHIN, AlarmName, read
 from orchestrator.engine.pacing import Pacer
 from orchestrator.engine.recalling import BELIEVED_WITHIN, begin, recall
 from orchestrator.errors import StoreError
-from orchestrator.store import estimates, jobs, lessons, workers
+from orchestrator.store import estimates, job_lists, jobs, lessons, workers
 from orchestrator.store.estimates import EstimateKind
 from tests.integration.engine.harness import Engine
 from tests.integration.engine.test_pacing import CLASS, ended, know
@@ -153,7 +154,7 @@ def test_some_jobs_that_should_have_ended_are_tried_where_webhooks_seem_to_have_
 def test_it_is_tried_less_and_less_until_a_webhook_comes(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_overdue, "count", lambda *_: None)  # it never becomes certain
+    monkeypatch.setattr(engine_overdue, "count", lambda *_: {})  # it never becomes certain
     overdue(engine)
     tried = []
     for second in range(40):
@@ -208,7 +209,7 @@ def test_jobs_that_are_too_young_to_have_ended_make_no_silence(engine: Engine) -
 
 def all_jobs(engine: Engine) -> list[Job]:
     with engine.store.read() as tx:
-        return jobs.recent(tx, limit=1_000)
+        return job_lists.recent(tx, limit=1_000)
 
 
 @pytest.mark.parametrize(
@@ -296,11 +297,22 @@ def test_what_is_overdue_is_counted_only_where_a_job_may_be_told_of(
     know(engine, EstimateKind.HOOKS, "other|*", Hooks(per_second=1.0, last_came_at=engine.now - 30.0))
     wait(engine, 1, created_at=engine.now - 45)
     recall(engine.context)  # each is tried once
-    counted = []
-    monkeypatch.setattr(engine_overdue, "count", lambda _, endpoint, __: counted.append(endpoint))
+    count = Mock(return_value={})
+    monkeypatch.setattr(engine_overdue, "count", count)
     engine.later(1.0)
     recall(engine.context)
-    assert counted == [ENDPOINT]
+    count.assert_called_once_with(engine.context, [ENDPOINT])
+
+
+def test_signs_of_life_are_read_once_for_all_endpoints(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    awaited_since = Mock(wraps=outage.awaited_since)
+    monkeypatch.setattr(outage, "awaited_since", awaited_since)
+    overdue(engine, seconds=30.0)
+    wait(engine, 40, created_at=engine.now - 125)
+    found = engine_overdue.count(engine.context, [ENDPOINT, "second|*", "third|*"])
+    assert ([*found], awaited_since.call_count) == ([ENDPOINT], 1)
 
 
 @pytest.mark.parametrize(("seconds", "per_second"), [(7.0, 1.0), (400.0, 0.01)])

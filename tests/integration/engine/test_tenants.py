@@ -50,7 +50,7 @@ def test_a_tenant_is_added_once_and_changed_only_if_it_is_there(store: Store) ->
 
 @pytest.mark.parametrize("name", ["", "Shop", "-x", "a/b", "a b", "a" * 65, "ä", "a\n", "\x00"])
 def test_a_name_that_is_none_is_refused(store: Store, name: str) -> None:
-    with pytest.raises(RequestError, match="no name for a tenant"):
+    with pytest.raises(RequestError, match="not a valid tenant name"):
         tenants.add(store, name, Changes())
     assert len(tenants.list_tenants(store)) == 1
 

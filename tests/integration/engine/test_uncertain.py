@@ -192,7 +192,7 @@ def test_what_a_search_met_is_kept_for_the_person_who_may_have_to_decide(
 @pytest.mark.parametrize("wrong", ["", "../videos", "G-1?x=1", "a b", "G" * 129])
 def test_what_can_be_no_id_of_the_gateways_is_not_adopted(engine: Engine, wrong: str) -> None:
     job_id = engine.created(create_error="cut")
-    with pytest.raises(NotAllowed, match="is no id of the gateway's"):
+    with pytest.raises(NotAllowed, match="is not an id of the gateway's"):
         adopt(engine.context, job_id, wrong)
     assert engine.job(job_id).state is State.UNCERTAIN
 

@@ -76,6 +76,15 @@ def test_a_look_sees_the_job_and_the_wait_asked_for() -> None:
     assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
+def test_no_look_brings_back_a_cookie() -> None:
+    async def twice(gateway: Gateway) -> None:
+        for _ in range(2):
+            await gateway.look(JOB)
+
+    _, server = ask(answering(200, DONE, "application/json", "set-cookie: who=you; path=/"), twice)
+    assert ["cookie" in request.headers for request in server.requests] == [False, False]
+
+
 def test_looks_share_a_connection() -> None:
     async def thrice(gateway: Gateway) -> None:
         for _ in range(3):

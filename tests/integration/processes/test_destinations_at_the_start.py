@@ -41,6 +41,7 @@ def test_each_that_fails_or_hangs_is_one_line_with_what_to_do(
     context: Any = SimpleNamespace(
         destinations={name: SimpleNamespace(sink=one) for name, one in [*places.items(), ("told", told)]},
         archive=SimpleNamespace(check=int),
+        settings=SimpleNamespace(keep_outputs=True),
     )
     worker._try_destinations(context)
     hanging.over.set()

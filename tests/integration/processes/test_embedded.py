@@ -11,7 +11,7 @@ import pytest
 from celery import Celery
 
 from orchestrator import wiring
-from orchestrator.celery_app import EMBEDDED, make_app
+from orchestrator.celery_app import EMBEDDED, Bell, make_app
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.http_loop import HttpLoop
 from orchestrator.errors import OrchestratorError, StoreError
@@ -86,17 +86,28 @@ def test_a_worker_with_nothing_to_do_looks_often_whether_to_stop(
     new_workers: MakeWorkers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Celery's own waits are of two seconds, and so would a stop be."""
-    (worker,) = new_workers()._workers
-    transport = worker.consumer.connection.transport
-    drain, waits = transport.drain_events, list[float]()
+    waits = list[float]()
+    wait = Bell.wait
 
-    def noting(connection: object, timeout: float) -> None:
-        waits.append(timeout)
-        drain(connection, timeout=timeout)
+    def noting(bell: Bell, times: int, seconds: float) -> None:
+        waits.append(seconds)
+        wait(bell, times, seconds)
 
-    monkeypatch.setattr(transport, "drain_events", noting)
+    monkeypatch.setattr(Bell, "wait", noting)
+    new_workers()
     until(lambda: len(waits) > 3)
     assert max(waits) <= 0.1
+
+
+def test_a_message_wakes_a_worker_that_waits(
+    new_workers: MakeWorkers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait = Bell.wait
+    woken = threading.Event()
+    monkeypatch.setattr(Bell, "wait", lambda bell, times, _: wait(bell, times, 1 if woken.is_set() else 60))
+    new_workers(woken.set)
+    Sender(make_app(EMBEDDED), lambda: 0.0)([FollowUp(Task.LOOK)])
+    assert woken.wait(30)
 
 
 def test_stopping_lets_what_runs_finish(new_workers: MakeWorkers) -> None:

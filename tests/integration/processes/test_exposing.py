@@ -1,5 +1,6 @@
 """What a process tells at its metrics address, and at which address that is."""
 
+import threading
 from typing import Any
 
 import httpx
@@ -7,9 +8,14 @@ import pytest
 
 from orchestrator import metrics
 from orchestrator.errors import SettingError
+from orchestrator.processes import exposing as exposing_module
 from orchestrator.processes.exposing import Exposed, exposing
 from orchestrator.settings import Settings, load
+from tests.acceptance.waiting import until
+from tests.patience import LONG
 from tests.ports import free_port
+
+_LATE = "what it needs did not answer within 0 s"
 
 
 def settings(**given: Any) -> Settings:
@@ -48,6 +54,34 @@ def test_what_lacks_is_a_reason_not_to_be_ready_and_none_to_be_restarted() -> No
         assert answer.json() == {"status": "not ready", "reasons": ["the database is away"]}
         assert ask(exposed, "/healthz").json() == {"status": "ok"}
         assert ask(exposed, "/anything").status_code == 404
+
+
+def test_what_hangs_is_asked_once_however_many_want_to_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exposing_module, "READY_WITHIN", 0.2)
+    asked, answered = [], threading.Event()
+
+    def hang() -> list[str]:
+        asked.append(1)
+        answered.wait(LONG)
+        return []
+
+    with exposing(settings(metrics_address="127.0.0.1:0"), "worker") as exposed:
+        exposed.lacking = hang
+        for _ in range(3):
+            answer = ask(exposed, "/readyz")
+            assert (answer.status_code, answer.json()["reasons"]) == (503, [_LATE])
+        assert len(asked) == 1
+        assert ask(exposed, "/healthz").status_code == 200
+        answered.set()
+        until("it answers again", lambda: ask(exposed, "/readyz").status_code == 200)
+
+
+def test_a_bug_in_finding_out_is_a_reason_not_to_be_ready() -> None:
+    with exposing(settings(metrics_address="127.0.0.1:0"), "worker") as exposed:
+        exposed.lacking = lambda: [1 / 0]  # type: ignore[list-item]  # it breaks before
+        assert ask(exposed, "/readyz").json()["reasons"] == [
+            "this could not be found out (ZeroDivisionError)"
+        ]
 
 
 def test_processes_of_one_machine_share_a_range() -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from orchestrator import wiring
 from orchestrator.engine.context import Context
 from orchestrator.processes import timers
-from orchestrator.processes.worker import beating
+from orchestrator.processes.membership import beating
 from orchestrator.settings import load
 from orchestrator.store import jobs, schema
 from orchestrator.store.database import WORKER_DEAD_AFTER, Store
@@ -57,7 +57,7 @@ def test_it_beats_while_a_lease_that_is_given_back_waits_for_somebody_elses_row(
 ) -> None:
     keep(context.store, a_job())
     assert claim(context.store, context.worker)
-    with beating(context, "here", 1), other.write() as tx:
+    with beating(context), other.write() as tx:
         jobs.lock(tx, "job_1")
         context.held.doubt()
         until(lambda: _waits_for_a_row(other))
@@ -65,7 +65,7 @@ def test_it_beats_while_a_lease_that_is_given_back_waits_for_somebody_elses_row(
 
 
 def test_it_beats_while_all_connections_of_its_work_are_taken(context: Context, other: Store) -> None:
-    with beating(context, "here", 1), ExitStack() as taken:
+    with beating(context), ExitStack() as taken:
         for _ in range(CONNECTIONS):
             taken.enter_context(context.store.read())
         until(_beaten(other), WORKER_DEAD_AFTER)

@@ -11,7 +11,7 @@ from tests.sandbox.harness import until
 
 WAITS = """
 import os, signal
-from orchestrator.processes.scaled import stop_signal
+from orchestrator.processes.stopping import stop_signal
 stopping = stop_signal()
 ours = signal.getsignal(signal.SIGTERM)
 

@@ -1,14 +1,16 @@
 """Who is told traces: the same share in every process, as the submitter wishes; nobody where it is off."""
 
+import socket
 from collections.abc import Iterator
 from importlib import util
+from time import monotonic
 
 import pytest
 
 from orchestrator import wiring
 from orchestrator.core.tracing import Part, Span, Trace, trace_of
 from orchestrator.errors import SettingError
-from orchestrator.otlp import Spans
+from orchestrator.otlp import CLOSE_WITHIN, Spans
 from orchestrator.settings import load
 from tests.acceptance.collector import Collector, collecting
 from tests.patience import LONG
@@ -89,6 +91,44 @@ def test_where_it_is_off_nobody_is_told_and_where_the_packages_lack_it_says_whic
     with pytest.raises(SettingError, match="ORCHESTRATOR_TRACING") as refused:
         wiring.spans(load({}, tracing=True))
     assert "[tracing]" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "not a url"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://me:pa55word@[::1/v1"),
+    ],
+)
+def test_what_the_exporter_would_find_out_in_the_middle_of_work_is_refused_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingError, match=name) as refused:
+        wiring.spans(load({}, tracing=True))
+    assert "4318" in str(refused.value.hint)
+    assert "pa55word" not in str(refused.value)
+
+
+def test_a_collector_that_hangs_holds_up_neither_work_nor_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "20")
+        monkeypatch.setenv(
+            "OTEL_EXPORTER_OTLP_TIMEOUT", "1"
+        )  # so that nothing is tried when the test is over
+        spans = wiring.spans(load({}, tracing=True))
+        assert spans is not None
+        begun = monotonic()
+        for number in range(5_000):  # more than the exporter keeps
+            spans.tell(span(trace_of(f"job_{number}", None)))
+        told = monotonic() - begun
+        spans.close()
+        assert told < 30, "each is a matter of microseconds, on the busiest machine of milliseconds"
+        assert monotonic() - begun - told < CLOSE_WITHIN + 10
 
 
 def test_variables_that_cannot_be_used_are_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:

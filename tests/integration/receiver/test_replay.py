@@ -6,8 +6,8 @@ import pytest
 from pydantic import SecretStr
 
 from orchestrator.core.lifecycle import State, Verdict
-from orchestrator.engine.receive import Fate
 from orchestrator.engine.replay import replay, replay_rejected
+from orchestrator.engine.take import Fate
 from orchestrator.errors import NotAllowed, NotFound, RequestError
 from orchestrator.store.inbox import EntryState
 from tests.integration.receiver.door import SECRET, Door, example

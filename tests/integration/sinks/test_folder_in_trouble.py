@@ -108,7 +108,7 @@ def test_a_file_in_the_folders_place_is_named(tmp_path: Path, below: str) -> Non
     (tmp_path / "file").touch()
     sink = FolderSink(tmp_path / "file" / below)
     for use in (sink.check, lambda: sink.stage(parcel(NAME), 1), lambda: sink.find(parcel(NAME))):
-        with pytest.raises(DestinationError, match=r"no folder is in the way \(ENOTDIR\)"):
+        with pytest.raises(DestinationError, match=r"not a folder is in the way \(ENOTDIR\)"):
             use()
 
 

@@ -74,7 +74,7 @@ def test_a_kind_that_nobody_has_is_refused_with_those_there_are() -> None:
     [
         ("gone", "cannot be loaded: ModuleNotFoundError"),
         ("nothing", "cannot be loaded: AttributeError"),
-        ("NoOptions", "`Options` is no class made from SinkOptions"),
+        ("NoOptions", "`Options` is not a subclass of SinkOptions"),
         ("WithDefault", "its option 'default' means something else"),
         ("WithoutWord", "it has no `takes_files`"),
     ],

@@ -173,8 +173,8 @@ def test_another_kind_of_key_in_the_streams_place_is_named(
 ) -> None:
     with own_redis.client() as client:
         client.set(STREAM, "a word")
-        refused(sink.check, "no stream has the stream's name.*WRONGTYPE")
-        refused(lambda: deliver(sink, NAME, 1, b"{}"), "no stream has the stream's name.*WRONGTYPE")
+        refused(sink.check, "not a stream has the stream's name.*WRONGTYPE")
+        refused(lambda: deliver(sink, NAME, 1, b"{}"), "not a stream has the stream's name.*WRONGTYPE")
         assert sink.find(parcel(NAME)) is None, "a failed attempt is not remembered as done"
         client.delete(STREAM)
     deliver(sink, NAME, 2, b"{}")

@@ -60,8 +60,8 @@ def test_who_does_not_answer_in_time_is_left(script: Script) -> None:
         (misbehaving.cut_before_headers, "it closed the connection before it answered"),
         (misbehaving.cut_mid_headers, "it closed the connection before it answered"),
         (misbehaving.reset, "it closed the connection before it answered"),
-        (misbehaving.nonsense, "what it answers is no HTTP"),
-        (misbehaving.huge_headers, "what it answers is no HTTP"),
+        (misbehaving.nonsense, "its answer is not HTTP"),
+        (misbehaving.huge_headers, "its answer is not HTTP"),
     ],
 )
 def test_who_answers_nothing_that_can_be_read_is_told_apart(script: Script, why: str) -> None:
@@ -136,7 +136,7 @@ def test_what_is_wrong_after_the_headers_ends_the_call_in_one_of_two_ways(rest: 
         await wire.request()
         await wire.send(b"HTTP/1.1 503 X\r\n" + rest)
 
-    with calling(script) as (sink, _), pytest.raises(DestinationError, match=r"answered 503|is no HTTP"):
+    with calling(script) as (sink, _), pytest.raises(DestinationError, match=r"answered 503|is not HTTP"):
         publish(sink)
 
 

@@ -260,6 +260,18 @@ ROWS["0009"] = ROWS["0008"] | {
 
 ROWS["0010"] = ROWS["0009"]
 
+ROWS["0011"] = ROWS["0010"] | {
+    "searches": [
+        {
+            "account_id": "default",
+            "searched_at": 1_000_003.0,
+            "listed": 5,
+            "whole": True,
+            "strangers": ["1.2"],
+        }
+    ],
+}
+
 
 def after_an_upgrade(revision: str) -> Rows:
     """The rows of then as they are now: before there was an archive, an output that is owed waits for it.

@@ -86,7 +86,7 @@ def record(store: Store, job: Job, note: str = "") -> None:
     with store.write() as tx:
         assert jobs.move_if_still(tx, job, {"next_seq": job.next_seq + 1})
         seen = Observation(Source.POLL, Seen.OPEN, note=note)
-        observations.append(tx, job, seen, Step(job.state, Verdict.KNOWN))
+        observations.append_all(tx, [(job, seen, Step(job.state, Verdict.KNOWN))])
 
 
 def a_delivery(event: str = "evt_1", **facts: Any) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def a_delivery(event: str = "evt_1", **facts: Any) -> dict[str, Any]:
 
 def remember(store: Store, event: str = "evt_1", **facts: Any) -> tuple[int, bool]:
     with store.write() as tx:
-        return inbox.remember_once(tx, a_delivery(event, **facts))
+        return inbox.remember_all_once(tx, [a_delivery(event, **facts)])[0]
 
 
 def entry(store: Store, entry_id: int) -> Entry:

@@ -68,7 +68,7 @@ def many_for_one_that_is_shut(store: Store) -> None:
 def many_archived(store: Store) -> None:
     """Outputs in the archive, too young to be purged, and dead letters of another destination."""
     with store.write() as tx:
-        outputs.learn(tx, "job_open", [OutputSeen(0)])
+        outputs.learn_all(tx, [("job_open", OutputSeen(0))])
         outputs.note(tx, "job_open", 0, {"sha256": "ab", "bytes": 1, "archived_at": START})
         multiply(tx, "outputs", "job_id = 'job_open'", {"job_id": "job_id || '_' || n"})
 
@@ -77,7 +77,7 @@ def many_entries(store: Store, clock: Clock) -> None:
     """So many webhooks of other programs' jobs, that came long ago."""
     clock.now -= 86_400
     with store.write() as tx:
-        inbox.remember_once(tx, a_delivery("evt", gateway_id="G-foreign"))
+        inbox.remember_all_once(tx, [a_delivery("evt", gateway_id="G-foreign")])
         told = {"id": f"{OPEN} + n", "event_key": "event_key || n", "gateway_id": "gateway_id || n"}
         multiply(tx, "inbox", "event_key = 'evt'", told)
     clock.now += 86_400
@@ -86,7 +86,7 @@ def many_entries(store: Store, clock: Clock) -> None:
 def recent_entries(store: Store) -> None:
     """Some that came just now."""
     with store.write() as tx:
-        inbox.remember_once(tx, a_delivery("new", gateway_id="G-other"))
+        inbox.remember_all_once(tx, [a_delivery("new", gateway_id="G-other")])
         told = {"id": f"{3 * OPEN} + n", "event_key": "event_key || n", "gateway_id": "gateway_id || n"}
         multiply(tx, "inbox", "event_key = 'new'", told, RECENT)
 
@@ -106,10 +106,10 @@ def a_few_of_each(store: Store) -> None:
         owe(store, 0, job_id=f"look_{number}")
         keep(store, a_job(f"old_{number}", State.COMPLETED, due_at=None, settled_at=START - 9))
         with store.write() as tx:
-            outputs.learn(tx, f"old_{number}", [OutputSeen(0)])
+            outputs.learn_all(tx, [(f"old_{number}", OutputSeen(0))])
             outputs.note(tx, f"old_{number}", 0, {"sha256": "cd", "bytes": 1, "archived_at": START - 9})
         with store.write() as tx:
-            inbox.remember_once(tx, a_delivery(f"evt_look_{number}", gateway_id=f"G-look_{number}"))
+            inbox.remember_all_once(tx, [a_delivery(f"evt_look_{number}", gateway_id=f"G-look_{number}")])
 
 
 def fill(store: Store, clock: Clock, *, known: bool) -> None:

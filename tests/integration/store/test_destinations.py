@@ -29,7 +29,7 @@ def fail(store: Store, times: int = FAILURES_TO_OPEN, key: str = "k") -> list[bo
 
 
 def shut(tx: Transaction) -> Failing:
-    found = destinations.shut(tx, "bucket")
+    found = destinations.failing(tx).get("bucket")
     assert found is not None
     return found
 

@@ -48,6 +48,53 @@ def test_what_is_owed_already_is_not_owed_again(store: Store) -> None:
     assert states(store) == [HandOffState.DONE, HandOffState.OWED]
 
 
+def _outcome() -> Owed:
+    return Owed("job_1/failed/folder", "job_1", HandOffKind.OUTCOME, "folder", START, outcome="failed")
+
+
+def owe_leased(store: Store, worker: str = "w") -> list[HandOff]:
+    with store.write() as tx:
+        return hand_offs.owe_leased(tx, [_outcome()], worker=worker, lease=60.0)
+
+
+def test_what_is_leased_as_it_becomes_owed_is_claimed_by_others_only_when_the_lease_is_over(
+    store: Store, clock: Clock
+) -> None:
+    begin(store)
+    (mine,) = owe_leased(store)
+    assert (mine.leased_by, mine.lease_until, mine.attempts, mine.fence) == ("w", START + 60.0, 1, 1)
+    assert claim(store, "v") is None
+    clock.now += WORKER_DEAD_AFTER + 1.0
+    with store.write() as tx:
+        workers.beat(tx, "v")
+    theirs = claimed(store, "v")
+    assert (theirs.attempts, theirs.fence) == (2, 2)
+    assert not finish(store, mine)
+    assert finish(store, theirs)
+
+
+def test_what_is_owed_already_is_not_leased(store: Store) -> None:
+    begin(store)
+    (mine,) = owe_leased(store)
+    assert owe_leased(store, "v") == []
+    assert finish(store, mine)
+    assert owe_leased(store, "v") == []
+    assert states(store) == [HandOffState.DONE]
+
+
+def test_what_was_withdrawn_is_leased_above_every_fence_before(store: Store) -> None:
+    begin(store)
+    (first,) = owe_leased(store)
+    with store.write() as tx:
+        hand_offs.withdraw(tx, "job_1")
+    (second,) = owe_leased(store)
+    assert second.id == first.id
+    assert second.fence > first.fence
+    assert (second.state, second.attempts) == (HandOffState.OWED, 1)
+    assert not finish(store, first), "who began before it was withdrawn ends nothing"
+    assert finish(store, second)
+
+
 def test_of_many_threads_each_hand_off_is_claimed_by_one(store: Store) -> None:
     keep(store, *(a_job(f"job_{at}") for at in range(40)))
     join(store, *"abcd")

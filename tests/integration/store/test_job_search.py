@@ -13,7 +13,7 @@ from orchestrator.core.job import HandOffState, Job
 from orchestrator.core.lifecycle import State
 from orchestrator.store import faults, figures, job_search, jobs, tenants
 from orchestrator.store.database import Store
-from orchestrator.store.job_ranges import Wanted
+from orchestrator.store.job_ranges import Undone, Wanted
 from orchestrator.store.schema import hand_offs
 from tests.integration.store.rows import START, a_job, keep, owe
 
@@ -73,16 +73,16 @@ def found(store: Store, wanted: Wanted, **how: Any) -> list[str]:
     raise AssertionError("the pages have no end")
 
 
-def dead_ones(store: Store) -> set[str]:
+def with_hand_off(store: Store, state: HandOffState) -> set[str]:
     with store.read() as tx:
-        rows = tx.execute(hand_offs.select().where(hand_offs.c.state == "dead"))
+        rows = tx.execute(hand_offs.select().where(hand_offs.c.state == state))
         return {row.job_id for row in rows}
 
 
 def test_every_filter_finds_exactly_what_fits_newest_first_and_nothing_twice(
     store: Store, all_jobs: list[Job]
 ) -> None:
-    dead = dead_ones(store)
+    dead, owed = (with_hand_off(store, state) for state in (HandOffState.DEAD, HandOffState.OWED))
     met = {job.id for job in all_jobs[::9]}
     retried = {job.retry_of for job in all_jobs}
     filters: list[tuple[dict[str, Any], Fits]] = [
@@ -96,7 +96,8 @@ def test_every_filter_finds_exactly_what_fits_newest_first_and_nothing_twice(
         ({"model": "sora"}, lambda job: (job.model or job.request["model"]) == "sora"),
         ({"fault": Fault.PROVIDER}, lambda job: job.blame is Fault.PROVIDER),
         ({"fault": Fault.POLL_FAULT}, lambda job: job.id in met),
-        ({"given_up": True}, lambda job: job.id in dead),
+        ({"undone": Undone.GIVEN_UP}, lambda job: job.id in dead),
+        ({"undone": Undone.OWED}, lambda job: job.id in owed),
         ({"uncancelled": True}, lambda job: job.cancel_requested_at is None),
         ({"not_retried": True}, lambda job: job.id not in retried),
         ({"newest": "job_00050"}, lambda job: job.id <= "job_00050"),
@@ -146,7 +147,7 @@ def test_figures_are_of_the_tenants_that_are_meant_and_say_where_they_stop_count
 ) -> None:
     waiting = [job for job in all_jobs if job.state is State.WAITING]
     ours = [job for job in waiting if job.tenant_id == "default"]
-    dead, owing = dead_ones(store), {job.id for job in all_jobs[::8]}
+    dead, owing = with_hand_off(store, HandOffState.DEAD), {job.id for job in all_jobs[::8]}
     with store.read() as tx:
         assert figures.in_states(tx, ["default"])[State.WAITING] == figures.Count(len(ours))
         assert figures.in_states(tx, ["default", "other"])[State.WAITING] == figures.Count(len(waiting))

@@ -11,7 +11,7 @@ from orchestrator.core.job import Job, Source, Updates
 from orchestrator.core.lifecycle import Seen, State
 from orchestrator.core.routes import Outcome, Route
 from orchestrator.errors import StoreError
-from orchestrator.store import jobs, workers
+from orchestrator.store import job_lists, jobs, workers
 from orchestrator.store.database import WORKER_DEAD_AFTER, Store
 from tests.integration.store.rows import START, Clock, a_job, claim, join, keep, read
 
@@ -84,7 +84,7 @@ def test_jobs_are_kept_all_or_none(store: Store) -> None:
     with pytest.raises(StoreError):
         keep(store, a_job("job_1"), a_job("job_2", account_id="nobody"))
     with store.read() as tx:
-        assert jobs.recent(tx, limit=9) == []
+        assert job_lists.recent(tx, limit=9) == []
 
 
 # guarded moves
@@ -382,7 +382,11 @@ def test_the_gateways_id_belongs_to_one_job_of_an_account(store: Store) -> None:
 def test_a_job_is_found_by_its_reference_within_its_tenant_newest_first(store: Store) -> None:
     keep(store, *(a_job(f"job_{at}", reference="r", accepted_at=START + at) for at in range(3)))
     with store.read() as tx:
-        assert [job.id for job in jobs.matching(tx, "default", "r", limit=9)] == ["job_2", "job_1", "job_0"]
-        assert jobs.matching(tx, "other", "r", limit=9) == []
-        assert [job.id for job in jobs.recent(tx, limit=1)] == ["job_2"]
-        assert jobs.recent(tx, limit=9, states=[State.FAILED]) == []
+        assert [job.id for job in job_lists.matching(tx, "default", "r", limit=9)] == [
+            "job_2",
+            "job_1",
+            "job_0",
+        ]
+        assert job_lists.matching(tx, "other", "r", limit=9) == []
+        assert [job.id for job in job_lists.recent(tx, limit=1)] == ["job_2"]
+        assert job_lists.recent(tx, limit=9, states=[State.FAILED]) == []

@@ -2,6 +2,7 @@
 
 import re
 import threading
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import text
@@ -9,10 +10,11 @@ from sqlalchemy import text
 from orchestrator.core.job import Observation, Source
 from orchestrator.core.lifecycle import Seen, State, Step, Verdict
 from orchestrator.errors import StoreError
-from orchestrator.store import database, hand_offs, inbox, jobs, observations, workers
+from orchestrator.store import database, hand_offs, inbox, job_lists, jobs, observations, workers
 from orchestrator.store.database import BUSY_FOR, IDLE_WITHIN, STATEMENT_WITHIN, Store
 from orchestrator.store.inbox import EntryState
 from orchestrator.store.migrate import migrate
+from tests.acceptance.waiting import until
 from tests.integration.store.rows import a_job, keep, owe, read, remember
 from tests.servers.fixtures import NewDatabase
 from tests.servers.postgres import PostgresServer
@@ -49,31 +51,55 @@ def test_only_a_lease_is_taken_without_waiting_for_the_disk_and_the_next_write_w
 def test_a_reader_sees_one_moment_however_long_it_reads_and_cannot_write(store: Store) -> None:
     keep(store, a_job("job_1"))
     with store.read() as tx:
-        assert len(jobs.recent(tx, limit=9)) == 1
+        assert len(job_lists.recent(tx, limit=9)) == 1
         keep(store, a_job("job_2"))
-        assert len(jobs.recent(tx, limit=9)) == 1
+        assert len(job_lists.recent(tx, limit=9)) == 1
     with pytest.raises(StoreError, match="read-only"), store.read() as tx:
         workers.join(tx, "w", host="here", pid=1)
     with store.write() as tx:
         workers.join(tx, "w", host="here", pid=1)
-        assert len(jobs.recent(tx, limit=9)) == 2
+        assert len(job_lists.recent(tx, limit=9)) == 2
 
 
-def test_a_connection_that_ends_before_a_transaction_begins_is_said_to_and_not_used_again(
-    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(store.engine.pool, "_pre_ping", False)  # as if it ended just after it was tried
-    this = text("SELECT pg_backend_pid()")
+def test_a_process_that_freezes_between_two_rows_does_not_hold_what_it_wrote(store: Store) -> None:
+    with pytest.raises(StoreError, match="connection is lost"):
+        _write_two_rows_and_freeze_between_them(store)
+
+
+def _write_two_rows_and_freeze_between_them(store: Store) -> None:
+    def rows() -> Iterator[tuple[str]]:
+        yield ("the first",)
+        until("the server ended it", ended)
+        yield ("the second",)
+
+    def ended() -> bool:
+        with store.read() as other:
+            lives = text(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}")
+            return not other.execute(lives).scalar_one()
+
     with store.write() as tx:
-        ended = tx.execute(this).scalar_one()
+        tx.execute(text("SET LOCAL idle_in_transaction_session_timeout = 100"))
+        pid = tx.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        driven = tx.connection.connection.driver_connection
+        assert driven is not None
+        with driven.cursor() as cursor:
+            cursor.execute("CREATE TEMPORARY TABLE held (name text)")
+            cursor.executemany("INSERT INTO held VALUES (%s)", rows())
+
+
+def test_connections_that_ended_in_the_pool_are_replaced_without_a_word(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    this = text("SELECT pg_backend_pid()")
+    with store.write() as tx, store.write() as another:
+        ended = {one.execute(this).scalar_one() for one in (tx, another)}
     other = Store(store.url)
     with other.write() as tx:
-        assert tx.execute(text(f"SELECT pg_terminate_backend({ended}, 5000)")).scalar_one()
+        for pid in ended:
+            assert tx.execute(text(f"SELECT pg_terminate_backend({pid}, 5000)")).scalar_one()
     other.close()
-    with pytest.raises(StoreError, match=r"terminating connection|closed the connection"), store.write():
-        pass
-    with store.write() as tx:
-        assert tx.execute(this).scalar_one() != ended
+    with store.write() as tx, store.read() as another:
+        assert not ended & {one.execute(this).scalar_one() for one in (tx, another)}
     assert caplog.messages == []
 
 
@@ -166,7 +192,7 @@ def test_numbers_go_on_beyond_32_bits(store: Store) -> None:
         inbox.settle(tx, beyond, EntryState.APPLIED, "job_1")
         job = jobs.lock(tx, "job_1")
         seen = Observation(Source.WEBHOOK, Seen.COMPLETED, inbox_id=beyond)
-        observations.append(tx, job, seen, Step(job.state, Verdict.KNOWN))
+        observations.append_all(tx, [(job, seen, Step(job.state, Verdict.KNOWN))])
     with store.read() as tx:
         assert [one.id for one in hand_offs.of_job(tx, "job_1")] == [beyond]
         assert [one.id for one in inbox.recent_rejections(tx, limit=9)] == [beyond]
@@ -196,7 +222,7 @@ def test_what_was_not_committed_when_the_server_went_away_is_an_error_and_the_ne
     assert "tried again" in caught.value.hint
     keep(store, a_job("job_2"))
     with store.read() as tx:
-        assert {job.id for job in jobs.recent(tx, limit=9)} == {"job_1", "job_2"}
+        assert {job.id for job in job_lists.recent(tx, limit=9)} == {"job_1", "job_2"}
     store.close()
 
 

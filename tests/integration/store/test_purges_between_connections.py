@@ -26,7 +26,7 @@ def unused(store: Store, clock: Clock) -> Store:
     """A store whose archive has content that no output is of."""
     keep(store, a_job(state=State.COMPLETED))
     with store.write() as tx:
-        outputs.learn(tx, "job_1", [OutputSeen(0)])
+        outputs.learn_all(tx, [("job_1", OutputSeen(0))])
         archived.want(tx, SHA, 7)
     clock.now += 2 * archived.IN_USE
     return store

@@ -108,7 +108,7 @@ def test_what_is_around_a_job_is_as_it_is_read_of_many(store: Store) -> None:
     keep(store, a_job(), a_job("job_2"))
     owe(store, 0)
     with store.write() as tx:
-        outputs.learn(tx, "job_1", [OutputSeen(0), OutputSeen(1)])
+        outputs.learn_all(tx, [("job_1", OutputSeen(0)), ("job_1", OutputSeen(1))])
     with store.read() as tx:
         alone = [standing.of_tenant(tx, "default", one) for one in ("job_1", "job_2")]
         assert alone == standing.read(tx, ["job_1", "job_2"])

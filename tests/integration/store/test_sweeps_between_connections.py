@@ -53,7 +53,7 @@ def a_webhook_to_match(store: Store) -> int:
     """One that waits although its job is known: the next sweep brings them together."""
     keep(store, a_job(gateway_id="G-1"))
     with store.write() as tx:
-        return inbox.remember_once(tx, a_delivery(body=a_webhook("completed")))[0]
+        return inbox.remember_all_once(tx, [a_delivery(body=a_webhook("completed"))])[0][0]
 
 
 def test_two_sweeps_that_find_the_same_waiting_webhook_count_it_once(
@@ -80,7 +80,7 @@ def test_a_sweep_that_matches_a_webhook_takes_the_job_before_the_entry_as_a_deli
     with store.write() as tx:
         jobs.lock(tx, "job_1")
         sweeping = elsewhere.begin_and_wait_for_us(partial(sweep, context))
-        inbox.remember_once(tx, a_delivery(body=a_webhook("completed")))
+        inbox.remember_all_once(tx, [a_delivery(body=a_webhook("completed"))])
     ended(sweeping)
     assert (read(store).state, entry(store, entry_id).state) == (State.COMPLETED, EntryState.APPLIED)
 

@@ -18,7 +18,7 @@ from orchestrator.errors import NotFound
 from orchestrator.fault_points import FaultPoint
 from orchestrator.gateway.create_answer import CreateAnswer, CreateClass
 from orchestrator.settings import load
-from orchestrator.store import jobs, schema, tenants
+from orchestrator.store import job_lists, jobs, schema, tenants
 from orchestrator.store.database import Store
 from orchestrator.store.tenants import Open, Spent, Tenant
 from tests.integration.store.rows import START, Clock, a_job, join, keep, owe, read
@@ -192,7 +192,7 @@ def test_however_many_workers_create_at_once_the_limit_is_kept_exactly(
             ended(worker)
         assert count(store).jobs == MOST
         with store.write() as tx:
-            assert jobs.counts(tx)[State.ACCEPTED] == (3 - done) * MOST
+            assert job_lists.counts(tx)[State.ACCEPTED] == (3 - done) * MOST
         settle(store)
         clock.now += HOLD
 
@@ -213,7 +213,7 @@ def test_however_fast_jobs_come_and_go_no_more_are_open_than_may_be(
             ended(worker)
         clock.now += HOLD
         with store.read() as tx:
-            if State.ACCEPTED not in jobs.counts(tx):
+            if State.ACCEPTED not in job_lists.counts(tx):
                 break
     else:
         pytest.fail("some were never created")

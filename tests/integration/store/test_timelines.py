@@ -31,7 +31,7 @@ def test_an_observation_comes_back_as_it_was_kept(store: Store) -> None:
         inbox_id=7,
     )
     with store.write() as tx:
-        observations.append(tx, read(store), seen, Step(State.FAILED, Verdict.MOVED))
+        observations.append_all(tx, [(read(store), seen, Step(State.FAILED, Verdict.MOVED))])
     with store.read() as tx:
         (kept,) = observations.of_job(tx, "job_1")
     assert (kept.from_state, kept.to_state, kept.verdict) == (State.WAITING, State.FAILED, Verdict.MOVED)
@@ -48,7 +48,7 @@ def test_numbers_have_no_gap_and_no_double_under_concurrency(store: Store) -> No
             job = jobs.lock(tx, "job_1")
             assert jobs.move_if_still(tx, job, {"next_seq": job.next_seq + 1})
             step = Step(job.state, Verdict.KNOWN)
-            observations.append(tx, job, Observation(Source.POLL, Seen.OPEN), step)
+            observations.append_all(tx, [(job, Observation(Source.POLL, Seen.OPEN), step)])
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(observe, range(80)))
@@ -85,10 +85,10 @@ def test_a_long_past_is_forgotten_in_pieces(store: Store) -> None:
 def test_an_output_is_learned_once_and_noted_on_its_own(store: Store) -> None:
     keep(store, a_job("job_1"), a_job("job_2"))
     with store.write() as tx:
-        outputs.learn(tx, "job_1", [OutputSeen(1), OutputSeen(0, "video/mp4", 9)])
-        outputs.learn(tx, "job_2", [OutputSeen(0)])
+        outputs.learn_all(tx, [("job_1", OutputSeen(1)), ("job_1", OutputSeen(0, "video/mp4", 9))])
+        outputs.learn_all(tx, [("job_2", OutputSeen(0))])
         outputs.note(tx, "job_1", 0, {"bytes": 9, "sha256": "ab"})
-        outputs.learn(tx, "job_1", [OutputSeen(0, "video/webm", 1)])
+        outputs.learn_all(tx, [("job_1", OutputSeen(0, "video/webm", 1))])
     with store.read() as tx:
         first, second = outputs.of_job(tx, "job_1")
         assert (first.mime_type, first.announced_bytes, first.bytes, first.sha256) == (

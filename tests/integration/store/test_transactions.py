@@ -118,6 +118,16 @@ def test_a_transaction_may_follow_a_commit(store: Store) -> None:
     assert counted(store) == 0
 
 
+def test_a_connection_that_is_in_use_while_the_store_is_closed_is_closed_after_it(store: Store) -> None:
+    with store.write() as tx:
+        used = tx.connection.connection.driver_connection
+        store.close()
+        tx.execute(text("SELECT 1"))
+    assert used is not None
+    with pytest.raises(store.engine.dialect.loaded_dbapi.Error, match="closed"):
+        used.execute("SELECT 1")
+
+
 def test_time_is_the_databases_in_fractions_of_a_second(database_url: str) -> None:
     store = Store(database_url)
     before = time.time()

@@ -9,9 +9,9 @@ import pytest
 from orchestrator.core.job import HandOffState, Observation, OutputSeen, Source
 from orchestrator.core.lifecycle import Seen, State, Verdict
 from orchestrator.engine.context import Context
-from orchestrator.engine.receive import Fate
 from orchestrator.engine.resolve import adopt, cancel, give_up, resubmit
 from orchestrator.engine.sweep import sweep
+from orchestrator.engine.take import Fate
 from orchestrator.errors import NotAllowed
 from orchestrator.fault_points import FaultPoint
 from orchestrator.store import hand_offs, jobs

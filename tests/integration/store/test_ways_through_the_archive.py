@@ -47,7 +47,7 @@ def begin(store: Store, *indexes: int, job_id: str = "job_1") -> None:
     owe(store, *indexes, job_id=job_id, to=ARCHIVE)
     owe(store, *indexes, job_id=job_id, due_at=None)
     with store.write() as tx:
-        outputs.learn(tx, job_id, [OutputSeen(index) for index in indexes])
+        outputs.learn_all(tx, [(job_id, OutputSeen(index)) for index in indexes])
         told = Owed(
             f"{job_id}/completed/hook", job_id, HandOffKind.OUTCOME, "hook", None, outcome="completed"
         )

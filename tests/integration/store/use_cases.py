@@ -8,7 +8,8 @@ from orchestrator.core.job import Observation, Source
 from orchestrator.core.lifecycle import Seen, State
 from orchestrator.engine.context import Context
 from orchestrator.engine.observe import observe
-from orchestrator.engine.receive import Receipt, receive
+from orchestrator.engine.receive import receive
+from orchestrator.engine.take import Receipt
 from orchestrator.settings import load
 from orchestrator.store import inbox, observations
 from orchestrator.store.database import Store

@@ -1,6 +1,6 @@
 """The API as a server, and stores of both kinds."""
 
-from tests.integration.access.conftest import api, migrated, new_api
+from tests.integration.access.conftest import api, new_api
 from tests.integration.store.conftest import clock, elsewhere, kind, new_url, store
 
 __all__ = [
@@ -8,7 +8,6 @@ __all__ = [
     "clock",
     "elsewhere",
     "kind",
-    "migrated",
     "new_api",
     "new_url",
     "store",

@@ -290,6 +290,16 @@ def test_a_request_is_one_line_with_its_route_and_its_caller_and_not_its_query(
     }
 
 
+def test_a_request_about_a_job_is_a_line_of_that_job(
+    client: httpx.Client, logged: pytest.LogCaptureFixture
+) -> None:
+    client.get("/v1/jobs/job_01jdz3k5t8x6n2p4q6r8s0t2v4")
+    client.get("/v1/jobs/job_01jdz3k5t8x6n2p4q6r8s0t2v4x")
+    known, other = lines(logged, Event.API_REQUEST)
+    assert known["job"] == "job_01jdz3k5t8x6n2p4q6r8s0t2v4"
+    assert "job" not in other, "nothing that cannot be the id of a job"
+
+
 def test_a_bug_is_answered_and_logged_without_its_words(
     client: httpx.Client, logged: pytest.LogCaptureFixture
 ) -> None:

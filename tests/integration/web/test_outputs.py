@@ -215,6 +215,7 @@ def _without_date(answer: httpx.Response) -> tuple[tuple[str, str], ...]:
         ({"missing": True}, 410, "gone"),
         ({"sha256": None}, 404, "not_fetched"),
         ({"bytes": None}, 404, "not_fetched"),
+        ({"kept": False, "sha256": None}, 404, "not_kept"),
     ],
 )
 def test_an_output_that_never_came_is_told_apart_from_one_that_is_to_come(
@@ -341,7 +342,7 @@ def test_readers_that_are_slow_hold_neither_a_thread_nor_a_connection_to_the_dat
     assert output.bytes is not None
     keep(store, a_job(JOB))
     with store.write() as tx:
-        output_rows.learn(tx, JOB, [OutputSeen(0, "video/mp4")])
+        output_rows.learn_all(tx, [(JOB, OutputSeen(0, "video/mp4"))])
         output_rows.note(tx, JOB, 0, {"bytes": output.bytes, "sha256": output.sha256})
 
     def find(job_id: str, index: int) -> Output | None:

@@ -42,6 +42,6 @@ def resubmitted_without_a_search() -> AbstractContextManager[object]:
 
 BUGS = (
     bug("a job is accepted and not stored", submitted_and_not_kept, Invariant.NOTHING_LOST),
-    bug("lost create repeated", lost_create_repeated, Invariant.PAID_ONCE),
-    bug("resubmitted without a search", resubmitted_without_a_search, Invariant.PAID_ONCE),
+    bug("lost create repeated", lost_create_repeated, Invariant.PAID_ONCE, seed=2),
+    bug("resubmitted without a search", resubmitted_without_a_search, Invariant.PAID_ONCE, seed=8),
 )

@@ -11,6 +11,7 @@ from orchestrator.core import effects
 from orchestrator.core.effects import Effect
 from orchestrator.core.job import Job, Observation, OutputSeen, Owed
 from orchestrator.core.lifecycle import Seen, State
+from orchestrator.core.owed import owed_completed, owed_outcome, owed_outputs
 from orchestrator.engine import fetching, resolve
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp
@@ -21,10 +22,11 @@ from tests.simulation.planted.bug import bug
 
 def some_outcomes_never_owed() -> AbstractContextManager[object]:
     """Nobody downstream is told of a job that was rejected or timed out."""
-    real = effects.owed_outcome
 
     def owed(job: Job, outcome: str, due_at: float | None) -> Iterator[Owed]:
-        return iter(()) if outcome in (State.REJECTED, State.TIMED_OUT) else real(job, outcome, due_at)
+        return (
+            iter(()) if outcome in (State.REJECTED, State.TIMED_OUT) else owed_outcome(job, outcome, due_at)
+        )
 
     return patch.object(effects, "owed_outcome", owed)
 
@@ -38,7 +40,7 @@ def owed_anew() -> AbstractContextManager[object]:
         wanted = not (job.detail_tries or job.cancel_requested_at)
         if job.state is not State.COMPLETED or seen.seen is not Seen.COMPLETED or not wanted:
             return effect
-        again = effects.owed_outputs(job, (OutputSeen(0),), given["now"])
+        again = owed_outputs(job, (OutputSeen(0),), given["now"])
         return replace(effect, owed=tuple(replace(one, key=f"{one.key}/{job.next_seq}") for one in again))
 
     return patch.object(effects, "effect_of", effect_of)
@@ -64,10 +66,20 @@ def cancel_withdraws_nothing() -> AbstractContextManager[object]:
     return patch.object(resolve, "hand_offs", SimpleNamespace(withdraw=lambda tx, job_id: []))
 
 
+def fetched_all_the_same() -> AbstractContextManager[object]:
+    """Outputs are fetched although they are not kept."""
+
+    def owed(*given: Any, keep_outputs: bool) -> Iterator[Owed]:
+        return owed_completed(*given, keep_outputs=True)
+
+    return patch.object(effects, "owed_completed", owed)
+
+
 BUGS = (
-    bug("some outcomes never owed", some_outcomes_never_owed, Invariant.ENDS),
-    bug("an end seen again is owed again", owed_anew, Invariant.ONE_HAND_OFF),
+    bug("fetched although not kept", fetched_all_the_same, Invariant.KEPT_AS_SET, seed=15),
+    bug("some outcomes never owed", some_outcomes_never_owed, Invariant.ENDS, seed=7),
+    bug("an end seen again is owed again", owed_anew, Invariant.ONE_HAND_OFF, seed=2),
     bug("half a video is whole", half_a_video_is_whole, Invariant.ONE_EFFECT, seed=30),
-    bug("cancel ignored", cancel_ignored, Invariant.ONE_EFFECT),
+    bug("cancel ignored", cancel_ignored, Invariant.ONE_EFFECT, seed=2),
     bug("cancel withdraws nothing", cancel_withdraws_nothing, Invariant.ONE_EFFECT, seed=65),
 )

@@ -11,7 +11,7 @@ from sqlalchemy import true
 from orchestrator.core.job import HandOff, Job
 from orchestrator.engine.held import Held
 from orchestrator.simulation.invariants import Invariant
-from orchestrator.store import due, hand_offs, jobs, schema
+from orchestrator.store import due, hand_offs, jobs, schema, workers
 from orchestrator.store.database import Transaction
 from tests.simulation.planted.bug import bug
 
@@ -71,14 +71,25 @@ def claims_without_a_heartbeat() -> AbstractContextManager[object]:
     return patch.object(due, "can_lease", lambda tx, worker: True)
 
 
+def leases_what_it_owes_without_a_heartbeat() -> AbstractContextManager[object]:
+    """A process that is known for dead claims what becomes owed in its own transaction."""
+    return patch.object(workers, "can_lease", lambda tx, worker: True)
+
+
 def gives_back_what_is_worked_on() -> AbstractContextManager[object]:
     """Nobody notes what a process works on, so its heartbeat frees it."""
     return patch.object(Held, "working", lambda self, claimed: nullcontext())
 
 
 BUGS = (
-    bug("lease fence ignored", lease_fence_ignored, Invariant.OLD_FENCE),
-    bug("a heartbeat frees what is worked on", gives_back_what_is_worked_on, Invariant.OLD_FENCE),
-    bug("claims what others hold", claims_what_others_hold, Invariant.ONE_HOLDER),
-    bug("claims without a heartbeat", claims_without_a_heartbeat, Invariant.ONE_HOLDER),
+    bug("lease fence ignored", lease_fence_ignored, Invariant.OLD_FENCE, seed=10),
+    bug("a heartbeat frees what is worked on", gives_back_what_is_worked_on, Invariant.OLD_FENCE, seed=2),
+    bug("claims what others hold", claims_what_others_hold, Invariant.ONE_HOLDER, seed=2),
+    bug("claims without a heartbeat", claims_without_a_heartbeat, Invariant.ONE_HOLDER, seed=6),
+    bug(
+        "leases what it owes without a heartbeat",
+        leases_what_it_owes_without_a_heartbeat,
+        Invariant.ONE_HOLDER,
+        seed=2551,
+    ),
 )

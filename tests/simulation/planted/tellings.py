@@ -20,11 +20,11 @@ def ends_not_told() -> AbstractContextManager[object]:
     return patch.object(
         telling,
         "learned",
-        lambda tx, job, effect: None if effect.step.to in SETTLED else real(tx, job, effect),
+        lambda tx, effects: real(tx, [one for one in effects if one[1].step.to not in SETTLED]),
     )
 
 
 BUGS = (
-    bug("progress of looks is not told", looks_not_told, Invariant.TOLD),
+    bug("progress of looks is not told", looks_not_told, Invariant.TOLD, seed=2),
     bug("ends are not told", ends_not_told, Invariant.TOLD),
 )

@@ -37,8 +37,10 @@ def saw(seen: Seen, source: Source = Source.POLL, **told: Any) -> Observation:
     return Observation(source, seen, **told)
 
 
-def effect(job: Job, seen: Observation, *, now: float = NOW, jitter: float = 0.0) -> Effect:
-    return effect_of(job, seen, now=now, jitter=jitter, policy=POLICY)
+def effect(
+    job: Job, seen: Observation, *, now: float = NOW, jitter: float = 0.0, policy: Policy = POLICY
+) -> Effect:
+    return effect_of(job, seen, now=now, jitter=jitter, policy=policy)
 
 
 def outputs(count: int) -> tuple[OutputSeen, ...]:
@@ -55,10 +57,11 @@ class Driven:
     hastened: int = 0
     wants_stored: bool = False
     effects: list[Effect] = field(default_factory=list)
+    policy: Policy = POLICY
 
     def apply(self, *seen: Observation) -> None:
         for one in seen:
-            done = effect(self.job, one)
+            done = effect(self.job, one, policy=self.policy)
             self.wants_stored |= done.step.confirm
             self._carry_out(done)
 
@@ -67,7 +70,7 @@ class Driven:
         return self.effects[-1]
 
     def give_up_detail(self) -> None:
-        self._carry_out(give_up_detail(self.job, now=NOW))
+        self._carry_out(give_up_detail(self.job, now=NOW, policy=self.policy))
 
     def _carry_out(self, done: Effect) -> None:
         self.effects.append(done)

@@ -1,5 +1,6 @@
 """Which fault is shown by what was seen, and what is pasted to whose support: never the prompt."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -60,6 +61,21 @@ def test_a_short_prompt_is_taken_out_as_whole_words() -> None:
     request = {"model": "google/veo", "prompt": "cats (2)", "negative_prompt": "rain", "size": "720p"}
     text = found(Fault.PROVIDER, "no rain in the train, cats (2) at 720p", request=request)
     assert "no [of the request] in the train, [of the request] at 720p" in text
+
+
+def test_a_prompt_is_taken_out_however_it_is_repeated() -> None:
+    prompt = 'A "keeper"\nnamed Aurélia\t\twalks'
+    for echo in (prompt, " ".join(prompt.split()), json.dumps(prompt)[1:-1]):
+        told = support.without_request(f"refused: {echo}!", {"prompt": prompt})
+        assert told == "refused: [of the request]!", echo
+
+
+@pytest.mark.parametrize(
+    "prompt", ["[of the request] and more of it", "of the request]", "aaaaaaaaaaaaaaaaaaaaa"]
+)
+def test_a_prompt_that_is_like_what_stands_for_it_is_taken_out_once(prompt: str) -> None:
+    told = support.without_request(f"no: {prompt}{prompt}, sorry", {"prompt": prompt})
+    assert told == "no: [of the request][of the request], sorry"
 
 
 def test_a_line_of_what_others_wrote_stays_one_line() -> None:
@@ -136,7 +152,11 @@ def test_a_lost_create_is_met_when_it_is_lost_and_not_again() -> None:
     lost = saw(Seen.LOST, Source.CREATE, failure=Failure("the answer was lost"), request_id="G-7")
     step = driven(job, lost).effects[-1].step
     assert list(evidence.on_the_way(job, lost, step, NOW)) == [
-        Met(Fault.UNCERTAIN_CREATE, "the answer was lost", "G-7")
+        Met(
+            Fault.UNCERTAIN_CREATE,
+            "nobody could say whether the create call had made a job: the answer was lost",
+            "G-7",
+        )
     ]
     unsure = replace(job, state=State.UNCERTAIN)
     again = driven(unsure, lost).effects[-1].step

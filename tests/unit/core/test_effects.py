@@ -8,12 +8,11 @@ import pytest
 from orchestrator.core import effects
 from orchestrator.core.blame import Fault
 from orchestrator.core.effects import Policy
-from orchestrator.core.job import Failure, HandOffKind, Job, Observation, OutputSeen, Source
+from orchestrator.core.job import Failure, Job, Observation, OutputSeen, Source
 from orchestrator.core.learned.paces import Pace, Paces, Schedule, Why
 from orchestrator.core.learned.plan import Plan
 from orchestrator.core.lifecycle import LIVE_NEGATIVE, SETTLED, Seen, State, Verdict
-from orchestrator.core.routes import Outcome, Route
-from tests.unit.core.jobs import NOW, REASON, Driven, a_job, driven, effect, outputs, saw
+from tests.unit.core.jobs import NOW, REASON, a_job, driven, effect, outputs, saw
 
 LIVE_TO_STORED = {
     Seen.FAILED_LIVE: Seen.FAILED_STORED,
@@ -24,9 +23,6 @@ LIVE_TO_STORED = {
 
 def hooked(seen: Seen) -> Observation:
     return saw(seen, Source.WEBHOOK, gateway_id="G-1")
-
-
-# evidence and suspicion
 
 
 @pytest.mark.parametrize("live", sorted(LIVE_NEGATIVE))
@@ -78,69 +74,6 @@ def test_the_reason_of_an_earlier_attempt_does_not_become_the_reason_of_the_end(
     assert made.job.failure is None
 
 
-# an end and what becomes owed for it
-
-
-def due(made: Driven) -> dict[str, float | None]:
-    return {one.key: one.due_at for one in made.owed}
-
-
-def test_an_output_is_brought_to_the_archive_now_and_to_destinations_once_it_is_there() -> None:
-    made = driven(a_job(), hooked(Seen.COMPLETED))
-    assert due(made) == {"job_1/0/archive": NOW, "job_1/0/folder": None}
-    assert [one.kind for one in made.owed] == [HandOffKind.ARCHIVE, HandOffKind.OUTPUT]
-
-
-def test_who_wants_links_is_told_once_of_all_outputs() -> None:
-    routes = (Route("hook", link=True), Route("folder"))
-    job = a_job(request={"model": "m", "sample_count": 2}, destinations=routes)
-    made = driven(job, saw(Seen.COMPLETED, outputs=outputs(2)))
-    assert sorted(made.keys) == ["job_1/0/folder", "job_1/1/folder", "job_1/completed/hook"]
-    assert due(made)["job_1/completed/hook"] is None
-
-
-def test_an_output_is_archived_although_no_destination_wants_it() -> None:
-    made = driven(a_job(destinations=()), hooked(Seen.COMPLETED))
-    assert due(made) == {"job_1/0/archive": NOW}
-
-
-@pytest.mark.parametrize(
-    ("seen", "told"),
-    [(Seen.COMPLETED, ["job_1/0/all"]), (Seen.REFUSED, ["job_1/rejected/all", "job_1/rejected/bad"])],
-)
-def test_each_destination_is_told_only_what_it_wants(seen: Seen, told: list[str]) -> None:
-    routes = (
-        Route("all"),
-        Route("bad", (Outcome.REJECTED, Outcome.FAILED)),
-        Route("late", (Outcome.TIMED_OUT,)),
-    )
-    state = State.CREATING if seen is Seen.REFUSED else State.WAITING
-    source = Source.CREATE if seen is Seen.REFUSED else Source.POLL
-    made = driven(a_job(state, destinations=routes), saw(seen, source, failure=REASON, outputs=outputs(1)))
-    assert made.keys == told
-
-
-def test_a_webhook_that_completes_a_job_of_one_output_needs_no_further_request() -> None:
-    made = driven(a_job(), hooked(Seen.COMPLETED))
-    assert made.job.due_at is None
-    assert made.job.progress == 100
-    assert made.job.won_by is Source.WEBHOOK
-    assert made.keys == ["job_1/0/folder"]
-    assert made.outputs == {0}
-
-
-def test_several_outputs_are_learned_by_one_look() -> None:
-    job = a_job(request={"model": "m", "sample_count": 2}, destinations=(Route("folder"), Route("bucket")))
-    made = driven(job, hooked(Seen.COMPLETED))
-    assert not made.owed
-    assert made.job.due_at == NOW
-    assert made.job.detail_tries == effects.DETAIL_TRIES
-    made.apply(saw(Seen.COMPLETED, outputs=outputs(2)))
-    assert sorted(made.keys) == ["job_1/0/bucket", "job_1/0/folder", "job_1/1/bucket", "job_1/1/folder"]
-    assert made.job.due_at is None
-    assert made.job.detail_tries == 0
-
-
 def test_a_look_that_completes_a_job_brings_its_outputs_along() -> None:
     made = driven(a_job(request={"sample_count": 3}), saw(Seen.COMPLETED, outputs=outputs(3)))
     assert len(made.keys) == 3
@@ -177,49 +110,6 @@ def test_the_list_cannot_tell_outputs() -> None:
     assert not made.owed
 
 
-def test_a_failed_webhook_asks_for_one_look_and_waits_a_little_for_the_reason() -> None:
-    made = driven(a_job(), hooked(Seen.FAILED_STORED))
-    assert made.job.due_at == NOW
-    assert [one.due_at for one in made.owed] == [NOW + effects.DETAIL_PATIENCE]
-    made.apply(saw(Seen.FAILED_LIVE, failure=REASON))
-    assert made.last.hasten
-    assert made.last.keep
-    assert made.job.failure == REASON.as_json()
-    assert made.job.due_at is None
-    assert made.keys == ["job_1/failed/folder"]
-
-
-def test_the_list_has_no_reason_to_give_so_the_look_is_still_owed() -> None:
-    made = driven(a_job(), hooked(Seen.FAILED_STORED), saw(Seen.FAILED_STORED, Source.LIST))
-    assert made.job.detail_tries
-    assert not made.hastened
-
-
-def test_a_failure_without_a_reason_is_handed_off_once_the_looks_are_spent() -> None:
-    made = driven(a_job(), hooked(Seen.FAILED_STORED))
-    made.give_up_detail()
-    assert made.hastened == 1
-    assert made.job.failure is None
-    assert not made.outputs
-
-
-@pytest.mark.parametrize(
-    ("seen", "outcome"),
-    [
-        (Seen.FAILED_STORED, "failed"),
-        (Seen.CANCELLED_STORED, "cancelled"),
-        (Seen.EXPIRED_STORED, "expired"),
-    ],
-)
-def test_a_bad_end_with_its_reason_is_owed_at_once(seen: Seen, outcome: str) -> None:
-    made = driven(a_job(destinations=(Route("a"), Route("b"))), saw(seen, Source.WEBHOOK, failure=REASON))
-    assert made.keys == [f"job_1/{outcome}/a", f"job_1/{outcome}/b"]
-    assert {one.due_at for one in made.owed} == {NOW}
-    assert {one.kind for one in made.owed} == {HandOffKind.OUTCOME}
-    assert made.job.blame is Fault.PROVIDER
-    assert made.job.due_at is None
-
-
 def test_a_late_outcome_counts_after_our_deadline() -> None:
     made = driven(a_job(), saw(Seen.DEADLINE, Source.CLOCK), hooked(Seen.COMPLETED))
     assert made.job.state is State.COMPLETED
@@ -250,107 +140,11 @@ def test_every_end_but_completed_says_whose_doing_it_was(job: Job, seen: Observa
     assert driven(job, seen).job.blame is blame
 
 
-def test_a_cancelled_job_runs_on_but_nothing_is_owed_for_it() -> None:
-    for seen in (Seen.COMPLETED, Seen.FAILED_STORED):
-        made = driven(a_job(cancel_requested_at=NOW), hooked(seen))
-        assert made.job.state in SETTLED
-        assert not made.owed
-
-
-def test_outputs_learned_after_a_cancel_are_kept_but_not_owed() -> None:
-    job = a_job(cancel_requested_at=NOW, request={"sample_count": 2})
-    made = driven(job, hooked(Seen.COMPLETED), saw(Seen.COMPLETED, outputs=outputs(2)))
-    assert made.outputs == {0, 1}
-    assert not made.owed
-
-
 def test_a_cancel_before_the_create_leaves_nothing_to_look_for() -> None:
     made = driven(a_job(State.ACCEPTED, due_at=NOW), saw(Seen.CANCEL, Source.OPERATOR))
     assert made.job.state is State.CANCELLED
     assert made.job.due_at is None
     assert made.job.detail_tries == 0
-
-
-# create attempts
-
-
-def test_every_attempt_has_a_session_of_its_own() -> None:
-    made = driven(a_job(State.ACCEPTED, attempts=0, session_id="job_1.0"), saw(Seen.ATTEMPT, Source.CREATE))
-    assert made.job.session_id == "job_1.1"
-    made.apply(saw(Seen.NO_JOB, Source.CREATE), saw(Seen.ATTEMPT, Source.CREATE))
-    assert made.job.session_id == "job_1.2"
-
-
-@pytest.mark.parametrize(
-    ("attempts", "wait"), [(1, 2.0), (2, 4.0), (3, 8.0), (6, 64.0), (7, 120.0), (50, 120.0)]
-)
-def test_a_create_that_made_nothing_is_tried_again_with_backoff(attempts: int, wait: float) -> None:
-    done = effect(a_job(State.CREATING, attempts=attempts), saw(Seen.NO_JOB, Source.CREATE))
-    assert done.changes["state"] is State.ACCEPTED
-    assert done.changes["due_at"] == NOW + wait
-
-
-def test_a_create_is_not_tried_again_sooner_than_the_gateway_wants() -> None:
-    done = effect(a_job(State.CREATING), saw(Seen.NO_JOB, Source.CREATE, retry_after=77.0))
-    assert done.changes["due_at"] == NOW + 77.0
-
-
-def test_a_create_put_off_beyond_the_deadline_is_due_at_the_deadline() -> None:
-    job = a_job(State.CREATING, deadline_at=NOW + 60)
-    done = effect(job, saw(Seen.NO_JOB, Source.CREATE, retry_after=1e6))
-    assert done.changes["due_at"] == NOW + 60
-
-
-def test_an_uncertain_create_is_searched_for_soon() -> None:
-    made = driven(a_job(State.CREATING), saw(Seen.LOST, Source.CREATE, failure=Failure("cut")))
-    assert made.job.state is State.UNCERTAIN
-    assert made.job.due_at == NOW + 5.0
-    assert made.job.blame is Fault.UNCERTAIN_CREATE
-
-
-def test_a_webhook_that_carries_its_session_resolves_an_uncertain_create() -> None:
-    lost = saw(Seen.LOST, Source.CREATE, failure=Failure("cut"))
-    made = driven(a_job(State.CREATING), lost, hooked(Seen.OPEN))
-    assert made.job.state is State.WAITING
-    assert (made.job.blame, made.job.failure, made.job.gateway_id) == (None, None, "G-1")
-
-
-def test_a_person_who_resubmits_need_not_wait() -> None:
-    made = driven(a_job(State.UNCERTAIN), saw(Seen.RESUBMIT, Source.OPERATOR))
-    assert made.job.state is State.ACCEPTED
-    assert made.job.due_at == NOW
-
-
-@pytest.mark.parametrize("seen", [Seen.REFUSED, Seen.NO_JOB, Seen.LOST])
-@pytest.mark.parametrize("state", [State.ACCEPTED, State.CREATING, State.WAITING, State.TIMED_OUT])
-def test_the_answer_to_an_attempt_that_is_over_is_late(state: State, seen: Seen) -> None:
-    job = a_job(state, session_id="job_1.2", attempts=2)
-    done = effect(job, saw(seen, Source.CREATE, attempt_id="job_1.1"))
-    assert done.step.verdict is Verdict.LATE
-    assert "state" not in done.changes
-    assert "clashes" not in done.changes
-
-
-def test_a_job_made_by_an_earlier_attempt_is_ours_all_the_same() -> None:
-    job = a_job(State.CREATING, session_id="job_1.2", attempts=2)
-    made = driven(job, saw(Seen.OPEN, Source.CREATE, gateway_id="G-1", attempt_id="job_1.1"))
-    assert made.job.state is State.WAITING
-    assert made.job.gateway_id == "G-1"
-
-
-def test_a_second_job_of_the_gateways_clashes_and_changes_nothing() -> None:
-    for seen in (Seen.OPEN, Seen.COMPLETED, Seen.FAILED_STORED):
-        done = effect(a_job(), saw(seen, Source.WEBHOOK, gateway_id="G-2", provider="x", progress=90))
-        assert done.step.verdict is Verdict.CLASH
-        assert done.changes == {"webhooks": 1, "clashes": 1}
-        assert done.keep
-        assert not done.owed
-
-
-def test_the_id_that_comes_too_late_to_matter_is_kept_all_the_same() -> None:
-    made = driven(a_job(State.TIMED_OUT, gateway_id=None), hooked(Seen.OPEN))
-    assert made.job.state is State.TIMED_OUT
-    assert made.job.gateway_id == "G-1"
 
 
 def test_a_move_ends_the_lease_except_when_the_create_begins() -> None:
@@ -359,9 +153,6 @@ def test_a_move_ends_the_lease_except_when_the_create_begins() -> None:
     assert (done.changes["leased_by"], done.changes["fence"]) == (None, 8)
     begun = effect(a_job(State.ACCEPTED, **held), saw(Seen.ATTEMPT, Source.CREATE))
     assert "fence" not in begun.changes
-
-
-# facts and counters
 
 
 def test_progress_only_grows() -> None:
@@ -420,9 +211,6 @@ def test_a_job_a_person_adopted_is_open_again_in_every_respect() -> None:
 def test_an_output_that_is_announced_keeps_its_index_and_size() -> None:
     done = effect(a_job(), saw(Seen.COMPLETED, outputs=(OutputSeen(0, "video/mp4", 9),)))
     assert done.outputs == (OutputSeen(0, "video/mp4", 9),)
-
-
-# the first look
 
 
 def test_who_has_learned_places_the_first_look_again_where_a_webhook_was_quicker_than_the_answer() -> None:

@@ -30,8 +30,12 @@ def test_a_parent_of_the_first_version_is_taken() -> None:
 
 
 def test_of_a_later_version_the_part_that_is_known_is_taken() -> None:
-    later = f"01-{TRACE}-{SPAN}-01"
-    assert sane_traceparent(f"{later}-more-of-it") == later
+    assert sane_traceparent(f"01-{TRACE}-{SPAN}-01-more-of-it") == PARENT
+
+
+def test_flags_that_are_not_known_are_not_passed_on() -> None:
+    assert sane_traceparent(f"00-{TRACE}-{SPAN}-ff") == PARENT
+    assert sane_traceparent(f"00-{TRACE}-{SPAN}-fe") == f"00-{TRACE}-{SPAN}-00"
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ def test_a_name_is_no_address(name: str) -> None:
     ],
 )
 def test_what_ends_in_a_number_and_is_no_address_is_refused(host: str) -> None:
-    with pytest.raises(ValueError, match="no IPv4 address"):
+    with pytest.raises(ValueError, match="not an IPv4 address"):
         spelled_address(host)
 
 

@@ -40,7 +40,7 @@ def test_the_table_is_there() -> None:
     ("url", "why"),
     [
         ("https://127.1/", "loopback"),
-        ("https://0177.0.0.1/", "no URL"),
+        ("https://0177.0.0.1/", "not a URL"),
         ("https://0/", "unspecified"),
         ("https://127.0.0.1./", "loopback"),
         ("https://127。0。0。1/", "loopback"),
@@ -52,7 +52,7 @@ def test_the_table_is_there() -> None:
         ("https://LOCALHOST/", "this machine"),
         ("https://localhost./", "this machine"),
         ("https://a.b.localhost/", "this machine"),
-        ("https://1.2.3.4.5/", "no IPv4 address"),
+        ("https://1.2.3.4.5/", "not an IPv4 address"),
         ("https://example.com:0/", "port"),
         ("https://example.com:99999/", "port"),
         ("https://example.com\\@127.0.0.1/", "password"),
@@ -64,8 +64,8 @@ def test_the_table_is_there() -> None:
         ("//example.com/", "https"),
         ("file:///etc/passwd", "https"),
         ("gopher://example.com/", "https"),
-        ("https://[::1", "no URL"),
-        ("https://exa\nmple.com/", "no URL"),
+        ("https://[::1", "not a URL"),
+        ("https://exa\nmple.com/", "not a URL"),
     ],
 )
 def test_further_urls_are_refused_and_not_repeated(url: str, why: str) -> None:

@@ -15,7 +15,7 @@ from orchestrator.core import cursors
 from orchestrator.core.access import Scope
 from orchestrator.engine import foresight, replay
 from orchestrator.engine.foresight import Foreseen
-from orchestrator.engine.receive import Fate, Receipt
+from orchestrator.engine.take import Fate, Receipt
 from orchestrator.errors import Misshapen, NotAllowed, Place, RequestError
 from orchestrator.gateway.vocabulary import BY_EVENT_TYPE
 from orchestrator.store import inbox_lists

@@ -11,42 +11,44 @@ from orchestrator.core.access import Scope
 from orchestrator.core.lifecycle import State
 from orchestrator.core.media import SUFFIXES
 from orchestrator.engine import bulk, dossier, resolve
-from orchestrator.engine.choices import SCOPES, Act
-from orchestrator.engine.context import Context
+from orchestrator.engine.choices import SCOPES, Act, Choice
 from orchestrator.engine.dossier import Dossier
 from orchestrator.engine.files import output_of
 from orchestrator.engine.follow_up import FollowUp
 from orchestrator.engine.look_now import look_now
 from orchestrator.engine.replay import replay_hand_off
-from orchestrator.errors import RequestError
+from orchestrator.errors import NotFound
 from orchestrator.store.hand_offs import GIVEN_UP
-from orchestrator.web.dashboard import wording
+from orchestrator.web.dashboard import asked, wording
 from orchestrator.web.dashboard.rendering import span
 from orchestrator.web.dashboard.visit import Visit, acted, shown
 from orchestrator.web.outputs import Reader
 
 LONGEST_RAW = 50_000  # characters of one payload that a page shows
 OURS = {"Cross-Origin-Resource-Policy": "same-origin"}
-LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """What can be done, in words, and why it cannot where it cannot."""
+    """What can be done, in words, and why it cannot where it cannot.
+
+    `again` is on a second button, for what costs money or cannot be taken back; empty: one is enough.
+    """
 
     act: Act
     name: str
     danger: bool
+    again: str
     possible: bool
     words: str
 
 
 _BUTTONS = (
-    (Act.LOOK, "Look now", False),
-    (Act.REPLAY, "Replay what was given up", False),
-    (Act.RETRY, "Retry as a new job", False),
-    (Act.SETTLE, "Settle", False),
-    (Act.CANCEL, "Cancel", True),
+    (Act.LOOK, "Look now", False, ""),
+    (Act.REPLAY, "Replay what was given up", False, ""),
+    (Act.RETRY, "Retry as a new job", False, "Yes, pay for another one"),
+    (Act.SETTLE, "Settle", False, ""),
+    (Act.CANCEL, "Cancel", True, "Yes, cancel it"),
 )
 
 
@@ -79,13 +81,11 @@ def _named(visit: Visit) -> str:
 def _buttons(visit: Visit, found: Dossier) -> list[Button]:
     """Each of them, also those that cannot be pressed, with the reason."""
     made = []
-    for act, name, danger in _BUTTONS:
+    for act, name, danger, again in _BUTTONS:
         choice, scope = found.choices[act], SCOPES[act]
         if choice.possible and not visit.may(scope):
-            lacks = f"your key lacks the scope {scope}"
-            made.append(Button(act, name, danger, False, lacks))
-        else:
-            made.append(Button(act, name, danger, choice.possible, choice.words))
+            choice = Choice(False, f"your key lacks the scope {scope}")
+        made.append(Button(act, name, danger, again, choice.possible, choice.words))
     return made
 
 
@@ -100,11 +100,9 @@ async def cancelled(visit: Visit) -> Response:
 
 async def retried(visit: Visit) -> Response:
     """It is asked for once more, as a new job, to whose page they go."""
-    known = str(visit.form.get("known", "0"))
-    if not known.isascii() or not known.isdigit() or len(known) > 6:
-        raise RequestError("this form is not as the page made it", hint="open the page of the job again")
+    known = asked.number(visit.form, "known", most=10**6) or 0
     context, job_id = visit.door.context, _named(visit)
-    act = partial(bulk.retry_once, context, job_id, tenant_id=visit.tenant_id, known=int(known))
+    act = partial(bulk.retry_once, context, job_id, tenant_id=visit.tenant_id, known=known)
     new = await visit.door.change(act)
     return visit.done(f"/jobs/{new.id}", f"Asked for once more: this is the new job, after {job_id}.")
 
@@ -120,16 +118,16 @@ async def replayed_one(visit: Visit) -> Response:
     """One hand-off is tried again, or delivered once more as something new."""
     number = visit.request.path_params["hand_off_id"]
     as_new = bool(visit.form.get("as_new"))
-    await visit.door.change(partial(_replay_one, visit.door.context, number, as_new, visit.tenant_id))
+    known = asked.number(visit.form, "generation")
+    await visit.door.change(partial(_replay_one, visit, number, as_new, known))
     return _back(visit, f"Hand-off {number} is tried again{', as something new' if as_new else ''}.")
 
 
-def _replay_one(
-    context: Context, number: int, as_new: bool, tenant_id: str | None
-) -> tuple[None, list[FollowUp]]:
-    if number > LARGEST_ID:
-        raise RequestError(f"there is no hand-off {number}")
-    return None, replay_hand_off(context, number, as_new=as_new, tenant_id=tenant_id)
+def _replay_one(visit: Visit, number: int, as_new: bool, known: int | None) -> tuple[None, list[FollowUp]]:
+    if number > asked.LARGEST_ID:
+        raise NotFound(f"there is no hand-off {number}")
+    act = partial(replay_hand_off, visit.door.context, number, as_new=as_new, generation=known)
+    return None, act(job_id=_named(visit), tenant_id=visit.tenant_id)
 
 
 async def looked(visit: Visit) -> Response:

@@ -14,6 +14,7 @@ from orchestrator.engine.choices import SCOPES, Act
 from orchestrator.engine.context import Context
 from orchestrator.engine.standing import Standing
 from orchestrator.store import figures, job_search, tenants
+from orchestrator.store.job_ranges import Undone
 from orchestrator.store.job_search import LOOKED_THROUGH, Found
 from orchestrator.web.dashboard import wording
 from orchestrator.web.dashboard.searching import GROUPS, Search
@@ -53,6 +54,7 @@ async def jobs(visit: Visit) -> Response:
         states=list(State),
         groups=list(GROUPS),
         faults=list(Fault),
+        undone=list(Undone),
         acts=[(act, SCOPES[act], visit.may(SCOPES[act])) for act in FOR_MANY],
         looked_through=LOOKED_THROUGH,
         tones=wording.TONES,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from starlette.responses import Response
 
 from orchestrator.core.access import Scope
-from orchestrator.core.lifecycle import State
 from orchestrator.engine import bulk
 from orchestrator.engine.bulk import Done, Prospect
 from orchestrator.engine.choices import SCOPES, Act
@@ -18,7 +17,8 @@ from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp
 from orchestrator.errors import RequestError
 from orchestrator.store import job_search
-from orchestrator.store.job_ranges import up_to
+from orchestrator.store.job_ranges import Wanted
+from orchestrator.web.dashboard import asked
 from orchestrator.web.dashboard.pages.jobs import FOR_MANY
 from orchestrator.web.dashboard.searching import Search
 from orchestrator.web.dashboard.visit import Visit, acted, shown
@@ -45,19 +45,22 @@ async def counted(visit: Visit) -> Response:
     """What would happen, and to how many."""
     act = _act(visit, visit.request.query_params.get("act", ""))
     search = Search.read(visit.request.query_params)
-    found = await visit.door.run(partial(_prospect, visit, act, search, None))
+    found = await visit.door.run(partial(_prospect, visit, act, search.wanted(visit.tenant_id), search.q))
     return _page(visit, act, search, found)
 
 
 async def done(visit: Visit) -> Response:
     """Does it with as many as were counted, unless there are more by now."""
     act, search = _act(visit, str(visit.form.get("act", ""))), Search.read(visit.form)
-    newest, count = str(visit.form.get("newest", "")), str(visit.form.get("count", ""))
-    if not newest or not count.isascii() or not count.isdigit():
+    newest, oldest = (asked.text(visit.form, name) for name in ("newest", "oldest"))
+    count = asked.number(visit.form, "count")
+    if newest is None or oldest is None or count is None:
         raise RequestError("it was not said how many are meant", hint="count them first, at the jobs")
-    found = await visit.door.run(partial(_prospect, visit, act, search, newest))
-    if found.count > int(count):
-        grown = f"{int(count):,} were counted, and there are {found.count:,} by now: nothing was done"
+    # Those that were counted, even where there are older ones, which were too many to be counted too.
+    wanted = replace(search.wanted(visit.tenant_id), newest=newest, oldest=oldest)
+    found = await visit.door.run(partial(_prospect, visit, act, wanted, search.q))
+    if found.count > count:
+        grown = f"{count:,} were counted, and there are {found.count:,} by now: nothing was done"
         return _page(visit, act, search, found, refusal=grown, status=409)
     report = await _carry_out(visit, act, found.ids)
     return _page(visit, act, search, found, report=report)
@@ -81,16 +84,12 @@ def _part(
     return part, part.follow_ups
 
 
-def _prospect(visit: Visit, act: Act, search: Search, newest: str | None) -> Prospect:
-    context, wanted = visit.door.context, search.wanted(visit.tenant_id)
-    if search.q:
-        with context.store.read() as tx:
-            if job_search.called(tx, wanted.tenant_id, search.q, limit=1):
-                raise RequestError(
-                    f"{search.q} names a job by its id",
-                    hint="do it on the page of that job",
-                )
-    return bulk.prospect(context, act, up_to(wanted, newest))
+def _prospect(visit: Visit, act: Act, wanted: Wanted, named: str) -> Prospect:
+    context = visit.door.context
+    with context.store.read() as tx:
+        if job_search.called(tx, wanted.tenant_id, named, limit=1):
+            raise RequestError(f"{named} names a job by its id", hint="do it on the page of that job")
+    return bulk.prospect(context, act, wanted)
 
 
 def _act(visit: Visit, name: str) -> Act:
@@ -104,7 +103,7 @@ def _act(visit: Visit, name: str) -> Act:
 def _page(
     visit: Visit, act: Act, search: Search, found: Prospect, *, status: int = 200, **more: Any
 ) -> Response:
-    facts = {"report": None, "refusal": "", "told": TOLD, "state": State, **more}
+    facts = {"report": None, "refusal": "", "told": TOLD, "which": search.words(visit.tenant_id), **more}
     return visit.page("many.html", status=status, act=act, search=search, found=found, **facts)
 
 

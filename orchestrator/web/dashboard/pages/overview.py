@@ -12,6 +12,7 @@ from starlette.responses import Response
 from orchestrator.core.blame import TOLD
 from orchestrator.core.job import HandOffKind
 from orchestrator.engine import overview as figures
+from orchestrator.engine.alarms import Alarm, AlarmName
 from orchestrator.engine.overview import KEPT_FOR, Overview, Remembered
 from orchestrator.store.ledger import DAY, Sums
 from orchestrator.web.dashboard import charts
@@ -30,12 +31,20 @@ async def overview(visit: Visit) -> Response:
     return visit.page(
         "overview.html",
         it=found,
+        alarms=[(one, _leads_to(one)) for one in found.alarms or ()],
         addressees=TOLD,
         archive=HandOffKind.ARCHIVE,
         kept_for=KEPT_FOR,
         cap_days=context.settings.spend_window_days,
         **_charts(found),
     )
+
+
+def _leads_to(alarm: Alarm) -> str | None:
+    """The page on which something can be done about it, or seen of it."""
+    if alarm.name in (AlarmName.DESTINATION_SHUT, AlarmName.DESTINATION_DISABLED):
+        return f"/destinations/{alarm.about}"
+    return f"/jobs?fault={alarm.about}" if alarm.name is AlarmName.FAULT_RECURS else None
 
 
 def _charts(found: Overview) -> dict[str, Any]:

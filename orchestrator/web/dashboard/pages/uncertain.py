@@ -11,7 +11,7 @@ from orchestrator.core.lifecycle import Seen, State
 from orchestrator.engine import resolve, uncertain_report
 from orchestrator.engine.uncertain_report import MOST
 from orchestrator.errors import Misshapen, NotAllowed, Place
-from orchestrator.web.dashboard import asked
+from orchestrator.web.dashboard import asked, wording
 from orchestrator.web.dashboard.foreseen import changes, sentence
 from orchestrator.web.dashboard.visit import Visit, acted, shown
 
@@ -41,7 +41,10 @@ async def uncertain_create(visit: Visit) -> Response:
         found=found,
         job=found.job,
         open=found.job.state is State.UNCERTAIN,
+        adoptable=found.job.state is State.UNCERTAIN
+        or (found.job.state is State.WAITING and found.job.unconfirmed),
         ways=ways,
+        seen=wording.SEEN,
     )
 
 

@@ -3,8 +3,12 @@
 
 const REFRESH_EVERY = 15_000; // ms: not everything that a page shows is told as an event
 
+const GIVEN_UP_AFTER = 20_000; // ms; longer than the server takes with any answer: somebody stopped the page from leaving
+
 const own = document.querySelector("script[data-live]");
 const liveness = document.querySelector("#liveness");
+const stale = document.querySelector("#stale");
+let changes = null;
 let asking = false;
 let again = false;
 let leaving = new AbortController(); // once a form was sent, its answer shows what is new
@@ -27,6 +31,29 @@ function replace(part, fresh) {
   part.replaceWith(document.importNode(fresh, true));
 }
 
+// Empty words: it is up to date.
+function tell(words) {
+  liveness.textContent = words ? "Not up to date." : "Kept up to date.";
+  stale.hidden = !words;
+  if (stale.textContent !== words) stale.textContent = words;
+}
+
+// A browser has few connections to one server: those tabs that nobody sees hold none.
+function listen() {
+  if (document.hidden || (changes && changes.readyState !== EventSource.CLOSED)) return;
+  changes = new EventSource(own.dataset.live);
+  changes.addEventListener("changed", refresh);
+}
+
+function seen() {
+  if (document.hidden) {
+    changes?.close();
+    return;
+  }
+  listen();
+  refresh();
+}
+
 async function refresh() {
   if (document.hidden || leaving.signal.aborted || !parts(document).length) return;
   if (asking) {
@@ -36,15 +63,17 @@ async function refresh() {
   asking = true;
   try {
     const answer = await fetch(location.href, { redirect: "manual", signal: leaving.signal });
+    if (answer.type === "opaqueredirect") return tell("This page is not up to date: you are signed out. Load it again to sign in.");
     if (!answer.ok) throw new Error(String(answer.status));
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const part of parts(document)) {
       const found = fresh.getElementById(part.id);
       if (found) replace(part, found);
     }
-    liveness.textContent = "Kept up to date.";
+    tell("");
+    listen(); // after a failure of the server's a browser does not come back by itself
   } catch {
-    if (!leaving.signal.aborted) liveness.textContent = "Not up to date: the server cannot be reached, or you are signed out.";
+    if (!leaving.signal.aborted) tell("This page is not up to date: the server cannot be reached, or has no database now. It is tried again and again.");
   } finally {
     asking = false;
     if (again) {
@@ -52,6 +81,10 @@ async function refresh() {
       setTimeout(refresh, 1_000);
     }
   }
+}
+
+function stay() {
+  leaving = new AbortController();
 }
 
 async function copy(button) {
@@ -62,17 +95,20 @@ async function copy(button) {
 }
 
 if (own && window.EventSource && parts(document).length) {
-  const changes = new EventSource(own.dataset.live);
-  changes.addEventListener("changed", refresh);
+  listen();
   setInterval(refresh, REFRESH_EVERY);
-  document.addEventListener("visibilitychange", refresh);
-  liveness.textContent = "Kept up to date.";
+  document.addEventListener("visibilitychange", seen);
+  tell("");
 }
 
 // What does not work without this file is shown only where it runs.
 for (const one of document.querySelectorAll("[data-scripted]")) one.hidden = false;
-document.addEventListener("submit", () => leaving.abort());
-window.addEventListener("pageshow", () => (leaving = new AbortController())); // they came back
+document.addEventListener("submit", (event) => {
+  if (leaving.signal.aborted) return event.preventDefault(); // a double click does it once
+  leaving.abort();
+  setTimeout(stay, GIVEN_UP_AFTER);
+});
+window.addEventListener("pageshow", stay); // they came back
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");
   if (button) copy(button);
