@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from orchestrator import wiring
 from orchestrator.core.access import Caller
@@ -81,9 +82,14 @@ class Bare:
             return dict(connection.execute(query).one()._mapping)
 
 
-if __name__ == "__main__":
+def serve(app: ASGIApp) -> None:
+    """By the server of ours, with its options, on a port that is printed."""
     listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sys.stdout.write(f"listening on {listening.getsockname()[1]}\n")
     sys.stdout.flush()
-    make_server(Bare().app()).run(sockets=[listening])
+    make_server(app).run(sockets=[listening])
+
+
+if __name__ == "__main__":
+    serve(Bare().app())

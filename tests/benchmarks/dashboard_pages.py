@@ -152,7 +152,8 @@ def pages(many: int) -> Iterator[tuple[str, str]]:
         "fault=provider",
         "fault=poll_fault",
         "fault=hook_exhausted",
-        "dead=1",
+        "hand_offs=given_up",
+        "hand_offs=owed",
         f"q=order-{many // 5}",
         "q=order-0",
         "q=no-such-thing",
@@ -223,6 +224,8 @@ def main() -> None:
     parser.add_argument("--visits", type=int, default=100)
     parser.add_argument("--only", default="", help="beginnings of the names of pages, separated by commas")
     options = parser.parse_args()
+    if options.visits < 2:
+        parser.error("--visits must be 2 at least: of one there is no p99")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         postgres = PostgresServer(shared_buffers="512MB", max_wal_size="4GB", maintenance_work_mem="256MB")

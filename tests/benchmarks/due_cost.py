@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 
+from orchestrator.core.routes import lane_of
 from orchestrator.store import hand_offs, inbox, jobs, leases
 from orchestrator.store.database import Store, Transaction
 from orchestrator.store.due import Waiting
@@ -21,6 +22,7 @@ from tests.servers.postgres import PostgresServer
 
 Connection = psycopg.Connection[tuple[object, ...]]
 Act = Callable[[Transaction], object]
+MOST_CLAIMED = 200
 
 _JOBS = """
 INSERT INTO jobs (id, tenant_id, account_id, metadata, request, updates, destinations, state, state_since,
@@ -35,10 +37,10 @@ FROM generate_series(%(first)s::int, %(last)s::int) AS n,
 FILL = _JOBS.format(name="'job_'", state="'waiting'", gateway_id="'G-' || n")
 ACCEPTED = _JOBS.format(name="'new_'", state="'accepted'", gateway_id="NULL")
 OWED = """
-INSERT INTO hand_offs (id, key, tenant_id, job_id, kind, output_index, destination, state, attempts,
-  created_at, due_at, fence)
-SELECT n, 'job_' || n || '/0/folder', 'default', 'job_' || n, 'output', 0, 'folder', 'owed', 0, now.at,
-  now.at + 3600 + random() * 3600, 0
+INSERT INTO hand_offs (id, key, tenant_id, job_id, kind, output_index, destination, lane, state, attempts,
+  created_at, due_at, fence, generation)
+SELECT n, 'job_' || n || '/0/folder', 'default', 'job_' || n, 'output', 0, 'folder', %(lane)s, 'owed', 0,
+  now.at, now.at + 3600 + random() * 3600, 0, 0
 FROM generate_series(%(first)s::int, %(last)s::int) AS n,
   (SELECT extract(epoch FROM clock_timestamp()) AS at) AS now
 """
@@ -98,7 +100,7 @@ NOTHING: dict[str, Act] = {
 # What finds so many: the table, how an id is made of a number, how many are due, the claim.
 SOME: dict[str, tuple[str, str, int, Act]] = {
     "claim 1 look": ("jobs", "'job_' || n", 1, claim_jobs(jobs.LOOKS, 1)),
-    "claim 200 looks": ("jobs", "'job_' || n", 200, claim_jobs(jobs.LOOKS, 200)),
+    "claim 200 looks": ("jobs", "'job_' || n", MOST_CLAIMED, claim_jobs(jobs.LOOKS, MOST_CLAIMED)),
     "claim 1 create": ("jobs", "'new_' || n", 1, claim_jobs(jobs.CREATES, 1)),
     "claim 1 hand-off": ("hand_offs", "n", 1, claim_hand_off),
 }
@@ -130,8 +132,10 @@ def measure(store: Store, connection: Connection, rows: int, rounds: int) -> Ite
 
 def fill(connection: Connection, first: int, last: int) -> None:
     """Rows of these numbers, of each kind."""
+    lane = lane_of("default", "folder")
+    connection.execute("INSERT INTO lanes VALUES (%s, 'default', 'folder') ON CONFLICT DO NOTHING", [lane])
     for statement in (FILL, ACCEPTED, OWED, WEBHOOKS):
-        connection.execute(statement, {"first": first, "last": last})
+        connection.execute(statement, {"first": first, "last": last, "lane": lane})
     for table in ("jobs", "hand_offs", "inbox"):
         connection.execute(f"VACUUM ANALYZE {table}")
     connection.execute("UPDATE workers SET beaten_at = extract(epoch FROM clock_timestamp()) + 86400")
@@ -142,6 +146,8 @@ def main() -> None:
     arguments.add_argument("--rows", type=int, nargs="+", default=[1_000, 10_000, 100_000, 1_000_000])
     arguments.add_argument("--rounds", type=int, default=40)
     given = arguments.parse_args()
+    if min(given.rows) < MOST_CLAIMED:
+        arguments.error(f"--rows must be {MOST_CLAIMED} at least: so many are claimed at once")
     server = PostgresServer()
     try:
         store = Store(server.database())

@@ -1,4 +1,4 @@
-"""What it costs to list and to count jobs by their blame and by what they met, by the number of jobs.
+"""What it costs to list jobs, and to list and count them by blame and by what they met, by their number.
 
 `python -m tests.benchmarks.fault_lists`: a private PostgreSQL, two tenants in turn, a job each 2.6 seconds.
 One in twenty failed (`provider`), one in a thousand was refused (`request`), one in ten met a fault on its
@@ -13,6 +13,7 @@ from collections.abc import Callable
 import psycopg
 
 from orchestrator.core.blame import Fault
+from orchestrator.core.lifecycle import State
 from orchestrator.engine import blaming
 from orchestrator.store import faults, job_lists
 from orchestrator.store.database import Store, Transaction
@@ -46,9 +47,10 @@ FROM (SELECT *, row_number() OVER (ORDER BY id) AS n FROM jobs) AS numbered WHER
 """
 
 
-def page(fault: Fault, *, deep: int | None = None) -> Act:
+def page(fault: Fault | None = None, *, state: State | None = None, deep: int | None = None) -> Act:
     before = None if deep is None else f"job_{deep:026}"
-    return lambda tx: job_lists.page(tx, "default", Listed(blame=fault), limit=PAGE, before=before)
+    which = Listed((state,) if state else (), blame=fault)
+    return lambda tx: job_lists.page(tx, "default", which, limit=PAGE, before=before)
 
 
 def counts(days: float, *, every: int = blaming.HOUR, tenant: str | None = None) -> Act:
@@ -57,6 +59,10 @@ def counts(days: float, *, every: int = blaming.HOUR, tenant: str | None = None)
 
 def acts(rows: int) -> dict[str, Act]:
     return {
+        "a page of all": page(),
+        "a page of all, half-way down": page(deep=rows // 2),
+        "a page of completed ones, half-way down": page(state=State.COMPLETED, deep=rows // 2),
+        "a page of rejected ones, half-way down": page(state=State.REJECTED, deep=rows // 2),
         "a page of `provider`": page(Fault.PROVIDER),
         "a page of `provider`, half-way down": page(Fault.PROVIDER, deep=rows // 2),
         "a page of `request`": page(Fault.REQUEST),

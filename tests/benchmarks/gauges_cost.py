@@ -8,10 +8,12 @@ the median and the longest of some readings, in milliseconds, with and without w
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
+
+import psycopg
 
 from orchestrator.engine import alarms
 from orchestrator.engine.gauges import Gauges
@@ -79,6 +81,24 @@ def timed(act: Callable[[], object], rounds: int) -> str:
     return f"{statistics.median(times):8.1f} ms in the median, {max(times):8.1f} at most"
 
 
+def fill(connection: "psycopg.Connection[tuple[object, ...]]", rows: int) -> None:
+    for statement in FILL:
+        connection.execute(statement, {"tenants": TENANTS, "rows": rows})
+    for table in ("jobs", "hand_offs", "archived", "lanes", "tenants"):
+        connection.execute(f"VACUUM ANALYZE {table}")
+
+
+def measure(store: Store, rows: int, rounds: int) -> Iterator[str]:
+    """A line for each part that is read."""
+    context = cast("Any", SimpleNamespace(store=store, clock=time.monotonic))
+    reading = Gauges(context, beat_expected=True)
+    reading.read(time.time())
+    yield f"{rows:,} open jobs: {timed(lambda: reading.read(time.time()), rounds)}"
+    for name, part in PARTS.items():
+        yield f"  {name:<24}{timed(partial(of, store, part), rounds)}"
+    yield f"{rows:,} files:     {timed(partial(of, store, gauges.archive_size), min(rounds, 5))}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--rows", type=int, default=1_000_000)
@@ -89,18 +109,9 @@ def main() -> None:
         store = Store(server.database())
         migrate(store)
         with server.connect(store.url) as connection:
-            for statement in FILL:
-                connection.execute(statement, {"tenants": TENANTS, "rows": options.rows})
-            for table in ("jobs", "hand_offs", "archived", "lanes", "tenants"):
-                connection.execute(f"VACUUM ANALYZE {table}")
-        context = cast("Any", SimpleNamespace(store=store, clock=time.monotonic))
-        reading = Gauges(context, beat_expected=True)
-        reading.read(time.time())
-        print(f"{options.rows:,} open jobs: {timed(lambda: reading.read(time.time()), options.rounds)}")
-
-        for name, part in PARTS.items():
-            print(f"  {name:<24}{timed(partial(of, store, part), options.rounds)}")
-        print(f"{options.rows:,} files:     {timed(partial(of, store, gauges.archive_size), 5)}")
+            fill(connection, options.rows)
+        for line in measure(store, options.rows, options.rounds):
+            print(line, flush=True)
         store.close()
     finally:
         server.close()

@@ -28,9 +28,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator import wiring
-from orchestrator.core.effects import owed_outputs
 from orchestrator.core.job import HandOffState, OutputSeen
 from orchestrator.core.lifecycle import State
+from orchestrator.core.owed import owed_outputs
 from orchestrator.engine.hand_off import hand_off
 from orchestrator.engine.submit import Submission, submit
 from orchestrator.settings import load
@@ -102,7 +102,7 @@ class Bench:
         seen = (OutputSeen(0, "video/mp4"),)
         with self._store.write() as tx:
             jobs.note(tx, job.id, {"state": State.COMPLETED, "gateway_id": f"ours-{name}", "due_at": None})
-            outputs.learn(tx, job.id, seen)
+            outputs.learn_all(tx, [(job.id, one) for one in seen])
             hand_offs.owe(tx, list(owed_outputs(job, seen, tx.now)))
         return job.id
 

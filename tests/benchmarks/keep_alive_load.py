@@ -1,6 +1,8 @@
 """A load of one kind of request over kept connections, as a program of its own; prints what it saw as JSON.
 
 python -m tests.benchmarks.keep_alive_load PORT METHOD PATH KEY SECONDS CONNECTIONS [BODY]
+
+A body of `-` is read from standard input.
 """
 
 import asyncio
@@ -9,22 +11,25 @@ import re
 import statistics
 import sys
 import time
+from collections.abc import Iterator
 
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 
-def request(method: str, path: str, key: str, body: str) -> bytes:
-    """The same bytes each time."""
-    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n"
+def request(method: str, path: str, headers: dict[str, str], body: str = "") -> bytes:
+    """A request as it goes over the wire."""
+    told = {"Host": "127.0.0.1"} | headers
     if body:
-        head += f"Content-Type: application/json\r\nContent-Length: {len(body.encode())}\r\n"
-    return f"{head}\r\n{body}".encode()
+        told |= {"Content-Type": "application/json", "Content-Length": str(len(body.encode()))}
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in told.items())]
+    return "\r\n".join([*lines, "", body]).encode()
 
 
-async def ask(port: int, said: bytes, end: float, took: list[float]) -> None:
-    """One connection, one request after the other."""
+async def ask(port: int, requests: Iterator[bytes], took: list[float]) -> None:
+    """One connection, one request after the other, of those that all connections share."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    while (begun := time.perf_counter()) < end:
+    for said in requests:
+        begun = time.perf_counter()
         writer.write(said)
         head = await reader.readuntil(b"\r\n\r\n")
         found = _LENGTH.search(head)
@@ -35,17 +40,26 @@ async def ask(port: int, said: bytes, end: float, took: list[float]) -> None:
     writer.close()
 
 
-async def main(port: int, said: bytes, seconds: float, connections: int) -> dict[str, float]:
+async def load(port: int, requests: Iterator[bytes], connections: int) -> dict[str, float]:
     """All connections at once; requests per second, and latencies in milliseconds."""
     took: list[float] = []
     begun = time.perf_counter()
-    await asyncio.gather(*(ask(port, said, begun + seconds, took) for _ in range(connections)))
+    await asyncio.gather(*(ask(port, requests, took) for _ in range(connections)))
     spent = time.perf_counter() - begun
-    cuts = statistics.quantiles(took, n=100)
+    cuts = statistics.quantiles(took, n=100) if len(took) > 1 else took * 99
     return {"per_second": len(took) / spent, "p50_ms": cuts[49] * 1000, "p99_ms": cuts[98] * 1000}
 
 
+def repeated(said: bytes, seconds: float) -> Iterator[bytes]:
+    """The same bytes each time, for so long."""
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        yield said
+
+
 if __name__ == "__main__":
-    given = sys.argv[1:]
-    said = request(given[1], given[2], given[3], given[6] if len(given) > 6 else "")
-    print(json.dumps(asyncio.run(main(int(given[0]), said, float(given[4]), int(given[5])))))
+    port, method, path, key, seconds, connections, *rest = sys.argv[1:]
+    body = sys.stdin.read() if rest == ["-"] else "".join(rest)
+    said = request(method, path, {"Authorization": f"Bearer {key}"}, body)
+    requests = repeated(said, float(seconds))
+    print(json.dumps(asyncio.run(load(int(port), requests, int(connections)))))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from orchestrator.core.job import HandOffState
 from orchestrator.core.lifecycle import State
 from tests.acceptance.database import wanted
 from tests.acceptance.orchestrator import Orchestrator
@@ -134,7 +135,11 @@ class _Loop:
             nonlocal left
             left = database.unfinished(left)
             jobs = {job.id: job for job in database.jobs()}
-            return all(jobs[one].needs_person for one in left)
+            return all(jobs[one].needs_person and told_of(one) for one in left)
+
+        def told_of(job_id: str) -> bool:
+            """That it needs a person is handed off too: its file is there a moment before its row says so."""
+            return all(one.state is not HandOffState.OWED for one in database.owed(job_id))
 
         try:
             until("nothing is left to do", nothing_left, 120, every=0.2)
