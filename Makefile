@@ -36,7 +36,7 @@ test-fast: setup ## run the unit tests and the house rules: what most changes ne
 soak: setup ## chaos on a scaled fleet (MINUTES=30, ARGS="--seed 7"), seeds of the simulation (FIRST=1), long stories
 	@$(BIN)/python -m tests.soak --minutes $(MINUTES) $(ARGS)
 	@$(BIN)/orchestrator simulate --first $(FIRST) --seconds $$(awk 'BEGIN { print 20 * $(MINUTES) }')
-	@$(PYTEST) --no-skips --soak $(MINUTES) $$(grep -rlE 'soak: float|mark.soak' tests/acceptance --include='test_*.py')
+	@$(PYTEST) --no-skips --soak $(MINUTES) --timeout $$(awk 'BEGIN { print 600 + 300 * $(MINUTES) }') $$(grep -rlE 'soak: float|mark.soak' tests/acceptance --include='test_*.py')
 
 bench: setup ## measure side by side with other systems, and write docs/explanation/benchmarks.md (hours; ARGS="--jobs 200 --runs 1" is quick)
 	@$(BIN)/python -m tests.benchmarks.peers.prepare

@@ -45,7 +45,6 @@ _BEGIN = {
     "lease": f"{_WRITE}; SET LOCAL synchronous_commit TO off",
 }
 _TOOK = {mode: metrics.TRANSACTIONS.labels(mode) for mode in _BEGIN}
-_BEGAN = "began"  # where a connection to PostgreSQL keeps the moment at which its transaction began
 
 _LIMITS = {
     "lock_timeout": BUSY_FOR,
@@ -127,6 +126,7 @@ class Store:
         self.ring: Callable[[], object] = lambda: None
         # SQLite has one writer: threads queue here in turn instead of polling its busy handler.
         one_writer = self.engine.dialect.name == "sqlite"
+        self._begin_there = _begin_sqlite if one_writer else _begin_postgresql
         self._writer: AbstractContextManager[object] = threading.Lock() if one_writer else nullcontext()
 
     @contextmanager
@@ -155,8 +155,8 @@ class Store:
         if self._closed:  # the lock on the file may be somebody else's by now
             raise StoreError("the store is closed", hint="this process is stopping; the next one goes on")
         try:
-            with self._begun(mode) as connection:
-                yield Transaction(connection, self._now(connection), ring=self.ring)
+            with self._begun(mode) as (connection, now):
+                yield Transaction(connection, now, ring=self.ring)
         except DBAPIError as error:
             raise _translated(error.orig or error) from error
         except NoConnectionFree as error:
@@ -170,40 +170,34 @@ class Store:
             _TOOK[mode].observe(perf_counter() - began)
 
     @contextmanager
-    def _begun(self, mode: str) -> Iterator[Connection]:
+    def _begun(self, mode: str) -> Iterator[tuple[Connection, float]]:
         """A transaction on a pooled connection, or on a new one where the server ended those in the pool."""
         try:
-            connection = self._begin_on_one(mode)
+            connection, now = self._begin_on_one(mode)
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
-            connection = self._begin_on_one(mode)
+            connection, now = self._begin_on_one(mode)
         begun = connection.get_transaction()
         assert begun is not None
         with connection:
             try:
                 with begun:
-                    yield connection
+                    yield connection, now
             finally:
                 # Given back to a pool that was closed meanwhile, it would stay open until it is garbage.
                 if self._closed and not connection.invalidated:
                     connection.detach()
 
-    def _begin_on_one(self, mode: str) -> Connection:
+    def _begin_on_one(self, mode: str) -> tuple[Connection, float]:
+        """Not by an event of SQLAlchemy's: where it knows of one, each statement looks for listeners."""
         connection = self.engine.connect()
         try:
-            connection.execution_options(mode=mode).begin()
+            connection.begin()
+            return connection, self._begin_there(connection, mode, self._clock)
         except BaseException:
             connection.close()
             raise
-        return connection
-
-    def _now(self, connection: Connection) -> float:
-        if self._clock is not None:
-            return self._clock()
-        if connection.dialect.name == "postgresql":
-            return float(connection.info[_BEGAN])
-        return float(connection.exec_driver_sql(_CLOCK["sqlite"]).scalar_one())
 
     def close(self) -> None:
         """Give every pooled connection back. Whoever still works finds the store closed."""
@@ -247,11 +241,10 @@ def _engine(url: str, connections: int, only_looks: bool) -> Engine:
             pool = {"poolclass": StaticPool}
         engine = create_engine(url, connect_args={"timeout": BUSY_FOR}, **pool)
         event.listen(engine, "connect", _prepare_to_look if only_looks else _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
         return engine
     from orchestrator.store.no_pipeline import NoPipeline
 
-    engine = create_engine(
+    return create_engine(
         url,
         pool_size=connections,
         max_overflow=0,
@@ -259,28 +252,26 @@ def _engine(url: str, connections: int, only_looks: bool) -> Engine:
         # _begin_postgresql begins transactions.
         connect_args=CONNECTION_OPTIONS | {"autocommit": True, "cursor_factory": NoPipeline},
     )
-    event.listen(engine, "begin", _begin_postgresql)
-    return engine
 
 
-def _begin_postgresql(connection: Connection) -> None:
+def _begin_postgresql(connection: Connection, mode: str, clock: Callable[[], float] | None) -> float:
     """Begin, and learn the time, in one way to the server and back.
 
     After a restart of the server every pooled connection is dead, which is seen here first. No question asked
     before, whether it lives: it would be one more way to the server for each transaction.
     """
-    mode = connection.get_execution_options().get("mode", "write")
     driven = connection.connection
     try:
         with closing(driven.cursor()) as cursor:
             cursor.execute(f"{_BEGIN[mode]}; {_CLOCK['postgresql']}")
             while cursor.nextset():
                 pass
-            ((connection.info[_BEGAN],),) = cursor.fetchall()
+            ((now,),) = cursor.fetchall()
     except connection.dialect.loaded_dbapi.Error:
         # Of its own statement, SQLAlchemy sees that the connection is dead, and gives up all that are as old.
         connection.exec_driver_sql("SELECT 1")
         raise
+    return clock() if clock else float(now)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -301,14 +292,18 @@ def _prepare_to_look(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute(f"PRAGMA busy_timeout={BUSY_FOR * 1000:.0f}")
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    mode = connection.get_execution_options().get("mode", "write")
-    if mode == "read":
-        connection.exec_driver_sql("BEGIN")
-        return
-    connection.exec_driver_sql(f"PRAGMA synchronous={'NORMAL' if mode == 'lease' else 'FULL'}")
-    # A deferred transaction that turns writer half-way fails at once with "database is locked".
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin_sqlite(connection: Connection, mode: str, clock: Callable[[], float] | None) -> float:
+    with closing(connection.connection.cursor()) as cursor:
+        if mode == "read":
+            cursor.execute("BEGIN")
+        else:
+            cursor.execute(f"PRAGMA synchronous={'NORMAL' if mode == 'lease' else 'FULL'}")
+            # A deferred transaction that turns writer half-way fails at once with "database is locked".
+            cursor.execute("BEGIN IMMEDIATE")
+        if clock:
+            return clock()
+        ((now,),) = cursor.execute(_CLOCK["sqlite"])
+        return float(now)
 
 
 # The first that fits: PostgreSQL says "connection failed" before whatever the reason is.

@@ -96,7 +96,10 @@ def _answer(connection: socket.socket) -> Callable[[], object]:
 def _received(connection: socket.socket) -> tuple[dict[str, object], list[int]]:
     text, descriptors, _, _ = socket.recv_fds(connection, LONGEST, 3)
     while not text.endswith(b"\n"):
-        text += connection.recv(LONGEST)
+        more = connection.recv(LONGEST)
+        if not more:  # whoever asked is gone
+            os._exit(1)
+        text += more
     request: dict[str, object] = json.loads(text)
     return request, list(array.array("i", descriptors))
 
