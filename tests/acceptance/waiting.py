@@ -8,15 +8,18 @@ from tests import patience
 
 Found = TypeVar("Found")
 LONG = patience.LONG
+SOON, SELDOM = 0.04, 0.25  # seconds between two looks
+SHARE = 0.03  # of what was waited already: looks take the time of what they wait for
 
 
-def until(what: str, look: Callable[[], Found], seconds: float = LONG, every: float = 0.04) -> Found:
-    """The first true thing that `look` sees."""
-    end = time.monotonic() + seconds
+def until(what: str, look: Callable[[], Found], seconds: float = LONG, every: float | None = None) -> Found:
+    """The first true thing that `look` sees: every so many seconds, or the more seldom the longer it takes."""
+    began = time.monotonic()
     while True:
         found = look()
         if found:
             return found
-        if time.monotonic() > end:
+        waited = time.monotonic() - began
+        if waited > seconds:
             raise AssertionError(f"not within {seconds:g} s: {what}")
-        time.sleep(every)
+        time.sleep(every or min(max(SOON, waited * SHARE), SELDOM))
