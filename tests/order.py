@@ -16,6 +16,7 @@ IN_ONE_PROCESS = (
     "tests/browser",
     "tests/simulation/test_worlds.py",
     "tests/integration/cli/test_nothing_leaks.py",
+    "tests/integration/store/test_cost_of_due_work.py",
     "tests/documentation/test_pages_that_are_followed.py",
     "tests/house_rules/test_generated_docs.py",
     "tests/house_rules/test_site.py",

@@ -97,7 +97,11 @@ def _client(url: str) -> httpx.Client:
     parts = urlsplit(url)
     headers = {"authorization": f"Bearer {API_KEY}"}
     return httpx.Client(
-        base_url=f"{parts.scheme}://{parts.netloc}", headers=headers, timeout=30, trust_env=False
+        base_url=f"{parts.scheme}://{parts.netloc}",
+        headers=headers,
+        timeout=30,
+        trust_env=False,
+        verify=parts.scheme != "http",  # certificates take 25 to 50 ms to read
     )
 
 

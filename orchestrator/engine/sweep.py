@@ -21,7 +21,7 @@ from orchestrator.telemetry import Event
 HORIZON = 30.0  # seconds that countdowns reach ahead; what is due later is found by a later sweep
 SOON = 5.0  # seconds ahead that a sweep looks; the next one comes within a second
 MOST = 200  # rows of a kind that one sweep reads; of those that are due, of each tenant
-HANDS = 16  # messages of a kind that one sweep sends at once: whoever gets one goes on until nothing is due
+HANDS = 4  # messages of a kind that one sweep sends at once: whoever gets one goes on until nothing is due
 MATCH_AGAIN_WITHIN = 300.0  # seconds; both transactions ended long before
 
 

@@ -34,5 +34,5 @@ def post(
         "x-phaseo-signature": signature(secret, timestamp, raw).hex(),
     }
     if client is None:
-        return httpx.post(url, content=raw, headers=headers, trust_env=False, timeout=LONG)
+        return httpx.post(url, content=raw, headers=headers, trust_env=False, timeout=LONG, verify=False)
     return client.post(url, content=raw, headers=headers)

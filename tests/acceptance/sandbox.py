@@ -29,7 +29,7 @@ class Sandbox:
 
     def _client(self, base: str, key: str | None) -> httpx.Client:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        return httpx.Client(base_url=base, headers=headers, timeout=LONG, trust_env=False)
+        return httpx.Client(base_url=base, headers=headers, timeout=LONG, trust_env=False, verify=False)
 
     def end(self) -> None:
         for client in (self._control, self._api, self._management):

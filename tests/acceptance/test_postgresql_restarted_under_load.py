@@ -106,4 +106,4 @@ def _takes_hooks_at_once(fleet: Fleet) -> None:
 
 
 def _get(fleet: Fleet, path: str) -> httpx.Response:
-    return httpx.get(f"{fleet.base}/{path}", timeout=LONG, trust_env=False)
+    return httpx.get(f"{fleet.base}/{path}", timeout=LONG, trust_env=False, verify=False)

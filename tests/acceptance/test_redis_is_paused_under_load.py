@@ -60,7 +60,7 @@ def test_webhooks_are_answered_during_the_pause(
     began = now()
 
     with (
-        httpx.Client(trust_env=False, timeout=GATEWAY_WAITS) as gateway,
+        httpx.Client(trust_env=False, timeout=GATEWAY_WAITS, verify=False) as gateway,
         ThreadPoolExecutor(SENDERS) as senders,
     ):
 

@@ -13,7 +13,7 @@ SHARE = 0.03  # of what was waited already: looks take the time of what they wai
 
 
 def until(what: str, look: Callable[[], Found], seconds: float = LONG, every: float | None = None) -> Found:
-    """The first true thing that `look` sees: every so many seconds, or the more seldom the longer it takes."""
+    """The first true thing that `look` sees, every so many seconds or the more seldom the longer it takes."""
     began = time.monotonic()
     while True:
         found = look()

@@ -43,7 +43,9 @@ def test_it_stops_promptly_with_open_streams_and_sockets() -> None:
     job = sandbox.create()
     socket_url = f"ws{sandbox.url.removeprefix('http')}/async/video/{sandbox.create(outcome='never')}/ws"
     headers = {"Authorization": f"Bearer {KEY}"}
-    stream = httpx.stream("GET", f"{sandbox.url}/videos/{job}/content", headers=headers, timeout=LONG)
+    stream = httpx.stream(
+        "GET", f"{sandbox.url}/videos/{job}/content", headers=headers, timeout=LONG, verify=False
+    )
     with connect(socket_url, additional_headers=headers, open_timeout=LONG), stream:
         began = time.monotonic()
         assert sandbox.stop() == ""

@@ -54,7 +54,7 @@ class Api:
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listening]})
         self._thread.start()
         until(lambda: self._server.started)
-        self.client = httpx.Client(base_url=f"{self.url}/v1")
+        self.client = httpx.Client(base_url=f"{self.url}/v1", verify=False)
 
     def close(self) -> None:
         self.client.close()

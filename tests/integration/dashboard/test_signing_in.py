@@ -111,7 +111,9 @@ def test_a_page_that_stays_open_is_told_nothing_more_once_its_session_ended(
     monkeypatch.setattr(live, "HEARTBEAT", 0.2)
     visitor = signed_in(us)
     cookies = dict(visitor.client.cookies)
-    with httpx.stream("GET", f"{us.api.url}/dashboard/live", cookies=cookies, timeout=20) as open_page:
+    with httpx.stream(
+        "GET", f"{us.api.url}/dashboard/live", cookies=cookies, timeout=20, verify=False
+    ) as open_page:
         parts = open_page.iter_text()
         assert "retry" in next(parts)
         us.kept()

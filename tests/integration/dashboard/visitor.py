@@ -21,7 +21,9 @@ class Visitor:
     client: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        self.client = httpx.Client(base_url=self.api.url, headers={"Sec-Fetch-Site": "same-origin"})
+        self.client = httpx.Client(
+            base_url=self.api.url, headers={"Sec-Fetch-Site": "same-origin"}, verify=False
+        )
 
     def sign_in(self, key: str, to: str = "") -> httpx.Response:
         return self.client.post("/dashboard/sign-in", data={"key": key, "next": to}, follow_redirects=True)

@@ -91,7 +91,9 @@ class Door:
         self._thread.start()
         until(lambda: self._server.started)
         one_each = httpx.Limits(max_keepalive_connections=0)
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=LONG, limits=one_each)
+        self.http = httpx.Client(
+            base_url=f"http://127.0.0.1:{self.port}", timeout=LONG, limits=one_each, verify=False
+        )
 
     def close(self) -> None:
         self.http.close()

@@ -85,7 +85,9 @@ def address() -> Iterator[Address]:
 
 @pytest.fixture
 def client(address: Address) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"http://{address[0]}:{address[1]}", timeout=LONG, trust_env=False) as client:
+    with httpx.Client(
+        base_url=f"http://{address[0]}:{address[1]}", timeout=LONG, trust_env=False, verify=False
+    ) as client:
         yield client
 
 
