@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.house_rules.parsed import nodes_of
+
 ROOT = Path(__file__).parents[2]
 GATEWAY_CLIENT = ["aiohttp", "httpx", "rich", "websockets"]  # httpx brings rich, for a program of its own
 NOT_AT_THE_START = ["alembic", "obstore", "opentelemetry.sdk.trace"]
@@ -18,7 +20,7 @@ def imports_of(*places: str) -> Iterator[tuple[str, str]]:
     for place in places:
         path = ROOT / place
         for file in [path] if path.is_file() else sorted(path.rglob("*.py")):
-            for node in ast.walk(ast.parse(file.read_text())):
+            for node in nodes_of(file):
                 if isinstance(node, ast.Import):
                     yield from ((str(file.relative_to(ROOT)), name.name) for name in node.names)
                 elif isinstance(node, ast.ImportFrom):

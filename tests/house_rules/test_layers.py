@@ -3,6 +3,7 @@
 import ast
 from pathlib import Path
 
+from tests.house_rules.parsed import nodes_of
 from tests.house_rules.test_imports import ROOT, imports_of, is_within
 
 CODE = ROOT / "orchestrator"
@@ -30,7 +31,7 @@ def test_only_the_process_on_the_file_looks_at_sqlite_past_the_store() -> None:
 def test_no_sql_is_written_outside_the_store() -> None:
     strays = []
     for file in (file for place in everywhere_but("store") for file in files(ROOT / place)):
-        for node in ast.walk(ast.parse(file.read_text())):
+        for node in nodes_of(file):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 strays += [(file.name, node.value) for verb in VERBS if node.value.startswith(verb)]
     assert not strays
@@ -49,7 +50,7 @@ def test_only_one_place_makes_the_client_that_calls_destinations() -> None:
     for file in files(CODE / "sinks"):
         made = {"AsyncClient(", "ClientSession(", "TCPConnector("} & {
             f"{node.func.attr}("
-            for node in ast.walk(ast.parse(file.read_text()))
+            for node in nodes_of(file)
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
         }
         assert not made or file.name == "network.py"
