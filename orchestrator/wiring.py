@@ -99,7 +99,7 @@ def open_store(settings: Settings, *, connections: int | None = None, only_looks
 def build(settings: Settings, store: Store, *, asks_gateway: bool = True) -> Context:
     """Everything the use-cases work with. Without the gateway no API key is needed."""
     from orchestrator.core.learned.paces import Paces, left_alone_for
-    from orchestrator.engine.accounts import Gateways, WebhookSecrets
+    from orchestrator.engine.accounts import BaseUrls, Gateways, WebhookSecrets
     from orchestrator.engine.context import Context, Quota
     from orchestrator.engine.drifting import Drifts
     from orchestrator.engine.http_loop import HttpLoop
@@ -114,6 +114,7 @@ def build(settings: Settings, store: Store, *, asks_gateway: bool = True) -> Con
         store=store,
         http=http,
         gateways=Gateways(known, connect, http, time.monotonic) if asks_gateway else {},
+        base_urls=BaseUrls(known),
         webhook_secrets=WebhookSecrets(known, wall_clock),
         destinations=catalogue(settings, store, http.run),
         archive=archive(settings, builder(settings, http.run)),

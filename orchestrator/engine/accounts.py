@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import SecretStr
 
@@ -21,6 +22,8 @@ from orchestrator.telemetry import Event, log
 
 if TYPE_CHECKING:
     from orchestrator.gateway.client import Gateway  # large, and web and beat ask nothing
+
+Told = TypeVar("Told")
 
 READ_FOR_ONE_AFTER = 0.25  # seconds, for one that was not there: strangers may ask for such at any rate
 LET_GO_AFTER = 120.0  # seconds: whoever was given a client before a change may still begin calls with it
@@ -79,21 +82,41 @@ def _same(before: Entry, opened: Opened, entry: Entry) -> bool:
     return before.changed_at == entry.changed_at and (readable or before.secrets == entry.secrets)
 
 
-class WebhookSecrets(Mapping[str, tuple[SecretStr, ...]]):
-    """What may sign webhooks, by account: several while one is rotated, none where none can be read."""
+class _OfEach(Mapping[str, Told]):
+    """Something that is known of every account, by its id."""
 
-    def __init__(self, known: Accounts, wall_clock: Callable[[], float]) -> None:
+    def __init__(self, known: Accounts) -> None:
         self._known = known
-        self._wall_clock = wall_clock
 
-    def __getitem__(self, account_id: str) -> tuple[SecretStr, ...]:
-        return self._known.with_this(account_id)[account_id].believed(self._wall_clock())
+    @abstractmethod
+    def _of(self, opened: Opened) -> Told: ...
+
+    def __getitem__(self, account_id: str) -> Told:
+        return self._of(self._known.with_this(account_id)[account_id])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._known.now())
 
     def __len__(self) -> int:
         return len(self._known.now())
+
+
+class BaseUrls(_OfEach[str]):
+    """Where the gateway of each account is, also where its secrets cannot be read."""
+
+    def _of(self, opened: Opened) -> str:
+        return opened.base_url
+
+
+class WebhookSecrets(_OfEach[tuple[SecretStr, ...]]):
+    """What may sign webhooks, by account: several while one is rotated, none where none can be read."""
+
+    def __init__(self, known: Accounts, wall_clock: Callable[[], float]) -> None:
+        super().__init__(known)
+        self._wall_clock = wall_clock
+
+    def _of(self, opened: Opened) -> tuple[SecretStr, ...]:
+        return opened.believed(self._wall_clock())
 
 
 class Gateways(Mapping[str, "Gateway"]):

@@ -95,14 +95,15 @@ class Context:
 
     `random` gives numbers in [0, 1), `new_id` unique sortable ids, `pause` waits for some seconds, and
     `clock` counts seconds of this process; what rows tell is judged by the database's.
-    `gateways` and `webhook_secrets` are by account, as they are now. A process that never asks the gateway
-    has no gateways.
+    `gateways`, `base_urls` and `webhook_secrets` are by account, as they are now. A process that never asks
+    the gateway has no gateways, and knows all the same where they are.
     """
 
     settings: Settings
     store: Store
     http: HttpLoop
     gateways: Mapping[str, Gateway]
+    base_urls: Mapping[str, str]
     webhook_secrets: Mapping[str, tuple[SecretStr, ...]]
     destinations: Catalogue
     archive: Archive

@@ -12,8 +12,9 @@ from orchestrator.engine import parcels, spans
 from orchestrator.engine.context import Context
 from orchestrator.engine.lease import Lease
 from orchestrator.engine.outcome import about_output, document
-from orchestrator.errors import NEVER, AccountUnusable, ContentDamaged, ContentError, DestinationError
+from orchestrator.errors import NEVER, ContentDamaged, ContentError, DestinationError
 from orchestrator.fault_points import FaultPoint, reach
+from orchestrator.gateway.addresses import content_url
 from orchestrator.sinks import Delivered, Parcel, Sink
 from orchestrator.store import hand_offs, observations
 from orchestrator.store.observations import Recorded
@@ -82,12 +83,10 @@ def _told_besides(
 
 
 def _content_url(context: Context, job: Job, index: int) -> str | None:
-    """Where the gateway has it; None where the account was removed, or cannot be used now."""
+    """Where the gateway has it; None where the account was removed."""
     assert job.gateway_id is not None  # only a job that the gateway has has outputs
-    try:
-        return context.gateways[job.account_id].content_url(job.gateway_id, index)
-    except AccountUnusable:
-        return None
+    base_url = context.base_urls.get(job.account_id)
+    return None if base_url is None else content_url(base_url, job.gateway_id, index)
 
 
 def _bring(

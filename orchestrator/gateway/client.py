@@ -14,9 +14,10 @@ from pydantic import SecretStr
 
 from orchestrator.core.drift import Notice, ignored
 from orchestrator.core.job import Observation
-from orchestrator.errors import NEVER, BadAnswer
+from orchestrator.errors import BadAnswer
 from orchestrator.gateway import connection, drift, reading, vocabulary
 from orchestrator.gateway.account import Account
+from orchestrator.gateway.addresses import quoted
 from orchestrator.gateway.connection import Answer, Timeouts, json_object
 from orchestrator.gateway.content import Content, content_errors, open_content
 from orchestrator.gateway.create_answer import CreateAnswer, CreateClass, classify, no_answer
@@ -144,7 +145,7 @@ class Gateway:
 
     async def look(self, gateway_id: str) -> Observation:
         """The job as its provider shows it now."""
-        answer = await self._ask("GET", f"videos/{_quoted(gateway_id)}")
+        answer = await self._ask("GET", f"videos/{quoted(gateway_id)}")
         data = json_object(answer)
         if reading.word(data.get("status")) is None or data.get("id", gateway_id) != gateway_id:
             raise BadAnswer(f"the answer is not about {gateway_id}", status=answer.status, reason="not_a_job")
@@ -176,19 +177,14 @@ class Gateway:
 
     async def snapshot(self, gateway_id: str) -> Snapshot:
         """The stored state of one job, and the session id that its create was sent with."""
-        return await read_snapshot(self.account, _quoted(gateway_id), self.timeouts, self._notice)
-
-    def content_url(self, gateway_id: str, index: int = 0) -> str:
-        """Where whoever has the account's key reads an output; nothing is asked. Raises BadAnswer."""
-        path = f"{self.account.base_url}/videos/{_quoted(gateway_id)}/content"
-        return f"{path}?index={index}" if index else path  # as the gateway writes it (contract 8, 13)
+        return await read_snapshot(self.account, quoted(gateway_id), self.timeouts, self._notice)
 
     @asynccontextmanager
     async def content(self, gateway_id: str, index: int = 0) -> AsyncIterator[Content]:
         """The bytes of one output, to be used in `async with`. Raises ContentError."""
         params = {"index": index} if index else {}
         with content_errors("asking for the content"):
-            path = f"videos/{_quoted(gateway_id)}/content"
+            path = f"videos/{quoted(gateway_id)}/content"
         with self._call():
             async with open_content(self._pooled, self.account, path, params, self.timeouts) as content:
                 yield content
@@ -200,7 +196,7 @@ class Gateway:
         wish: dict[str, Any] = {"ttl_seconds": ttl_seconds, "disposition": disposition}
         if index:
             wish["index"] = index
-        data = json_object(await self._ask("POST", f"videos/{_quoted(gateway_id)}/download_url", json=wish))
+        data = json_object(await self._ask("POST", f"videos/{quoted(gateway_id)}/download_url", json=wish))
         url = data.get("download_url")
         if not isinstance(url, str) or not url.startswith(("https://", "http://")):
             raise BadAnswer("the answer has no link", reason="no_link")
@@ -260,10 +256,3 @@ def connect(
     pooled = connection.pooled_client(account, timeouts, connections)
     fresh = connection.fresh_client(account, timeouts)
     return Gateway(account, pooled=pooled, fresh=fresh, timeouts=timeouts, notice=notice)
-
-
-def _quoted(gateway_id: str) -> str:
-    """The id as it goes into a URL. The letters allowed need no percent sign."""
-    if reading.gateway_id(gateway_id) is None:
-        raise BadAnswer(f"{gateway_id[:40]!r} is not a job id", reason="bad_gateway_id", retry=NEVER)
-    return gateway_id

@@ -15,7 +15,7 @@ from orchestrator.store.database import Store
 from orchestrator.store.notices import Notifier, listen
 from orchestrator.telemetry import Event, log
 
-PAUSE = 0.05  # seconds after a notice in which all further commits share the next one
+PAUSE = 0.01  # seconds after a notice in which all further commits share the next one
 AGAIN_AFTER = 1.0  # seconds after a failure
 STOP_WITHIN = 2.0
 

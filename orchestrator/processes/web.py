@@ -40,8 +40,7 @@ def receive(settings: Settings, on_ready: Callable[[Urls], None]) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with (
         exposing(settings, "web") as exposed,
-        # What only the gateway has is told with its address there.
-        connected(settings, asks_gateway=settings.web_hand_off_threads > 0) as context,
+        connected(settings, asks_gateway=False) as context,
         listen(settings) as listening,
     ):
         exposed.lacking = partial(keeps_nothing, context)

@@ -97,10 +97,6 @@ class PretendClient:
         mime_type = self.server.jobs[gateway_id].mime_type
         yield PretendContent(mime_type, None, came.body, self.chance)
 
-    def content_url(self, gateway_id: str, index: int = 0) -> str:
-        """Where the content is."""
-        return f"{gateway_id}/{index}"
-
     async def aclose(self) -> None:
         """There is nothing to close."""
 

@@ -152,6 +152,7 @@ class World:
             store=self.store,
             http=process.http,
             gateways=cast("Any", {DEFAULT: client}),
+            base_urls={DEFAULT: settings.gateway_url},
             webhook_secrets={DEFAULT: settings.webhook_secrets},
             destinations=Catalogue.of(self.sinks),
             archive=self.archive,

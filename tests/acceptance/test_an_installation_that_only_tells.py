@@ -86,7 +86,7 @@ def test_web_calls_by_itself_for_what_webhooks_told_it(
     fleet = deploy(sandbox, destinations_file=file, keep_outputs=False, web_hand_off_threads=4, **BY_HOOKS)
     fleet.database.jobs()
     # No worker hands off.
-    roles = [fleet.launch(role) for role in ("web", "beat")]
+    roles = [fleet.launch("web", gateway_api_key=""), fleet.launch("beat")]
     fleet.ready(*roles, fleet.launch("worker", queues="create,look,sweep"))
     (web,) = fleet.of("web")
     until("web is known", lambda: fleet.database.leases(web))
@@ -94,6 +94,7 @@ def test_web_calls_by_itself_for_what_webhooks_told_it(
         (job,) = fleet.database.submit(*lasting(1, Updates.HYBRID))
         finish(fleet, sandbox, [job])
         fleet.database.wait([job])
+        assert told(calls, job)["content_url"], "web knows where it is, and needs no key for that"
     assert sorted(calls.times.values()) == [1] * 6
     assert len([one for one in web.events() if one["event"] == "handed_off"]) == 6
     fleet.stop("web")

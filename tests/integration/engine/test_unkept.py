@@ -12,10 +12,9 @@ from orchestrator.core.job import HandOffState
 from orchestrator.core.lifecycle import State
 from orchestrator.core.routes import Outcome, Route
 from orchestrator.engine import blaming, standing
-from orchestrator.engine.accounts import Gateways
 from orchestrator.engine.catalogue import Catalogue, Destination
 from orchestrator.engine.retry import retry
-from orchestrator.errors import AccountUnusable, RequestError, SettingError
+from orchestrator.errors import RequestError, SettingError
 from orchestrator.settings import load
 from orchestrator.sinks.folder import FolderSink
 from orchestrator.store import events
@@ -141,15 +140,20 @@ def test_a_job_that_was_to_be_told_only_is_told_of_links_once_outputs_are_kept(t
     assert telling.states(job_id) == [DONE]
 
 
-def test_the_document_goes_out_although_the_account_cannot_be_used(
+def test_where_the_gateway_has_it_is_known_without_its_key(
     telling: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = completed(telling)
+    monkeypatch.setattr(telling.context, "gateways", {})
+    telling.hand_off_all()
+    assert f"/videos/{telling.job(job_id).gateway_id}/" in told(telling, job_id)["outputs"][0]["content_url"]
 
-    def gone(self: Gateways, account_id: str) -> None:
-        raise AccountUnusable(f"the account {account_id} was removed")
 
-    monkeypatch.setattr(Gateways, "__getitem__", gone)
+def test_the_document_goes_out_although_the_account_is_gone(
+    telling: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = completed(telling)
+    monkeypatch.setattr(telling.context, "base_urls", {})
     telling.hand_off_all()
     assert told(telling, job_id)["outputs"][0]["content_url"] is None
 
