@@ -27,9 +27,9 @@ async def live(visit: Visit) -> Response:
 
 async def _changes(visit: Visit) -> AsyncGenerator[ServerSentEvent | bytes, None]:
     whose = hub.EVERYBODY if visit.tenant_id is None else hub.of_tenant(visit.tenant_id)
-    yield ServerSentEvent(retry=2_000, sep="\n")
     async with visit.door.hub.follow(whose) as following:
         following.begin()
+        yield ServerSentEvent(retry=2_000, sep="\n")  # whatever comes after this is told
         while not following.over and await _is_signed_in(visit):
             if await following.take(HEARTBEAT) or following.missed:
                 if following.missed:  # whatever it was: the page asks for all of it

@@ -1,6 +1,9 @@
 """Who may see the dashboard, for how long, and what another site's page can make a browser do there."""
 
+import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
@@ -10,9 +13,11 @@ from orchestrator.core.access import Scope
 from orchestrator.engine import granting
 from orchestrator.store.schema import sessions
 from orchestrator.web.dashboard import live
+from orchestrator.web.hub import Following, Hub, Whose
 from tests.integration.api.served import Holder, Served
 from tests.integration.dashboard.conftest import SignedIn
 from tests.integration.dashboard.visitor import Visitor, words
+from tests.patience import LONG
 
 
 def test_a_stranger_is_asked_for_a_key_and_then_gets_the_page_that_was_asked_for(
@@ -120,6 +125,27 @@ def test_a_page_that_stays_open_is_told_nothing_more_once_its_session_ended(
         assert any("changed" in part for part in parts), "between them it is told that all is well"
         visitor.post("/sign-out")
         assert "changed" not in "".join(parts), "it ended by itself"
+
+
+def test_whatever_changes_after_the_first_byte_is_told_however_long_it_took_to_listen(
+    us: Holder, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follow = Hub.follow
+
+    @asynccontextmanager
+    async def follow_late(self: Hub, whose: Whose) -> AsyncIterator[Following]:
+        await asyncio.sleep(0.3)
+        async with follow(self, whose) as following:
+            yield following
+
+    monkeypatch.setattr(Hub, "follow", follow_late)
+    cookies = dict(signed_in(us).client.cookies)
+    url = f"{us.api.url}/dashboard/live"
+    with httpx.stream("GET", url, cookies=cookies, timeout=LONG, verify=False) as open_page:
+        parts = open_page.iter_text()
+        assert "retry" in next(parts)
+        us.kept()
+        assert "changed" in next(parts), "and not a ping, which would come else"
 
 
 def test_pages_run_nothing_that_is_not_ours_and_are_kept_by_no_cache(us: Holder, signed_in: SignedIn) -> None:

@@ -46,9 +46,11 @@ class HangingPost(Post):
     def __init__(self) -> None:
         super().__init__()
         self.may_go_on = threading.Event()
+        self.hangs = threading.Event()
 
     def send_task(self, name: str, *, countdown: float | None, expires: float) -> None:
-        self.may_go_on.wait(10)
+        self.hangs.set()
+        self.may_go_on.wait(LONG)
         super().send_task(name, countdown=countdown, expires=expires)
 
 
@@ -126,6 +128,9 @@ def test_what_a_courier_cannot_keep_is_said_once_until_it_has_sent_all(
     send = Courier(post, seconds)  # type: ignore[arg-type]
     for times in (1, 2):
         post.may_go_on.clear()
+        post.hangs.clear()
+        send([FollowUp(Task.LOOK)])
+        assert post.hangs.wait(LONG), "or it takes what waits as it comes"
         for _ in range(MOST_WAITING + 10):
             send([FollowUp(Task.LOOK)])
             send([])  # is nothing that could be lost
