@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from orchestrator.core.job import Updates
+from orchestrator.core.lifecycle import State
 from orchestrator.engine.resolve import resubmit
 from orchestrator.fault_points import FaultPoint
 from orchestrator.store.database import WORKER_DEAD_AFTER
@@ -54,7 +55,7 @@ def test_the_other_worker_goes_on_without_any_restart(queue: str, deploy: Deploy
     jobs = _submit_until_all_died(fleet, doomed)
     died = time.time()
     if FaultPoint.CREATE_CLAIMED in doomed:
-        _resubmit_the_one_left_to_a_person(fleet, sandbox)
+        _resubmit_what_is_left_to_a_person(fleet, sandbox)
 
     beyond = recovered(
         f"workers killed at each of {len(points)} points of {queue}",
@@ -84,12 +85,19 @@ def _submit_until_all_died(fleet: Fleet, doomed: dict[FaultPoint, Child]) -> lis
     return jobs
 
 
-def _resubmit_the_one_left_to_a_person(fleet: Fleet, sandbox: Sandbox) -> None:
-    """Killed before its call, so nobody can know that nothing was sent: it is never sent again unasked."""
+def _resubmit_what_is_left_to_a_person(fleet: Fleet, sandbox: Sandbox) -> None:
+    """Killed before its call, so nobody can know that nothing was sent: it is never sent again unasked.
 
-    def left() -> str:
-        return next((job.id for job in fleet.database.jobs() if job.needs_person), "")
+    There may be two: a worker's messages and its own looking around have a thread each.
+    """
+    resubmitted: set[str] = set()
 
-    job_id = until("one is left to a person", left, 120)
-    assert sandbox.truth(job_id) == []
-    resubmit(fleet.database.context, job_id)
+    def none_is_unsure() -> bool:
+        jobs = fleet.database.jobs()
+        for job in [one for one in jobs if one.needs_person]:
+            assert sandbox.truth(job.id) == []
+            resubmit(fleet.database.context, job.id)
+            resubmitted.add(job.id)
+        return bool(resubmitted) and not any(one.state in (State.CREATING, State.UNCERTAIN) for one in jobs)
+
+    until("what is left to a person is asked for again", none_is_unsure, 120)
