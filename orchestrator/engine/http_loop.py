@@ -9,6 +9,8 @@ from concurrent.futures import CancelledError
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any, Generic, Self, TypeVar
 
+import uvloop
+
 from orchestrator.errors import Stopping
 
 T = TypeVar("T")
@@ -70,7 +72,7 @@ class HttpLoop:
 
     def _begun(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
-            self._loop = asyncio.new_event_loop()
+            self._loop = uvloop.new_event_loop()
             self._thread = threading.Thread(target=self._loop.run_forever, name="http", daemon=True)
             self._thread.start()
         return self._loop
