@@ -61,6 +61,7 @@ def _run(config: SandboxConfig, listener: socket.socket) -> int:
         return 2
     settings = uvicorn.Config(
         app,
+        loop="asyncio",  # uvloop fires timers up to a millisecond early: nothing is to happen before its time
         http=CuttableProtocol,
         ws="websockets-sansio",
         log_level="error",

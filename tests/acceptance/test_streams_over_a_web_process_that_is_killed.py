@@ -88,11 +88,14 @@ def test_who_was_connected_to_it_goes_on_at_the_other_and_misses_nothing(
 
     for job, client in zip(jobs, clients, strict=True):
         assert client.places() == [(job, seq) for seq in range(1, len(client.places()) + 1)]
+    # A stream of one job tells what is committed; one over all jobs, what nothing can come before any more.
+    places = sorted(place for client in clients for place in client.places())
+    until("all that was told is settled", lambda: len(_rows(fleet)) >= len(places))
     rows = _rows(fleet)
     until("the stream over all has it all", lambda: len(everything.places()) >= len(rows))
     everything.close()
     assert everything.places() == rows
-    assert sorted(place for client in clients for place in client.places()) == sorted(rows)
+    assert places == sorted(rows)
     assert everything.came_back
     assert all(client.came_back for client in clients)
 
