@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,10 @@ from orchestrator.store import faults, jobs, lessons
 from orchestrator.store.database import Transaction
 from orchestrator.store.faults import Whose
 from orchestrator.telemetry import Event, log
+
+HELD_AT_ONCE = (
+    8  # jobs that are written one after the other, some milliseconds each, while all of them are held
+)
 
 _COUNTERS = {
     "looks",
@@ -87,19 +91,40 @@ def _ask_and_keep(
     context: Context, known: Sequence[Job], allowances: Mapping[str, Allowance], now: float
 ) -> list[FollowUp]:
     follow_ups: list[FollowUp] = []
-    sent = Sent()
+    sent, began = Sent(), context.clock()
     with context.http.closing(ask_all(context, known, now, allowances, sent)) as waves:
         for answered in waves:
             reach(FaultPoint.LOOK_ANSWERED)
-            with context.store.write() as tx:
-                # Sent once the last wave is kept; if that takes long, a sweep finds what the first one owes.
-                follow_ups += _keep(context, tx, answered)
-                lessons.note(tx, None, sent.take_lists() + listings(answered))
+            for part in _parts(context, now + (context.clock() - began), answered):
+                with context.store.write() as tx:
+                    # Sent once the last wave is kept; if that takes long, a sweep finds what is owed before.
+                    follow_ups += _keep(context, tx, part)
+                    lessons.note(tx, None, sent.take_lists() + listings(part))
             _tell(context, answered, now)
             for account, ends in sent.take_unasked().items():
                 follow_ups += unasked.settle(context, account, ends)
     budget.settle(context, allowances, sent.requests)
     return follow_ups
+
+
+def _parts(
+    context: Context, now: float, answered: Sequence[tuple[Job, Answer]]
+) -> Iterator[Sequence[tuple[Job, Answer]]]:
+    """What one transaction keeps each: all that changed nothing, as one statement, and a few of the others.
+
+    A job is held until its part is committed, and a webhook about it waits for that.
+    """
+    usual = {
+        job.id
+        for job, answer in answered
+        if answer.put_off is not None or _changed_nothing(context, now, job, answer)
+    }
+    together = [pair for pair in answered if pair[0].id in usual]
+    others = [pair for pair in answered if pair[0].id not in usual]
+    if together:
+        yield together
+    for begin in range(0, len(others), HELD_AT_ONCE):
+        yield others[begin : begin + HELD_AT_ONCE]
 
 
 def _tell(context: Context, answered: Sequence[tuple[Job, Answer]], claimed_at: float) -> None:
@@ -136,7 +161,7 @@ def _keep(context: Context, tx: Transaction, answered: Sequence[tuple[Job, Answe
             why = without_request(answer.error.message, job.request)
             failed = {"error": why} | spans.traced(context, job)
             log(Event.LOOK_FAILED, job=job.id, level=logging.WARNING, **failed)
-        if _changed_nothing(context, tx, job, answer):
+        if _changed_nothing(context, tx.now, job, answer):
             _count(context, tx, job, answer, done)
         else:
             _apply_alone(context, tx, job, answer, done)
@@ -164,9 +189,9 @@ def _apply_alone(context: Context, tx: Transaction, job: Job, answer: Answer, do
         done.met += alone.met
 
 
-def _changed_nothing(context: Context, tx: Transaction, job: Job, answer: Answer) -> bool:
+def _changed_nothing(context: Context, now: float, job: Job, answer: Answer) -> bool:
     """Whether counters are all that moves: the usual case, written for all such jobs in one statement."""
-    if job.state is not State.WAITING or tx.now >= job.deadline_at:
+    if job.state is not State.WAITING or now >= job.deadline_at:
         return False
     if answer.believed:
         return answer.seen[0].status in (job.gateway_status, None)
@@ -180,7 +205,7 @@ def _changed_nothing(context: Context, tx: Transaction, job: Job, answer: Answer
         or answer.seen[0].source is not Source.POLL
     ):
         return False
-    effect = effects.effect_of(job, answer.seen[0], now=tx.now, jitter=0.0, policy=context.policy)
+    effect = effects.effect_of(job, answer.seen[0], now=now, jitter=0.0, policy=context.policy)
     changed = {name for name, value in effect.changes.items() if getattr(job, name) != value}
     return not effect.keep and effect.step.verdict is Verdict.KNOWN and changed <= _COUNTERS
 

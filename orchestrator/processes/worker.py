@@ -23,6 +23,7 @@ from orchestrator.processes.scaled import connected, wait_for_database
 from orchestrator.processes.standby import LocalHands, standby
 from orchestrator.processes.stopping import stop_signal, wait_until_told
 from orchestrator.processes.workers import EmbeddedWorkers, drain, threads
+from orchestrator.processes.yielding import be_nice
 from orchestrator.settings import Settings
 from orchestrator.store import workers
 from orchestrator.tasks.sending import Courier
@@ -38,6 +39,7 @@ def work(settings: Settings) -> None:
     Raises SettingError where a setting is missing, and StoreError where the database must be migrated first.
     """
     stopping = stop_signal()
+    be_nice(settings.worker_niceness)
     with exposing(settings, "worker") as exposed, connected(settings, asks_gateway=True) as context:
         exposed.lacking = partial(_lacking, context)
         if wait_for_database(context, stopping):

@@ -34,6 +34,12 @@ class Work(Group):
         description="How jobs ended is handed on at once by the `web` that a webhook told it, with so many "
         "threads; 0 leaves all hand-offs to workers.",
     )
+    worker_niceness: int = Field(
+        5,
+        ge=0,
+        le=19,
+        description="How far a worker yields the processor to others on its machine; 0 is not at all.",
+    )
     drain_seconds: float = Field(
         30.0, ge=0, description="Seconds that a stopping process gives its calls to finish."
     )

@@ -2,15 +2,20 @@
 
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
 
 import pytest
 
 from orchestrator.core.job import Observation, Source
 from orchestrator.core.lifecycle import Seen, State, Verdict
 from orchestrator.engine.follow_up import FollowUp, Task
+from orchestrator.engine.look import HELD_AT_ONCE
 from orchestrator.engine.observe import observe
 from orchestrator.fault_points import FaultPoint
 from orchestrator.store import jobs
+from orchestrator.store.database import Transaction
 from tests.integration.engine.harness import Engine, held_at
 from tests.sandbox.harness import Receiver, Sandbox
 
@@ -36,6 +41,32 @@ def test_a_look_that_changes_nothing_moves_counters_and_the_next_due_time_only(e
         assert job.due_at == engine.now + 20.0
     assert (job.looks, job.look_errors, job.leased_by) == (4, 0, None)
     assert len(engine.timeline(job_id)) == kept
+
+
+def test_of_jobs_that_changed_few_are_held_at_a_time_and_of_the_others_all(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [engine.created(duration=600) for _ in range(2 * HELD_AT_ONCE + 1)]
+    looked: list[int] = []  # after each commit
+    write = engine.store.write
+
+    @contextmanager
+    def counted(*, durable: bool = True) -> Iterator[Transaction]:
+        with write(durable=durable) as tx:
+            yield tx
+        looked.append(sum(engine.job(one).looks for one in ids))
+
+    monkeypatch.setattr(engine.store, "write", counted)
+
+    def looks() -> list[int]:
+        """How many jobs each transaction of one look has kept one of."""
+        looked[:] = [sum(engine.job(one).looks for one in ids)]
+        engine.later(20.0)
+        engine.look()
+        return [after - before for before, after in pairwise(looked) if after > before]
+
+    assert looks() == [HELD_AT_ONCE, HELD_AT_ONCE, 1], "`queued` became `processing`"
+    assert looks() == [len(ids)], "nothing changed"
 
 
 def test_the_guidance_is_read_again_on_every_answer(engine: Engine) -> None:
