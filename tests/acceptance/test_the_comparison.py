@@ -1,13 +1,13 @@
 """The benchmark's world counts rightly, and this orchestrator comes through it."""
 
 import sys
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
 
-from tests.benchmarks.peers import measuring
 from tests.benchmarks.peers.measuring import measure
-from tests.benchmarks.peers.rows import Row
+from tests.benchmarks.peers.rows import CONDITIONS, Row
 from tests.benchmarks.peers.running import Process
 from tests.benchmarks.peers.systems import SYSTEMS
 from tests.benchmarks.peers.systems.base import System
@@ -55,7 +55,7 @@ class Careless(System):
 
 
 def test_what_is_lost_doubled_and_made_up_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(measuring.PATIENCE, "plain", 1.5)
+    monkeypatch.setitem(CONDITIONS, "plain", replace(CONDITIONS["plain"], patience=1.5))
     found = measure(Row("careless", 5, 0.05, 0.1, "plain"), Careless, seed=1)
     counted = {name: found[name] for name in ("created", "handed_off", "lost", "doubled", "strange")}
     assert counted == {"created": 5, "handed_off": 4, "lost": 1, "doubled": 1, "strange": 1}

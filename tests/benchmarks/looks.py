@@ -16,19 +16,26 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.store.database import Store
 from orchestrator.store.migrate import migrate
 from tests.benchmarks.jobs_per_second import used
 from tests.benchmarks.looks_process import Told
+from tests.benchmarks.medians import as_table, medians
 from tests.benchmarks.open_jobs import Connection, fill
 from tests.servers.postgres import PostgresServer
 from tests.servers.processes import descendants
 from tests.servers.redis import RedisServer
 
 GOAL = 0.8
+COLUMNS = {
+    "rate": "looks a processor second",
+    "by_the_clock": "a second by the clock",
+    "cpu": "processor time each (µs)",
+    "database": "of PostgreSQL (µs)",
+}
 WORKER, BARE, DIRECT = "worker", "bare loop", "direct loop"
 ROOT = Path(__file__).parents[2]
 MAKE_DUE = "UPDATE jobs SET due_at = extract(epoch FROM clock_timestamp()) - 1"
@@ -47,6 +54,15 @@ class Round:
     def rate(self) -> float:
         """Looks for each second of the process's processor time."""
         return self.looks / self.cpu
+
+    def told(self) -> dict[str, float]:
+        """Its numbers, as the page tells them."""
+        return {
+            "rate": self.rate,
+            "by_the_clock": self.looks / self.seconds,
+            "cpu": 1e6 * self.cpu / self.looks,
+            "database": 1e6 * self.database / self.looks,
+        }
 
 
 class Player:
@@ -149,19 +165,13 @@ def main() -> int:
     found = measure(options.jobs, options.rounds)
     told = {loop: ratios(found, loop) for loop in (BARE, DIRECT)}
     ratio = statistics.median(told[BARE])
+    rounds = {name: [one.told() for one in played] for name, played in found.items()}
     if options.json:
-        rounds = {name: [asdict(one) for one in played] for name, played in found.items()}
-        print(json.dumps({"rounds": rounds, "ratios": told, "ratio": ratio, "goal": GOAL}))
+        judged = {"rounds": rounds, "ratios": told, "ratio": ratio, "goal": GOAL}
+        print(json.dumps(judged | as_table(rounds, COLUMNS)))
         return int(ratio < GOAL)
-    for name, played in found.items():
-        rate = statistics.median(one.rate for one in played)
-        cpu = 1e6 * statistics.median(one.cpu / one.looks for one in played)
-        wall = statistics.median(one.looks / one.seconds for one in played)
-        database = 1e6 * statistics.median(one.database / one.looks for one in played)
-        print(
-            f"{name:<12}{rate:>6.0f} looks a processor second ({cpu:.0f} µs each), {wall:.0f} a second by "
-            f"the clock, {database:.0f} µs of the database's processor time each"
-        )
+    for name, numbers in medians(rounds).items():
+        print(f"{name:<12}", *(f" {COLUMNS[what]}: {value:,.0f};" for what, value in numbers.items()))
     for name, some in told.items():
         print(f"worker to {name}: {statistics.median(some):.2f} ({min(some):.2f} to {max(some):.2f})")
     print(f"the goal is {GOAL} of the bare loop")

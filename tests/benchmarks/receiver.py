@@ -35,14 +35,22 @@ from tests.acceptance.processes import ROOT, Child, clean_environment, free_port
 from tests.acceptance.sandbox import SECRET
 from tests.benchmarks.deployment import Deployment, deployed
 from tests.benchmarks.jobs_per_second import used
+from tests.benchmarks.medians import as_table, medians
 from tests.integration.receiver.door import example
 from tests.servers.processes import descendants
 
 Found = dict[str, float]
 GOAL = 0.6  # of the bare one's webhooks a second
 BARE = "bare"
-NAMED = {"ours": "transactions shared", "alone": "a transaction each"}
-OURS = tuple(NAMED)
+OURS = ("ours", "alone")
+NAMED = {"ours": "transactions shared", "alone": "a transaction each", BARE: "bare receiver"}
+COLUMNS = {
+    "per_second": "webhooks a second",
+    "p50_ms": "p50 (ms)",
+    "p99_ms": "p99 (ms)",
+    "web_cpu_ms": "processor time of the receiver, each (ms)",
+    "postgres_cpu_ms": "of PostgreSQL (ms)",
+}
 NOT_WAITING, WAITING = "not waiting for the disk", "waiting for the disk"
 PROVIDER = "google-ai-studio"
 REQUEST = {"model": MODEL, "prompt": "waves", "duration": 8}
@@ -141,9 +149,8 @@ def ratios(rounds: Mapping[str, list[Found]], ours: str, what: str) -> list[floa
 def print_all(disk: str, rounds: Mapping[str, list[Found]]) -> None:
     """Medians, and what ours are in proportion to the bare one."""
     print(f"PostgreSQL {disk}")
-    for name, all_of_it in rounds.items():
-        medians = {what: statistics.median(one[what] for one in all_of_it) for what in all_of_it[0]}
-        print(f"{name:5}", *(f" {what} {value:8.2f}" for what, value in medians.items()))
+    for name, found in medians(rounds).items():
+        print(f"{name:5}", *(f" {what} {value:8.2f}" for what, value in found.items()))
     for name in OURS:
         for what in ("per_second", "web_cpu_ms", "postgres_cpu_ms"):
             some = ratios(rounds, name, what)
@@ -151,14 +158,20 @@ def print_all(disk: str, rounds: Mapping[str, list[Found]]) -> None:
 
 
 def as_json(found: Mapping[str, Mapping[str, list[Found]]]) -> str:
-    """For the page: the ratios by what they are of, and the one that there is a goal for."""
-    told = {
+    """For the page: a table, the ratios by what they are of, and the one that there is a goal for."""
+    named = {
+        f"{NAMED[name]}, PostgreSQL {disk}": some
+        for disk, rounds in found.items()
+        for name, some in rounds.items()
+    }
+    to_bare = {
         f"bare receiver, {NAMED[name]}, PostgreSQL {disk}": ratios(rounds, name, "per_second")
         for disk, rounds in found.items()
         for name in OURS
     }
     goal = statistics.median(ratios(found[NOT_WAITING], "ours", "per_second"))
-    return json.dumps({"rounds": found, "ratios": told, "ratio": goal, "goal": GOAL})
+    judged = {"rounds": found, "ratios": to_bare, "ratio": goal, "goal": GOAL}
+    return json.dumps(judged | as_table(named, COLUMNS))
 
 
 def main() -> None:

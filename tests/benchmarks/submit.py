@@ -8,7 +8,6 @@ connections. By the use-case, this process is the one that submits. Ways come in
 
 import argparse
 import json
-import statistics
 import subprocess
 import tempfile
 import time
@@ -30,6 +29,7 @@ from tests.acceptance.orchestrator import Orchestrator
 from tests.acceptance.processes import ROOT, free_port, module
 from tests.benchmarks.deployment import deployed
 from tests.benchmarks.jobs_per_second import used
+from tests.benchmarks.medians import as_table, medians
 
 Found = dict[str, float]
 REQUEST: dict[str, Any] = {"model": "google/veo-3.1-lite", "prompt": "waves", "duration": 8}
@@ -122,23 +122,15 @@ def main() -> None:
                 found = way(options.seconds)
                 if number:  # the first warms up
                     rounds[name].append(found)
-    medians = {
-        name: {what: statistics.median(one[what] for one in some) for what in some[0]}
-        for name, some in rounds.items()
-    }
     if options.json:
         columns = {
             "jobs_per_second": "jobs a second",
             "p99_ms": "p99 (ms)",
             "cpu_ms": "processor time a job (ms)",
         }
-        told = {
-            name: [f"{found[what]:,.2f}" if what in found else "" for what in columns]
-            for name, found in medians.items()
-        }
-        print(json.dumps({"rounds": rounds, "columns": list(columns.values()), "ways": told}))
+        print(json.dumps({"rounds": rounds} | as_table(rounds, columns)))
         return
-    for name, found in medians.items():
+    for name, found in medians(rounds).items():
         print(f"{name:54}", *(f" {what} {value:9.2f}" for what, value in found.items()))
 
 

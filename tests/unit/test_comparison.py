@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.benchmarks.peers import page
+from tests.benchmarks.peers import others, page
 from tests.benchmarks.peers.goals import goals
-from tests.benchmarks.peers.rows import Row, Run, Work, keep, kept
+from tests.benchmarks.peers.rows import QUICK, RUNS, Row, Run, Work, keep, kept
 from tests.benchmarks.peers.summary import results
 
 PLAIN, KILLED = Work(500, 3.0, 9.0, "plain"), Work(200, 3.0, 9.0, "killed")
@@ -25,7 +25,9 @@ def run(system: str, number: int = 1, work: Work = PLAIN, **measured: Any) -> Ru
         "looks_per_job": 0.5,
         "processor": {"own": 1.0, "servers": 1.0, "world": 1.0},
         "versions": {"Python": "3.11.7"},
+        "machine": "2 cores",
         "load": 0.1,
+        "additions": 50.0,
     }
     row = Row(system, work.jobs, work.shortest, work.longest, work.condition)
     return Run(row, number, given | measured)
@@ -89,3 +91,20 @@ def test_the_page_is_whole_whatever_was_measured(runs: list[Run]) -> None:
     assert ("| HTTP, one by one | 963 |" in text) is bool(runs)
     assert ("| to the bare receiver | 0.55 (0.50 to 0.60) |" in text) is bool(runs)
     assert ("| `million`: s, start of web | at most 5.00 | 6.00 | **not reached** |" in text) is bool(runs)
+
+
+def test_the_page_of_this_checkout_says_what_is_kept_with_it() -> None:
+    made = page.text(list(kept(page.MEASURED / RUNS)), others.kept(page.MEASURED), {})
+    assert made == page.PAGE.read_text(), "python -m tests.benchmarks.peers --page writes it, see `--kept`"
+
+
+def test_a_page_is_kept_with_what_it_is_made_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr(page, "MEASURED", tmp_path / "measured")
+    for file in (RUNS, QUICK):
+        keep(tmp_path / "kept" / file, run("ours"))
+    page.write(tmp_path / "kept", {})
+    assert [one.name for one in (tmp_path / "measured").iterdir()] == [RUNS]
+    page.write(tmp_path / "measured", {})
+    assert [one.row.system for one in kept(tmp_path / "measured" / RUNS)] == ["ours"]
+    assert "2 cores" in (tmp_path / "page.md").read_text()

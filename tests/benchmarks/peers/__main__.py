@@ -9,21 +9,20 @@ from pathlib import Path
 from tests.acceptance.processes import ROOT
 from tests.benchmarks.peers import others, page
 from tests.benchmarks.peers.measuring import measure
-from tests.benchmarks.peers.rows import CONDITIONS, EMBEDDED, FULL, Row, Run, Work, keep, kept
+from tests.benchmarks.peers.rows import CONDITIONS, EMBEDDED, FULL, QUICK, RUNS, Row, Run, Work, keep, kept
 from tests.benchmarks.peers.systems import SYSTEMS
 from tests.benchmarks.peers.systems.base import Missing
 from tests.servers.processes import ServerBroken
 
 KEPT = ROOT / "dist" / "bench"
-RUNS, QUICK = "runs.jsonl", "quick.jsonl"
 
 
 def rows(
     systems: Sequence[str], works: Sequence[Work], runs: int, alone: Sequence[Work] = ()
 ) -> Iterator[tuple[Row, int]]:
-    """In turn: the first run of every system, then the second of each; at some works we are alone."""
-    for work in works:
-        for number in range(1, runs + 1):
+    """In turn: the first run of every system at every work, then the second; at some works we are alone."""
+    for number in range(1, runs + 1):
+        for work in works:
             for system in [one for one in systems if work not in alone or one == "ours-embedded"]:
                 yield Row(system, work.jobs, work.shortest, work.longest, work.condition), number
 
@@ -56,7 +55,7 @@ def main() -> int:
     """Measure what was not yet measured, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=list(SYSTEMS), help="these systems")
-    parser.add_argument("--conditions", nargs="+", choices=CONDITIONS, default=CONDITIONS)
+    parser.add_argument("--conditions", nargs="+", choices=list(CONDITIONS), default=list(CONDITIONS))
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--jobs", type=int, help="so many, of 3 to 9 s, instead of the full comparison")
     parser.add_argument("--fresh", action="store_true", help="forget what was measured")
@@ -74,7 +73,7 @@ def main() -> int:
     if not options.page:
         measure_all(options, [name for name in systems if name not in missing])
     if not options.jobs:
-        page.write(list(kept(options.kept / RUNS)), others.kept(options.kept), missing)
+        page.write(options.kept, missing)
         print(f"written: {page.PAGE.relative_to(ROOT)}")
     return 0
 
@@ -82,10 +81,17 @@ def main() -> int:
 def measure_all(options: argparse.Namespace, systems: Sequence[str]) -> None:
     """What was not yet measured: the comparison, and unless it is a part of it, the other benchmarks too."""
     runs = options.kept / (QUICK if options.jobs else RUNS)
-    works = [Work(options.jobs, 3.0, 9.0, one) for one in CONDITIONS] if options.jobs else [*EMBEDDED, *FULL]
+    works = (
+        [Work(options.jobs, 3.0, 9.0, one) for one in options.conditions]
+        if options.jobs
+        else [*EMBEDDED, *FULL]
+    )
     works = [one for one in works if one.condition in options.conditions]
     done = {(run.row, run.number) for run in kept(runs)}
+    whole = not (options.jobs or options.only)
     for row, number in rows(systems, works, options.runs, () if options.jobs else EMBEDDED):
+        if number > 1 and whole:  # whoever stops after one round has a whole page
+            measure_others(options.kept)
         if (row, number) not in done:
             try:
                 run = Run(row, number, measure(row, SYSTEMS[row.system], seed=number))
@@ -94,9 +100,15 @@ def measure_all(options: argparse.Namespace, systems: Sequence[str]) -> None:
                 continue
             keep(runs, run)
             print(told(run), flush=True)
-    whole = not (options.jobs or options.only)
-    for name in [one for one in others.there() if whole and one not in others.kept(options.kept)]:
-        others.run(name, options.kept)
+    if whole:
+        measure_others(options.kept)
+
+
+def measure_others(folder: Path) -> None:
+    """The benchmarks of one part each, as far as they were not run."""
+    for name in others.there():
+        if name not in others.kept(folder):
+            others.run(name, folder)
 
 
 if __name__ == "__main__":

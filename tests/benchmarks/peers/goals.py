@@ -44,6 +44,8 @@ def goals(found: Results) -> Iterator[Goal]:
             yield from _killed(work, by)
         elif OURS in by and work.condition == "plain":
             yield from _quick(work, by)
+        elif OURS in by and work.condition == "polled":
+            yield from _polled(work, by)
         if EMBEDDED in by and work.condition == "plain" and work.jobs == 200:
             yield from _goal(f"embedded, {_told(work)}: p50, ms", by[EMBEDDED].median("p50"), 25.0)
 
@@ -75,6 +77,13 @@ def _killed(work: Work, by: dict[str, Result]) -> Iterator[Goal]:
     for name in ("p50", "p99"):
         soonest = best(by[peer].median(name) for peer in PEERS if peer in by)
         yield from _goal(f"{told}: {name}, ms; the soonest peer's", ours.median(name), soonest)
+
+
+def _polled(work: Work, by: dict[str, Result]) -> Iterator[Goal]:
+    most = best((by[peer].states_a_processor_second().median for peer in PEERS if peer in by), least=False)
+    read = by[OURS].states_a_processor_second().median
+    what = f"{_told(work)}: states read a processor second; the best peer's"
+    yield from _goal(what, read, most, at_most=False)
 
 
 def _goal(what: str, found: float | None, limit: float | None, **more: Any) -> Iterator[Goal]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -10,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.peers.rows import HOOKS_LOST, POLL_AFTER_SECONDS, Row
+from tests.benchmarks.peers import machine
+from tests.benchmarks.peers.rows import CONDITIONS, Row
 from tests.benchmarks.peers.running import now
 from tests.benchmarks.peers.surroundings import Conditions, Surroundings
 from tests.benchmarks.peers.systems.base import System
 
 KILL_AFTER = 2.0  # seconds after the gateway has the last job
 RESTART_AFTER = 1.0
-PATIENCE = {"plain": 30.0, "dropped": 30.0, "killed": 120.0}  # seconds without any further hand-off
 LATE_DOUBLES = 2.0  # seconds for which it is still watched whether anything is handed off again
 
 
@@ -32,17 +31,18 @@ class Moments:
 
 def measure(row: Row, make: Callable[[Surroundings], System], seed: int) -> dict[str, Any]:
     """Start everything, let it work, and say what came of it."""
-    load = os.getloadavg()[0]
+    before = machine.now()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        condition = CONDITIONS[row.condition]
         conditions = Conditions(
-            row.shortest, row.longest, POLL_AFTER_SECONDS, HOOKS_LOST[row.condition], seed
+            row.shortest, row.longest, condition.poll_after_seconds, condition.hooks_lost, seed
         )
         around = Surroundings(Path(folder), conditions)
         system = make(around)
         try:
             around.start(system.hook_path)
             system.start()
-            return _work(row, around, system) | {"load": load}
+            return _work(row, around, system) | before
         finally:
             system.stop()
             around.end()
@@ -61,7 +61,9 @@ def _work(row: Row, around: Surroundings, system: System) -> dict[str, Any]:
         restarted = now()
         system.restart()
         ready_again = now() - restarted
-    _until_handed_off(row, around, PATIENCE[row.condition] if system.durable else PATIENCE["plain"])
+    # What a system that keeps nothing lost in a kill does not come any more.
+    lost = row.condition == "killed" and not system.durable
+    _until_handed_off(row, around, CONDITIONS["plain" if lost else row.condition].patience)
     after, world_after = system.processor(), around.processor_seconds()
     time.sleep(LATE_DOUBLES)
     processor = {name: after[name] - before[name] for name in after} | {"world": world_after - world_before}
@@ -71,7 +73,7 @@ def _work(row: Row, around: Surroundings, system: System) -> dict[str, Any]:
 
 def _until_created(row: Row, around: Surroundings) -> None:
     """What a kill in the middle of a create does is another question: nobody can know whether it was paid."""
-    end = now() + PATIENCE[row.condition]
+    end = now() + CONDITIONS[row.condition].patience
     while around.counts()["created"] < row.jobs and now() < end:
         time.sleep(0.1)
 
@@ -113,6 +115,7 @@ def counted(report: dict[str, Any], wanted: int, at: Moments) -> dict[str, Any]:
         "accepted_per_second": wanted / (at.accepted - at.released),
         "looks_per_job": (sum(job["looks"] for job in jobs) + report["lists"]) / wanted,
         "lists": report["lists"],
+        "states_read": sum(job["looks"] + job["listed"] for job in jobs),
         "hook_tries_per_job": sum(job["hook_tries"] for job in jobs) / wanted,
         "longest_until_created": max((job["created"] for job in jobs), default=at.released) - at.released,
     }

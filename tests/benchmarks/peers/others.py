@@ -2,6 +2,7 @@
 
 Each is a program, `python -m tests.benchmarks.NAME --json`. What it says has `goals`, a table by name of the
 number found and its limit, an upper one unless the name is in `at_least`; or a single `ratio` and its `goal`.
+`ways` are the rows of a table with these `columns`.
 """
 
 from __future__ import annotations
@@ -64,19 +65,20 @@ def _at_least(what: str, found: float, limit: float) -> Goal:
 
 
 def shown(said: Said) -> str:
-    """What else it found: two sizes side by side, rounds in proportion, or ways in turn."""
+    """What else it found: ways in turn, two sizes side by side, and rounds in proportion."""
+    tables = []
     if "ways" in said:
-        return table(["way", *said["columns"]], [[way, *row] for way, row in said["ways"].items()])
+        tables.append(table(["way", *said["columns"]], [[way, *row] for way, row in said["ways"].items()]))
     if "many" in said:
         rows = [
             [what, *(f"{statistics.median(said[size][what]):,.4g}" for size in ("few", "many"))]
             for what in said["many"]
         ]
-        return table(["median", "few", "many"], rows)
+        tables.append(table(["median", "few", "many"], rows))
     if "ratios" in said:
         rows = [
             [f"to the {what}", f"{statistics.median(some):.2f} ({min(some):.2f} to {max(some):.2f})"]
             for what, some in said["ratios"].items()
         ]
-        return table(["in proportion", "median (least to most)"], rows)
-    return ""
+        tables.append(table(["in proportion", "median (least to most)"], rows))
+    return "\n\n".join(tables)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,24 +11,22 @@ from typing import Any
 from tests.acceptance.processes import ROOT
 from tests.benchmarks.peers import goals, others
 from tests.benchmarks.peers.goals import Goal
-from tests.benchmarks.peers.rows import POLL_AFTER_SECONDS, Run, Work
+from tests.benchmarks.peers.rows import CONDITIONS, POLL_AFTER_SECONDS, QUICK, RUNS, Run, Work, kept
 from tests.benchmarks.peers.summary import Result, Results, results, versions
 from tests.benchmarks.peers.systems import SYSTEMS
 from tests.benchmarks.peers.tables import table
 
 PAGE = ROOT / "docs" / "explanation" / "benchmarks.md"
-WORDS = {
-    "plain": "nothing happens to them",
-    "dropped": "20 % of the webhooks are never sent",
-    "killed": "all webhooks are lost, and all processes but the servers are killed and started again",
-}
-
 TEMPLATE = Path(__file__).with_name("page.template")
+MEASURED = Path(__file__).with_name("measured").resolve()  # what the page of this checkout is made of
 
 
-def write(runs: Sequence[Run], said: dict[str, dict[str, Any]], missing: dict[str, str]) -> None:
-    """Write it anew."""
-    PAGE.write_text(text(runs, said, missing))
+def write(folder: Path, missing: dict[str, str]) -> None:
+    """Write it anew from a folder of what was measured, which is kept with it."""
+    PAGE.write_text(text(list(kept(folder / RUNS)), others.kept(folder), missing))
+    if folder.resolve() != MEASURED:
+        shutil.rmtree(MEASURED, ignore_errors=True)
+        shutil.copytree(folder, MEASURED, ignore=shutil.ignore_patterns(QUICK))
 
 
 def text(runs: Sequence[Run], said: dict[str, dict[str, Any]], missing: dict[str, str]) -> str:
@@ -47,17 +44,16 @@ def text(runs: Sequence[Run], said: dict[str, dict[str, Any]], missing: dict[str
 
 
 def _machine(runs: Sequence[Run]) -> str:
-    loads = [run.measured["load"] for run in runs]
-    load = f" Load when a run began: {min(loads):.1f} to {max(loads):.1f}." if loads else ""
-    processor = re.findall(r"^model name\s*: (.+)$", _read("/proc/cpuinfo"), re.MULTILINE)
-    memory = re.findall(r"^MemTotal:\s+(\d+) kB$", _read("/proc/meminfo"), re.MULTILINE)
-    gigabytes = f", {int(memory[0]) / 1e6:.0f} GB of memory" if memory else ""
-    told = f"{os.cpu_count()} cores ({processor[0] if processor else platform.machine()}){gigabytes}"
-    return f"{told}, {platform.system()} {platform.release()}.{load}"
+    machines = dict.fromkeys(run.measured["machine"] for run in runs)
+    if not machines:
+        return ""
+    load, additions = (_range([run.measured[name] for run in runs]) for name in ("load", "additions"))
+    told = f"{'; '.join(machines)}. Load when a run began: {load[0]:.1f} to {load[1]:.1f}."
+    return f"{told} A million additions in Python took {additions[0]:.0f} to {additions[1]:.0f} ms then."
 
 
-def _read(file: str) -> str:
-    return Path(file).read_text() if Path(file).exists() else ""
+def _range(values: Sequence[float]) -> tuple[float, float]:
+    return min(values), max(values)
 
 
 def _goals(found: Results, said: dict[str, dict[str, Any]]) -> str:
@@ -87,9 +83,11 @@ def _work(work: Work, by: dict[str, Result]) -> str:
     ]
     head += ["accepted a second", "looks a job"]
     head += ["ready again after, s"] if work.condition == "killed" else []
+    head += ["states read a processor second"] if work.condition == "polled" else []
     rows = [_row(name, by[name], work) for name in SYSTEMS if name in by]
+    words = CONDITIONS[work.condition].words.capitalize()
     turns = "one run" if count == 1 else f"{count} runs"
-    return f"{title}\n\n{WORDS[work.condition].capitalize()}; {turns} of each.\n\n{table(head, rows)}"
+    return f"{title}\n\n{words}; {turns} of each.\n\n{table(head, rows)}"
 
 
 def _row(name: str, one: Result, work: Work) -> list[str]:
@@ -99,9 +97,10 @@ def _row(name: str, one: Result, work: Work) -> list[str]:
     accepted, looks = one.spread("accepted_per_second"), one.spread("looks_per_job")
     assert accepted is not None
     assert looks is not None
-    again = one.spread("ready_again") if work.condition == "killed" else None
     row = [SYSTEMS[name].title, *lags, *counted, *spent, accepted.told(), looks.told(2)]
-    return [*row, again.told(1)] if again else row
+    again = one.spread("ready_again") if work.condition == "killed" else None
+    row += [again.told(1)] if again else []
+    return [*row, one.states_a_processor_second().told()] if work.condition == "polled" else row
 
 
 def _parts(said: dict[str, dict[str, Any]]) -> str:

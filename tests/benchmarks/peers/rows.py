@@ -9,9 +9,39 @@ from pathlib import Path
 from typing import Any
 
 POLL_AFTER_SECONDS = 5.0  # the guidance, the same for all
-CONDITIONS = ("plain", "dropped", "killed")
-HOOKS_LOST = {"plain": 0.0, "dropped": 0.2, "killed": 1.0}
-KILLED_JOBS = 200
+KILLED_JOBS, POLLED_JOBS = 200, 100
+RUNS, QUICK = "runs.jsonl", "quick.jsonl"  # files of a folder of what was measured
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What is done to jobs, in `words`.
+
+    `hooks_lost` is the share of the jobs whose webhook is never sent. A run is over when nothing has
+    happened for `patience` seconds, if not all are handed off before.
+    """
+
+    words: str
+    hooks_lost: float = 0.0
+    poll_after_seconds: float = POLL_AFTER_SECONDS
+    patience: float = 30.0
+
+
+CONDITIONS = {
+    "plain": Condition("nothing happens to them"),
+    "dropped": Condition("20 % of the webhooks are never sent", hooks_lost=0.2),
+    "killed": Condition(
+        "all webhooks are lost, and all processes but the servers are killed and started again",
+        hooks_lost=1.0,
+        patience=120.0,
+    ),
+    "polled": Condition(
+        "no webhook is sent, and the guidance is a look every 0.25 s",
+        hooks_lost=1.0,
+        poll_after_seconds=0.25,
+        patience=60.0,
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +73,7 @@ FULL = (
     *(Work(jobs, *span, "plain") for jobs in (500, 1_000) for span in ((3.0, 9.0), (5.0, 15.0))),
     Work(500, 3.0, 9.0, "dropped"),
     Work(KILLED_JOBS, 3.0, 9.0, "killed"),
+    Work(POLLED_JOBS, 30.0, 30.0, "polled"),
 )
 EMBEDDED = (Work(200, 3.0, 9.0, "plain"),)  # goal 6; the others are not asked for so few
 

@@ -48,6 +48,10 @@ class Result:
         """Seconds of the system's own processes, of its servers, or of both."""
         return Spread(tuple(sum(run["processor"][part] for part in parts) for run in self.runs))
 
+    def states_a_processor_second(self) -> Spread:
+        """How many states of jobs were learned at the gateway for each second of its own processes."""
+        return Spread(tuple(run["states_read"] / run["processor"]["own"] for run in self.runs))
+
     def worst(self, name: str) -> int:
         """The most of something that should be none, over all runs."""
         return max(int(run[name]) for run in self.runs)

@@ -47,6 +47,7 @@ class Job:
     hook_answered: float | None = None
     hook_tries: int = 0
     looks: int = 0
+    listed: int = 0  # times that a list told of it, until it was handed off
     handed_off: list[float] = field(default_factory=list)
 
 
@@ -156,6 +157,8 @@ class World:
         """Those that changed last: the gateway's list reaches no further."""
         self._lists += 1
         recent = sorted(self._jobs.values(), key=lambda job: job.ended or job.created)[-LIST_REACHES:]
+        for job in recent:
+            job.listed += not job.handed_off
         rows = [_filled(self._bodies["open" if job.ended is None else "listed"], job) for job in recent[::-1]]
         ids: list[str | None] = [job.id for job in recent[::-1]] or [None]
         more = json.dumps(len(self._jobs) > LIST_REACHES)
