@@ -27,9 +27,8 @@ from orchestrator.store.database import Transaction
 from orchestrator.store.faults import Whose
 from orchestrator.telemetry import Event, log
 
-HELD_AT_ONCE = (
-    8  # jobs that are written one after the other, some milliseconds each, while all of them are held
-)
+# Of jobs that changed: they are written one after the other, and all of a part are held meanwhile.
+HELD_AT_ONCE = 8
 
 _COUNTERS = {
     "looks",

@@ -1,5 +1,6 @@
 """A worker joins under load and takes a share; one leaves in order and gives its work back at once."""
 
+import os
 import time
 
 from tests.acceptance.conftest import Deploy
@@ -20,6 +21,7 @@ def test_one_joins_under_load_and_takes_a_share_and_gives_back_what_it_has_when_
     begun = until_each_works(fleet)
     second = fleet.start("worker", hand_off_threads=4, drain_seconds=0.5)
     joined = time.time()
+    assert os.getpriority(os.PRIO_PROCESS, second.pid) == os.nice(0) + 5, "it goes after `web`"
     finish(fleet, sandbox, jobs)
     shared = until_each_works(fleet, more=MANY // 6)
     recovered("a second worker joins under load", fleet, sandbox, [*jobs, *begun, *shared], since=joined)
