@@ -9,6 +9,7 @@ only as far as it is known beforehand: open jobs are expected to cost what other
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from orchestrator.core.job import Job
@@ -37,12 +38,19 @@ class _Left:
     reason: str
 
 
+def unlimited(context: Context, tx: Transaction, tenant_ids: Collection[str]) -> set[str]:
+    """Those of these tenants whose creates may all go on."""
+    known = [_with_defaults(context, one) for one in tenants.get_all(tx, tenant_ids)]
+    return {
+        one.id for one in known if not (one.max_open_jobs or one.spend_cap_usd) and one.held_until is None
+    }
+
+
 def held(context: Context, tx: Transaction, job: Job) -> list[FollowUp] | None:
-    """Give a claimed create back and hold its tenant if that has enough under way; None when it may go on."""
-    tenant = _with_defaults(context, tenants.get(tx, job.tenant_id))
-    limited = tenant.max_open_jobs or tenant.spend_cap_usd
-    if not limited and tenant.held_until is None:
-        return None
+    """Give a claimed create back and hold its tenant if that has enough under way; None when it may go on.
+
+    For a tenant that is not `unlimited`. Whoever asks about several jobs asks in the order of their tenants.
+    """
     tenant = _with_defaults(context, tenants.lock(tx, job.tenant_id))
     reason = None if _take_counted(tx, tenant) else _count(context, tx, tenant)
     if reason is None:

@@ -21,6 +21,7 @@ from orchestrator.engine.catalogue import Catalogue
 from orchestrator.engine.drifting import Drifts
 from orchestrator.engine.held import Held
 from orchestrator.engine.http_loop import HttpLoop
+from orchestrator.engine.together import Together
 from orchestrator.otlp import Spans
 from orchestrator.settings import Settings
 from orchestrator.store.database import Store
@@ -119,6 +120,9 @@ class Context:
     turns: Turns = field(default_factory=Turns)
     places: Places = field(default_factory=Places)
     held: Held = field(default_factory=Held)
+    # What creates that begin at one moment share, and those whose answers came at one moment.
+    creates_begun: Together = field(default_factory=Together)
+    creates_kept: Together = field(default_factory=Together)
     # None where whatever is owed waits for a worker.
     hands: Hands | None = None
     # What each tenant has spent, and until when that is believed.

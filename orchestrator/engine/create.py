@@ -7,6 +7,7 @@ whatever happens afterwards, that id tells which gateway job came of this attemp
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -18,7 +19,7 @@ from orchestrator.core.tracing import Part
 from orchestrator.engine import brake, spans
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
-from orchestrator.engine.observe import observe, observe_held
+from orchestrator.engine.observe import observe_held
 from orchestrator.errors import AccountUnusable, StoreError
 from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.gateway.create_answer import CreateAnswer, CreateClass, no_answer
@@ -38,10 +39,13 @@ KEEP_AGAIN_AFTER = 2.0  # seconds
 PUT_OFF_FOR = 0.25  # seconds at least: what waits longest comes a little early, and must not be due at once
 ABANDONED_AFTER = 60.0  # seconds beyond the call's own deadline
 
+# A job whose attempt began, and what follows: None where nothing was due.
+_Begun = tuple[Job | None, list[FollowUp] | None]
+
 
 def create(context: Context) -> list[FollowUp] | None:
     """Create one accepted job that is due; None when none is."""
-    job, follow_ups = _claim(context)
+    job, follow_ups = context.creates_begun.do(None, partial(_begin_all, context))
     if job is None:
         return follow_ups
     with context.held.working([job]):
@@ -72,25 +76,41 @@ def _ask(context: Context, job: Job) -> CreateAnswer:
     return context.http.run(asked)
 
 
-def _claim(context: Context) -> tuple[Job | None, list[FollowUp] | None]:
+def _begin_all(context: Context, asked: Sequence[None]) -> list[_Begun]:
+    """Claim as many jobs as are asked for, and let their attempts begin, in one transaction."""
     # Shorter than an answer may wait for the database: given up for lost meanwhile, it is late, not wrong.
     lease = context.settings.create_timeout_seconds + ABANDONED_AFTER
-    with context.store.write() as tx:
-        claimed = jobs.claim_due(
-            tx, jobs.CREATES, worker=context.worker, limit=1, lease=lease, turns=context.turns
-        )
-        if not claimed:
-            return None, None
-        job = claimed[0]
-        attempt = _attempt(job, tx.now)
-        held = brake.held(context, tx, job) if attempt.seen is Seen.ATTEMPT else None
-        if held is not None:
-            return None, held
-        if attempt.seen is Seen.ATTEMPT and not context.breakers.allows(tx.now, (job.account_id, None)):
-            return None, _put_off(context, tx, job)
-        (follow_ups,) = observe_held(context, tx, [(job, attempt)])  # by its claim
-        moved = jobs.require(tx, job.id)
-        return (moved if moved.state is State.CREATING else None), follow_ups
+    try:
+        with context.store.write() as tx:
+            claimed = jobs.claim_due(
+                tx, jobs.CREATES, worker=context.worker, limit=len(asked), lease=lease, turns=context.turns
+            )
+            begun = _begin_claimed(context, tx, claimed)
+    except StoreError:
+        context.held.doubt()  # the commit may have come about
+        raise
+    return begun + [(None, None)] * (len(asked) - len(begun))
+
+
+def _begin_claimed(context: Context, tx: Transaction, claimed: Sequence[Job]) -> list[_Begun]:
+    unlimited = brake.unlimited(context, tx, {job.tenant_id for job in claimed})
+    attempts: list[tuple[Job, Observation]] = []
+    put_off: list[_Begun] = []
+    for job in sorted(claimed, key=lambda job: job.tenant_id):  # in this order tenants are held
+        attempt, waits = _attempt(job, tx.now), None
+        if attempt.seen is Seen.ATTEMPT:
+            waits = None if job.tenant_id in unlimited else brake.held(context, tx, job)
+            if waits is None and not context.breakers.allows(tx.now, (job.account_id, None)):
+                waits = _put_off(context, tx, job)
+        if waits is None:
+            attempts.append((job, attempt))
+        else:
+            put_off.append((None, waits))
+    follow_ups = observe_held(context, tx, attempts)  # by their claim
+    moved = jobs.get_all(tx, [job.id for job, _ in attempts])
+    for (job, _), its in zip(attempts, follow_ups, strict=True):
+        put_off.append((moved[job.id] if moved[job.id].state is State.CREATING else None, its))
+    return put_off
 
 
 def _put_off(context: Context, tx: Transaction, job: Job) -> list[FollowUp]:
@@ -111,19 +131,46 @@ def _attempt(job: Job, now: float) -> Observation:
 
 
 def _keep(context: Context, job: Job, answer: CreateAnswer) -> list[FollowUp]:
+    follow_ups, now = context.creates_kept.do((job, answer), partial(_keep_all, context))
+    _tell(context, job, answer, now)
+    return follow_ups
+
+
+def _keep_all(
+    context: Context, answered: Sequence[tuple[Job, CreateAnswer]]
+) -> list[tuple[list[FollowUp], float] | None]:
+    """Keep answers, in one transaction; None for one whose job somebody holds, where there are several."""
+    with context.store.write() as tx:
+        if len(answered) == 1:
+            held = {job.id: jobs.lock(tx, job.id) for job, _ in answered}
+        else:
+            held = jobs.hold_free(tx, [job.id for job, _ in answered])
+        by_job = {job.id: (job, answer) for job, answer in answered if job.id in held}
+        for job, answer in by_job.values():
+            _tell_breaker(context, job, answer, tx.now)
+        seen = [(held[name], _seen(*by_job[name])) for name in sorted(by_job)]
+        follow_ups = dict(zip(sorted(by_job), observe_held(context, tx, seen), strict=True))
+        for job, answer in by_job.values():
+            if answer.webhook_refused:
+                _note_refused(context, tx, job)
+    return [
+        (follow_ups[job.id], tx.now) if by_job.get(job.id) == (job, answer) else None
+        for job, answer in answered
+    ]
+
+
+def _seen(job: Job, answer: CreateAnswer) -> Observation:
     seen = replace(answer.observation, attempt_id=job.session_id)
     if answer.webhook_refused:
-        seen = replace(seen, note="the gateway refused our webhook endpoint; asked again without it")
-    with context.store.write() as tx:
-        _tell_breaker(context, job, answer, tx.now)
-        follow_ups = observe(context, tx, job.id, seen)
-        if answer.webhook_refused:
-            jobs.note(tx, job.id, {"without_webhook": True})
-            faults.note(tx, job, _ENDPOINT_REFUSED)
-            refused = partial(log, Event.WEBHOOK_REFUSED, job=job.id, level=logging.WARNING)
-            tx.after_commit.append(partial(refused, **spans.traced(context, job)))
-    _tell(context, job, answer, tx.now)
-    return follow_ups
+        return replace(seen, note="the gateway refused our webhook endpoint; asked again without it")
+    return seen
+
+
+def _note_refused(context: Context, tx: Transaction, job: Job) -> None:
+    jobs.note(tx, job.id, {"without_webhook": True})
+    faults.note(tx, job, _ENDPOINT_REFUSED)
+    refused = partial(log, Event.WEBHOOK_REFUSED, job=job.id, level=logging.WARNING)
+    tx.after_commit.append(partial(refused, **spans.traced(context, job)))
 
 
 def _tell(context: Context, job: Job, answer: CreateAnswer, now: float) -> None:

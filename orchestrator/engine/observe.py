@@ -22,7 +22,7 @@ from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.gateway import webhooks
 from orchestrator.store import faults, hand_offs, inbox, jobs, lessons, observations, outputs
 from orchestrator.store.database import Transaction
-from orchestrator.store.inbox import EntryState
+from orchestrator.store.inbox import Entry, EntryState
 from orchestrator.telemetry import Event, log
 
 
@@ -79,7 +79,7 @@ def _keep(context: Context, tx: Transaction, learned: Sequence[Learned]) -> list
     for one in learned:
         _note_faults(tx, one.job, one.seen, one.effect)
     follow_ups = carry_out_all(context, tx, [(one.job, one.effect) for one in learned])
-    early = [_early_webhooks(context, tx, one) for one in learned]
+    early = _early_webhooks(context, tx, learned)
     return [its + others for its, others in zip(follow_ups, early, strict=True)]
 
 
@@ -143,13 +143,18 @@ def _next(tx: Transaction, job: Job, effect: Effect, begun: Container[str]) -> l
     return follow_ups
 
 
-def _early_webhooks(context: Context, tx: Transaction, one: Learned) -> list[FollowUp]:
-    """Apply what the gateway sent before we knew which job it was about."""
-    job, gateway_id = one.job, one.effect.changes.get("gateway_id")
-    if job.gateway_id is not None or not gateway_id:
-        return []
+def _early_webhooks(context: Context, tx: Transaction, learned: Sequence[Learned]) -> list[list[FollowUp]]:
+    """Apply what the gateway sent before we knew which jobs it was about; returns what follows, for each."""
+    ids = [(one.job, one.effect.changes.get("gateway_id")) for one in learned]
+    known = [(job, gateway_id) for job, gateway_id in ids if gateway_id and job.gateway_id is None]
+    names = [(job.account_id, gateway_id, job.session_id) for job, gateway_id in known]
+    entries = dict(zip((job.id for job, _ in known), inbox.waiting_for(tx, names), strict=True))
+    return [_take_early(context, tx, one.job, entries.get(one.job.id, ())) for one in learned]
+
+
+def _take_early(context: Context, tx: Transaction, job: Job, entries: Sequence[Entry]) -> list[FollowUp]:
     follow_ups: list[FollowUp] = []
-    for entry in inbox.waiting_for(tx, job.account_id, gateway_id, job.session_id):
+    for entry in entries:
         inbox.settle(tx, entry.id, EntryState.APPLIED, job.id)
         delivery = webhooks.parse(entry.body)  # it was read before it was remembered
         if delivery.observation is not None and delivery.gateway_id == entry.gateway_id:

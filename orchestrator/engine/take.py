@@ -188,7 +188,7 @@ def hold_free(tx: Transaction, believed: Mapping[int, Believed]) -> dict[int, tu
     found = {}
     for account in sorted({account for account, _ in first}):
         ids = [gateway_id for whose, gateway_id in first if whose == account]
-        for gateway_id, job in jobs.hold_free(tx, account, ids).items():
+        for gateway_id, job in jobs.hold_free_of_gateway(tx, account, ids).items():
             number = first[account, gateway_id]
             found[number] = (believed[number], job)
     return found

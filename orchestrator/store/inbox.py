@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy import Row, and_, bindparam, delete, func, insert, literal_column, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator.core.job import Job
@@ -76,6 +76,18 @@ def _remember(new: Any) -> Any:
     return kept.returning(inbox.c.id, inbox.c.account_id, inbox.c.event_key, inbox.c.deliveries)
 
 
+_WAITING_FOR = (
+    select(inbox)
+    .where(
+        inbox.c.account_id.in_(bindparam("accounts", expanding=True)),
+        inbox.c.state == EntryState.WAITING,
+        or_(
+            inbox.c.gateway_id.in_(bindparam("there", expanding=True)),
+            inbox.c.session_id.in_(bindparam("sessions", expanding=True)),
+        ),
+    )
+    .order_by(inbox.c.id)
+)
 _REMEMBER = {"sqlite": _remember(sqlite.insert(inbox)), "postgresql": _remember(postgresql.insert(inbox))}
 
 
@@ -124,14 +136,23 @@ def received_for(tx: Transaction, job: Job) -> list[Entry]:
     return [_entry(row) for row in tx.execute(query)]
 
 
-def waiting_for(tx: Transaction, account_id: str, gateway_id: str, session_id: str) -> list[Entry]:
-    """What came in early for a job that is only now known, oldest first."""
-    query = select(inbox).where(
-        inbox.c.account_id == account_id,
-        inbox.c.state == EntryState.WAITING,
-        or_(inbox.c.gateway_id == gateway_id, inbox.c.session_id == session_id),
+def waiting_for(tx: Transaction, known: Sequence[tuple[str, str, str]]) -> list[list[Entry]]:
+    """What came in early for jobs that are only now known, for each: oldest first.
+
+    Each is given as its account, the gateway's id and its session.
+    """
+    if not known:
+        return []
+    accounts, there, sessions = zip(*known, strict=True)
+    given = {"accounts": sorted({*accounts}), "there": there, "sessions": sessions}
+    found = [_entry(row) for row in tx.execute(_WAITING_FOR, given)]
+    return [[one for one in found if _is_about(one, *job)] for job in known]
+
+
+def _is_about(entry: Entry, account_id: str, gateway_id: str, session_id: str) -> bool:
+    return entry.account_id == account_id and (
+        entry.gateway_id == gateway_id or entry.session_id == session_id
     )
-    return [_entry(row) for row in tx.execute(query.order_by(inbox.c.id))]
 
 
 def unmatched(tx: Transaction, *, since: float, limit: int) -> list[Entry]:

@@ -79,6 +79,8 @@ _PUT_OFF = (
     )
 )
 _GET = select(jobs).where(jobs.c.id == bindparam("this", type_=String))
+_GET_ALL = select(jobs).where(jobs.c.id.in_(bindparam("these", expanding=True)))
+_HOLD_FREE = _GET_ALL.order_by(jobs.c.id).with_for_update(skip_locked=True, key_share=True)
 _GET_OF_GATEWAY = select(jobs).where(
     jobs.c.account_id == bindparam("of_account", type_=String),
     jobs.c.gateway_id == bindparam("there", type_=String),
@@ -96,6 +98,13 @@ def add(tx: Transaction, new: Sequence[Job]) -> None:
 def get(tx: Transaction, job_id: str) -> Job | None:
     """One job by our id."""
     return _first(tx, _GET, job_id)
+
+
+def get_all(tx: Transaction, job_ids: Collection[str]) -> dict[str, Job]:
+    """Those of these jobs that there are, by their ids."""
+    if not job_ids:
+        return {}
+    return {row.id: read_row(row) for row in tx.execute(_GET_ALL, {"these": list(job_ids)})}
 
 
 def require(tx: Transaction, job_id: str) -> Job:
@@ -143,11 +152,16 @@ def _of_gateway(tx: Transaction, query: Select[Any], account_id: str, gateway_id
     return read_row(row) if row else None
 
 
-def hold_free(tx: Transaction, account_id: str, gateway_ids: Collection[str]) -> dict[str, Job]:
+def hold_free_of_gateway(tx: Transaction, account_id: str, gateway_ids: Collection[str]) -> dict[str, Job]:
     """Hold those of the account's jobs with these gateway ids that nobody else holds; by these ids."""
     these = select(jobs).where(jobs.c.account_id == account_id, jobs.c.gateway_id.in_(gateway_ids))
     rows = tx.execute(these.order_by(jobs.c.id).with_for_update(skip_locked=True, key_share=True))
     return {row.gateway_id: read_row(row) for row in rows}
+
+
+def hold_free(tx: Transaction, job_ids: Collection[str]) -> dict[str, Job]:
+    """Hold those of these jobs that nobody else holds, by their ids."""
+    return {row.id: read_row(row) for row in tx.execute(_HOLD_FREE, {"these": list(job_ids)})}
 
 
 def by_session(tx: Transaction, account_id: str, session_id: str) -> Job | None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, func, literal_column, select, union_all, update
+from sqlalchemy import Row, bindparam, func, literal_column, select, union_all, update
 
 from orchestrator.core.lifecycle import State
 from orchestrator.errors import NotFound
@@ -73,6 +73,7 @@ _READ = (
     tenants.c.requests_per_minute,
     tenants.c.looks_per_second,
 )
+_GET_ALL = select(*_READ).where(tenants.c.id.in_(bindparam("these", expanding=True)))
 LOOKS_SAVED_UP = 5.0  # seconds of looks that a tenant may send at once after a quiet time
 
 
@@ -102,6 +103,11 @@ def ids(tx: Transaction) -> list[str]:
 def get(tx: Transaction, tenant_id: str) -> Tenant:
     """One tenant. Raises NotFound."""
     return _found(tx.execute(select(*_READ).where(tenants.c.id == tenant_id)).first(), tenant_id)
+
+
+def get_all(tx: Transaction, tenant_ids: Collection[str]) -> list[Tenant]:
+    """Several tenants, those that there are."""
+    return [_tenant(row) for row in tx.execute(_GET_ALL, {"these": list(tenant_ids)})] if tenant_ids else []
 
 
 def lock(tx: Transaction, tenant_id: str) -> Tenant:

@@ -73,12 +73,13 @@ def test_what_came_early_is_found_by_the_gateways_id_or_by_session_until_it_is_a
     by_id, _ = remember(store, "evt_1", gateway_id="G-1")
     by_session, _ = remember(store, "evt_2", gateway_id="G-x", session_id="job_1.1")
     remember(store, "evt_3", gateway_id="G-2", session_id="job_2.1")
-    remember(store, "evt_4", gateway_id="G-1", account_id="other")
+    of_other, _ = remember(store, "evt_4", gateway_id="G-1", account_id="other")
     applied, _ = remember(store, "evt_5", gateway_id="G-1")
     with store.write() as tx:
         inbox.settle(tx, applied, EntryState.APPLIED, "job_1")
-        found = inbox.waiting_for(tx, "default", "G-1", "job_1.1")
-    assert [one.id for one in found] == [by_id, by_session]
+        known = [("default", "G-1", "job_1.1"), ("default", "G-3", "job_3.1"), ("other", "G-1", "job_4.1")]
+        found = [[one.id for one in its] for its in inbox.waiting_for(tx, known)]
+    assert found == [[by_id, by_session], [], [of_other]]
 
 
 def test_the_ring_keeps_the_latest_of_each_account(store: Store) -> None:

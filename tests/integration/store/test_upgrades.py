@@ -77,7 +77,7 @@ def assert_what_was_under_way_goes_on(empty: Store, clock: Clock) -> None:
         owed = hand_offs.claim_due(tx, worker="new", lease=60)
         assert owed is not None
         assert (owed.key, owed.state) == ("job_done/1/folder", HandOffState.OWED)
-        assert inbox.waiting_for(tx, "default", "G-1", "none")
+        assert inbox.waiting_for(tx, [("default", "G-1", "none")])[0]
         assert job_lists.counts(tx)[State.FAILED] == 1
 
 
