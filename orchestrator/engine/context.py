@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from orchestrator.archive import Archive
 from orchestrator.core.breaker import Breakers
 from orchestrator.core.effects import Policy
-from orchestrator.core.job import HandOff, Job, Output
+from orchestrator.core.job import HandOff, Job, Output, Owed
 from orchestrator.core.learned.lists import Lists
 from orchestrator.core.learned.paces import Paces
 from orchestrator.engine.accounts import Gateways
@@ -61,11 +61,14 @@ class Places:
     _taken: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def taken(self) -> dict[str, int]:
+        """How many are under way, by destination."""
+        with self._lock:
+            return dict(self._taken)
+
     def full(self, most: Callable[[str], int]) -> set[str]:
         """Destinations with as many under way as may be there."""
-        with self._lock:
-            taken = dict(self._taken)
-        return {name for name, count in taken.items() if count >= most(name)}
+        return {name for name, count in self.taken().items() if count >= most(name)}
 
     def take(self, name: str, most: int) -> bool:
         """Begin one more, unless so many are under way."""
@@ -83,8 +86,8 @@ class Places:
 class Hands(Protocol):
     """Threads of a process that hand off what it owes itself (see `prompt`)."""
 
-    def free(self) -> int:
-        """How many more could begin now."""
+    def choose(self, owed: Sequence[Owed]) -> list[Owed]:
+        """Those that could begin now, or in a moment."""
 
     def begin(self, claimed: HandOff, job: Job, siblings: list[Output]) -> None:
         """Make an attempt at what was claimed for it, as it was then. Returns at once, and never raises."""
@@ -120,9 +123,11 @@ class Context:
     turns: Turns = field(default_factory=Turns)
     places: Places = field(default_factory=Places)
     held: Held = field(default_factory=Held)
-    # What creates that begin at one moment share, and those whose answers came at one moment.
+    # Transactions are shared by creates that begin at one moment, by those whose answers came at one moment,
+    # and by hand-offs that came there at one moment.
     creates_begun: Together = field(default_factory=Together)
     creates_kept: Together = field(default_factory=Together)
+    hand_offs_done: Together = field(default_factory=Together)
     # None where whatever is owed waits for a worker.
     hands: Hands | None = None
     # What each tenant has spent, and until when that is believed.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -40,6 +41,15 @@ LONGEST_PAUSE = 10_800.0
 LONGEST_PREVIEW = 500  # characters
 LONGEST_SENTENCE = 2_000  # characters; sinks are written by anybody
 _ENDS = {Result.DEAD: HandOffState.DEAD, Result.MISSING: HandOffState.MISSING}
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """An attempt that brought its hand-off there."""
+
+    claim: Claim
+    claimed: HandOff
+    delivered: Delivered
 
 
 def hand_off(context: Context) -> list[FollowUp] | None:
@@ -113,30 +123,64 @@ def _attempt(
 def _done(
     context: Context, claim: Claim, claimed: HandOff, delivered: Delivered, facts: dict[str, Any]
 ) -> list[FollowUp]:
+    done = _Done(claim, claimed, delivered)
+    if claimed.kind is not HandOffKind.ARCHIVE:
+        return context.hand_offs_done.do(done, partial(_end_all, context))
+    with context.store.write() as tx:  # what follows can fail, and would undo what others share with it
+        held = _held(tx, [claimed.job_id])
+        if not _end(context, tx, held, [done]):
+            return []
+        return archiving.kept(tx, held[claimed.job_id], claimed, facts)
+
+
+def _end_all(context: Context, done: Sequence[_Done]) -> list[list[FollowUp] | None]:
+    """Keep that they are there; None for one whose job somebody holds, where there are several."""
     with context.store.write() as tx:
-        job = jobs.lock_if_there(tx, claimed.job_id)
-        changes = {
-            "state": HandOffState.DONE,
-            "due_at": None,
-            "done_at": tx.now,
-            "last_error": None,
-            "last_status": delivered.status,
-            "last_preview": None,
-            "location": delivered.location,
-            "bytes": delivered.bytes,
-            "sha256": delivered.sha256,
-        }
-        if job is None or not hand_offs.finish_if_ours(tx, claimed, changes):
-            return []  # a newer attempt has it, and found what we published
-        attempts.add(tx, claimed, Result.DONE, began_at=_began(claimed), status=delivered.status)
-        named = {"destination": claimed.destination, "key": claimed.key} | spans.traced(context, job)
-        tx.after_commit.append(partial(log, Event.HANDED_OFF, job=claimed.job_id, **named))
-        _told(context, tx, job, claimed, Result.DONE, status=delivered.status, bytes=delivered.bytes)
-        claim.worked(tx, claimed)
-        if claimed.kind is HandOffKind.ARCHIVE:
-            return archiving.kept(tx, job, claimed, facts)
-        telling.ended(tx, job, [replace(claimed, state=HandOffState.DONE)])
-        return []
+        held = _held(tx, [one.claimed.job_id for one in done])
+        _end(context, tx, held, done)
+    return [[] if len(done) == 1 or one.claimed.job_id in held else None for one in done]
+
+
+def _held(tx: Transaction, job_ids: Sequence[str]) -> dict[str, Job]:
+    """Those of these jobs that can be held; a single one is waited for."""
+    if len(job_ids) > 1:
+        return jobs.hold_free(tx, job_ids)
+    job = jobs.lock_if_there(tx, job_ids[0])
+    return {job.id: job} if job else {}
+
+
+def _end(context: Context, tx: Transaction, held: Mapping[str, Job], done: Sequence[_Done]) -> set[int]:
+    """End the attempts whose job is held. Returns those that no newer one has, which found what is there."""
+    ended = [(one.claimed, _as_done(tx, one.delivered)) for one in done if one.claimed.job_id in held]
+    ours = hand_offs.finish_all_if_ours(tx, ended)
+    there = [(held[one.claimed.job_id], one) for one in done if one.claimed.id in ours]
+    attempts.add_done(tx, [(one.claimed, _began(one.claimed), one.delivered.status) for _, one in there])
+    for job, one in there:
+        _say_done(context, tx, job, one)
+    telling.ended_all(tx, [(job, replace(one.claimed, state=HandOffState.DONE)) for job, one in there])
+    return ours
+
+
+def _as_done(tx: Transaction, delivered: Delivered) -> dict[str, Any]:
+    return {
+        "state": HandOffState.DONE,
+        "due_at": None,
+        "done_at": tx.now,
+        "last_error": None,
+        "last_status": delivered.status,
+        "last_preview": None,
+        "location": delivered.location,
+        "bytes": delivered.bytes,
+        "sha256": delivered.sha256,
+    }
+
+
+def _say_done(context: Context, tx: Transaction, job: Job, one: _Done) -> None:
+    claimed, delivered = one.claimed, one.delivered
+    named = {"destination": claimed.destination, "key": claimed.key} | spans.traced(context, job)
+    tx.after_commit.append(partial(log, Event.HANDED_OFF, job=claimed.job_id, **named))
+    _told(context, tx, job, claimed, Result.DONE, status=delivered.status, bytes=delivered.bytes)
+    one.claim.worked(tx, claimed)
 
 
 def _given_back(context: Context, claimed: HandOff) -> list[FollowUp]:

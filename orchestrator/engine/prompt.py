@@ -25,7 +25,7 @@ def owe(context: Context, tx: Transaction, owing: Sequence[tuple[Job, Sequence[O
     begun = set()
     if context.hands is not None:
         job_of = {job.id: job for job, _ in owing}
-        chosen = _chosen(context, tx, owed, context.hands.free())
+        chosen = _chosen(context, tx, context.hands.choose([one for one in owed if _is_prompt(tx, one)]))
         for claimed in hand_offs.owe_leased(tx, chosen, worker=context.worker, lease=LEASE):
             siblings = outputs.of_job(tx, claimed.job_id)
             begin = partial(context.hands.begin, claimed, job_of[claimed.job_id], siblings)
@@ -35,15 +35,14 @@ def owe(context: Context, tx: Transaction, owing: Sequence[tuple[Job, Sequence[O
     return begun
 
 
-def _chosen(context: Context, tx: Transaction, owed: Sequence[Owed], free: int) -> list[Owed]:
-    """What can be done at once. Only documents: of an output nobody knows how long it takes to bring it."""
-    at_once = [one for one in owed if one.kind is HandOffKind.OUTCOME and _is_due(tx, one)]
-    if not at_once or free == 0 or not workers.can_lease(tx, context.worker):
+def _is_prompt(tx: Transaction, owed: Owed) -> bool:
+    """Whether it can be done at once: no outputs, since nobody knows how long it takes to bring one."""
+    return owed.kind is HandOffKind.OUTCOME and owed.due_at is not None and owed.due_at <= tx.now
+
+
+def _chosen(context: Context, tx: Transaction, could_begin: Sequence[Owed]) -> list[Owed]:
+    if not could_begin or not workers.can_lease(tx, context.worker):
         return []
     # Where attempts failed, whoever claims knows whether another one may be made.
-    without = {*destinations.failing(tx), *context.places.full(context.most_at_once)}
-    return [one for one in at_once if one.destination not in without][:free]
-
-
-def _is_due(tx: Transaction, owed: Owed) -> bool:
-    return owed.due_at is not None and owed.due_at <= tx.now
+    failing = destinations.failing(tx)
+    return [one for one in could_begin if one.destination not in failing]

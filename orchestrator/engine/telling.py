@@ -40,7 +40,12 @@ def got_further(
 
 def ended(tx: Transaction, job: Job, owed: Sequence[HandOff]) -> None:
     """Tell of hand-offs that ended. An output's way to the archive is nobody's: the output is told of."""
-    events.append_all(tx, [(job, *_end(one)) for one in owed if _is_told(one)])
+    ended_all(tx, [(job, one) for one in owed])
+
+
+def ended_all(tx: Transaction, ended: Sequence[tuple[Job, HandOff]]) -> None:
+    """The same of several jobs."""
+    events.append_all(tx, [(job, *_end(one)) for job, one in ended if _is_told(one)])
 
 
 def lost(tx: Transaction, job: Job, index: int, why: Lost) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
 
-from orchestrator.core.job import HandOff, Job, Output
+from orchestrator.core.job import HandOff, Job, Output, Owed
 from orchestrator.core.learned.classes import channel_of, everywhere
 from orchestrator.engine.context import Context
 from orchestrator.engine.create import create
@@ -49,9 +49,9 @@ class OwnHands:
     fleet: Fleet
     process: Process
 
-    def free(self) -> int:
-        """Mostly some are."""
-        return self.fleet.chance.random.choice((0, 1, 1, 2))
+    def choose(self, owed: Sequence[Owed]) -> list[Owed]:
+        """Mostly some can begin."""
+        return list(owed)[: self.fleet.chance.random.choice((0, 1, 1, 2))]
 
     def begin(self, claimed: HandOff, job: Job, siblings: list[Output]) -> None:
         """Its holder is whoever makes the attempt."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -10,6 +11,7 @@ from sqlalchemy import delete, insert, select
 
 from orchestrator.core.job import HandOff
 from orchestrator.store.database import Transaction
+from orchestrator.store.given import add_rows
 from orchestrator.store.schema import attempts
 
 PART = 1_000  # rows that one pruning removes at most
@@ -44,7 +46,19 @@ class Attempt:
 
 def add(tx: Transaction, claimed: HandOff, result: Result, *, began_at: float, **answer: Any) -> None:
     """Keep how an attempt ended, in the transaction that ends it."""
-    values = {
+    tx.execute(_ADD, _row(tx, claimed, result, began_at, answer))
+
+
+def add_done(tx: Transaction, done: Sequence[tuple[HandOff, float, int | None]]) -> None:
+    """The same of several that brought it there: each with when it began, and the status of the answer."""
+    rows = [_row(tx, claimed, Result.DONE, at, {"status": status}) for claimed, at, status in done]
+    add_rows(tx, attempts, rows)
+
+
+def _row(
+    tx: Transaction, claimed: HandOff, result: Result, began_at: float, answer: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
         "job_id": claimed.job_id,
         "hand_off_id": claimed.id,
         "destination": claimed.destination,
@@ -55,7 +69,6 @@ def add(tx: Transaction, claimed: HandOff, result: Result, *, began_at: float, *
         "result": result,
         **answer,
     }
-    tx.execute(_ADD, values)
 
 
 def note_if_lost(tx: Transaction, claimed: HandOff) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -12,6 +13,7 @@ from sqlalchemy import (
     Row,
     ScalarSelect,
     String,
+    Update,
     and_,
     bindparam,
     column,
@@ -86,7 +88,9 @@ _RELEASE = _OF_OUTPUT.where(
     hand_offs.c.state == literal_column(f"'{HandOffState.OWED}'"), hand_offs.c.due_at.is_(None)
 )
 _RELEASE_MISSING = _OF_OUTPUT.where(hand_offs.c.state == literal_column(f"'{HandOffState.MISSING}'"))
-_FINISH = _RENEW.where(hand_offs.c.state == literal_column(f"'{HandOffState.OWED}'"))
+_IS_OWED = hand_offs.c.state == literal_column(f"'{HandOffState.OWED}'")
+_FINISH = _RENEW.where(_IS_OWED)
+_AS_FREE = {"leased_by": None, "lease_until": None}
 
 
 def _tenant_of(job_id: ColumnElement[str]) -> ScalarSelect[str]:
@@ -267,8 +271,25 @@ def claim_due(
 
 def finish_if_ours(tx: Transaction, claimed: HandOff, changes: Mapping[str, Any]) -> bool:
     """End an attempt, unless the lease went to somebody else since."""
-    ended = {"leased_by": None, "lease_until": None, **changes}
-    return tx.execute(_FINISH, _held_as(claimed) | ended).rowcount == 1
+    return tx.execute(_FINISH, _held_as(claimed) | _AS_FREE | dict(changes)).rowcount == 1
+
+
+def finish_all_if_ours(tx: Transaction, ended: Sequence[tuple[HandOff, Mapping[str, Any]]]) -> set[int]:
+    """End several attempts, with changes of the same columns. Returns those whose lease was ours still."""
+    rows = [_held_as(claimed) | _AS_FREE | dict(changes) for claimed, changes in ended]
+    if together := as_one(tx, rows):
+        return {row.id for row in tx.execute(_finishing_many(tuple(rows[0])), together)}
+    return {claimed.id for claimed, changes in ended if finish_if_ours(tx, claimed, changes)}
+
+
+@cache  # putting one together takes SQLAlchemy longer than running it
+def _finishing_many(names: tuple[str, ...]) -> Update:
+    held_as = {"this": hand_offs.c.id, "with_fence": hand_offs.c.fence, "by_worker": hand_offs.c.leased_by}
+    to_be = {name: hand_offs.c[name] for name in names if name not in held_as}
+    rows = recordset([column(name, of.type) for name, of in (held_as | to_be).items()])
+    guard = and_(*(of == rows.c[name] for name, of in held_as.items()), _IS_OWED)
+    new = {of: rows.c[name] for name, of in to_be.items()}
+    return update(hand_offs).where(guard).values(new).returning(hand_offs.c.id)
 
 
 def renew_if_ours(tx: Transaction, claimed: HandOff, *, lease: float) -> bool:

@@ -1,12 +1,12 @@
 """What becomes owed is handed off at once by the process that owes it, where that can be, and never twice."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
 from orchestrator import fault_points
-from orchestrator.core.job import HandOff, HandOffState, Job, Output
+from orchestrator.core.job import HandOff, HandOffState, Job, Output, Owed
 from orchestrator.core.lifecycle import State
 from orchestrator.core.routes import Route
 from orchestrator.engine.follow_up import FollowUp, Task
@@ -33,8 +33,8 @@ class Hands:
     room: int = 1
     given: list[Given] = field(default_factory=list)
 
-    def free(self) -> int:
-        return self.room
+    def choose(self, owed: Sequence[Owed]) -> list[Owed]:
+        return list(owed)[: self.room]
 
     def begin(self, claimed: HandOff, job: Job, siblings: list[Output]) -> None:
         self.given.append((claimed, job, siblings))
@@ -192,13 +192,6 @@ def test_to_a_destination_that_failed_last_it_waits_for_a_message(engine: Engine
     assert engine.states(job_id) == [DONE]
     with engine.store.read() as tx:
         assert destinations.failing(tx) == {}, "what worked was counted"
-
-
-def test_while_enough_are_under_way_there_it_waits_for_a_message(engine: Engine) -> None:
-    most = engine.context.most_at_once("folder")
-    assert all(engine.context.places.take("folder", most) for _ in range(most))
-    assert settled(engine)[1] == [NOW]
-    assert hands(engine).given == []
 
 
 def test_one_that_finds_the_last_place_taken_is_given_back_as_if_it_had_not_begun(engine: Engine) -> None:
