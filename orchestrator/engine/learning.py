@@ -27,17 +27,21 @@ from orchestrator.telemetry import Event, log
 
 AT_A_TIME = 200  # lessons of one transaction
 ROUNDS = 20  # transactions of one call: then others have the thread
+GATHERED_FOR = 5.0  # seconds that lessons are gathered, by processes: nothing changes so fast
 HELD_FOR = 1.0  # seconds after which a lesson is tried again whose job somebody held
 AGED_EVERY = 3_600.0  # seconds: what decays by less is lost where weights are rounded
 
 Thing = tuple[EstimateKind, str]
 
 
-def learn(context: Context) -> None:
-    """Fold all that is due, in transactions of their own."""
+def learn(context: Context, *, gathered_for: float = 0.0) -> None:
+    """Fold all that is due, in transactions of their own, once something has been for so many seconds.
+
+    One fold reads and writes all that its lessons teach something about: of few lessons it costs as much.
+    """
     for _ in range(ROUNDS):
         with context.store.read() as tx:
-            if not lessons.any_due(tx):
+            if not lessons.any_due(tx, since=gathered_for):
                 return
         # Not durable: what a power cut undoes is folded again.
         with context.store.write(durable=False) as tx:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from orchestrator.engine.asking import SNAPSHOTS_WITHIN, ask_all
 from orchestrator.engine.budget import Allowance
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
-from orchestrator.engine.observe import carry_out, observe, write
+from orchestrator.engine.observe import carry_out, observe, observe_held, write
 from orchestrator.errors import AccountUnusable, BadAnswer
 from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.store import faults, jobs, lessons
@@ -27,7 +27,7 @@ from orchestrator.store.database import Transaction
 from orchestrator.store.faults import Whose
 from orchestrator.telemetry import Event, log
 
-# Of jobs that changed: they are written one after the other, and all of a part are held meanwhile.
+# Of jobs that changed: all of a part are held while it is written.
 HELD_AT_ONCE = 8
 
 _COUNTERS = {
@@ -39,6 +39,9 @@ _COUNTERS = {
     "progress",
     "seen_running_at",
 }
+
+Looked = tuple[Job, Answer]
+_Keep = Callable[[Context, Transaction, Sequence[Looked]], list[FollowUp]]
 
 
 @dataclass(slots=True)
@@ -94,10 +97,10 @@ def _ask_and_keep(
     with context.http.closing(ask_all(context, known, now, allowances, sent)) as waves:
         for answered in waves:
             reach(FaultPoint.LOOK_ANSWERED)
-            for part in _parts(context, now + (context.clock() - began), answered):
+            for keep, part in _parts(context, now + (context.clock() - began), answered):
                 with context.store.write() as tx:
                     # Sent once the last wave is kept; if that takes long, a sweep finds what is owed before.
-                    follow_ups += _keep(context, tx, part)
+                    follow_ups += keep(context, tx, part)
                     lessons.note(tx, None, sent.take_lists() + listings(part))
             _tell(context, answered, now)
             for account, ends in sent.take_unasked().items():
@@ -106,27 +109,23 @@ def _ask_and_keep(
     return follow_ups
 
 
-def _parts(
-    context: Context, now: float, answered: Sequence[tuple[Job, Answer]]
-) -> Iterator[Sequence[tuple[Job, Answer]]]:
-    """What one transaction keeps each: all that changed nothing, as one statement, and a few of the others.
+def _parts(context: Context, now: float, answered: Sequence[Looked]) -> Iterator[tuple[_Keep, list[Looked]]]:
+    """What one transaction keeps each, and how: all that changed nothing in one, and a few of the others.
 
     A job is held until its part is committed, and a webhook about it waits for that.
     """
-    usual = {
-        job.id
-        for job, answer in answered
-        if answer.put_off is not None or _changed_nothing(context, now, job, answer)
-    }
-    together = [pair for pair in answered if pair[0].id in usual]
-    others = [pair for pair in answered if pair[0].id not in usual]
-    if together:
-        yield together
+    usual: list[Looked] = []
+    others: list[Looked] = []
+    for job, answer in answered:
+        unchanged = answer.put_off is not None or _changed_nothing(context, now, job, answer)
+        (usual if unchanged else others).append((job, answer))
+    if usual:
+        yield _keep_usual, usual
     for begin in range(0, len(others), HELD_AT_ONCE):
-        yield others[begin : begin + HELD_AT_ONCE]
+        yield _keep_changed, others[begin : begin + HELD_AT_ONCE]
 
 
-def _tell(context: Context, answered: Sequence[tuple[Job, Answer]], claimed_at: float) -> None:
+def _tell(context: Context, answered: Sequence[Looked], claimed_at: float) -> None:
     """Count these looks, and tell of those that were calls; what they say is kept."""
     for job, answer in answered:
         counting.looked(context.policy.pace(job).why, answer)
@@ -148,29 +147,91 @@ def _tell(context: Context, answered: Sequence[tuple[Job, Answer]], claimed_at: 
         )
 
 
-def _keep(context: Context, tx: Transaction, answered: Sequence[tuple[Job, Answer]]) -> list[FollowUp]:
+def _keep_usual(context: Context, tx: Transaction, answered: Sequence[Looked]) -> list[FollowUp]:
     done = _Round()
-    # Those that changed nothing are written last: all are held first, in the order in which rows are held.
     jobs.hold(tx, [job.id for job, _ in answered])
-    waits = {job.id: answer.put_off for job, answer in answered if answer.put_off is not None}
-    done.follow_ups += budget.put_off(tx, [(job, waits[job.id]) for job, _ in answered if job.id in waits])
-    asked = [pair for pair in answered if pair[0].id not in waits]
-    for job, answer in sorted(asked, key=lambda pair: pair[0].id):
-        if answer.error is not None and answer.asked:
-            why = without_request(answer.error.message, job.request)
-            failed = {"error": why} | spans.traced(context, job)
-            log(Event.LOOK_FAILED, job=job.id, level=logging.WARNING, **failed)
-        if _changed_nothing(context, tx.now, job, answer):
+    waits = [(job, answer.put_off) for job, answer in answered if answer.put_off is not None]
+    done.follow_ups += budget.put_off(tx, waits)
+    for job, answer in answered:
+        if answer.put_off is None:
+            _say_failure(context, job, answer)
             _count(context, tx, job, answer, done)
-        else:
+    _end_round(tx, answered, done)
+    return done.follow_ups
+
+
+def _keep_changed(context: Context, tx: Transaction, answered: Sequence[Looked]) -> list[FollowUp]:
+    done = _Round()
+    jobs.hold(tx, [job.id for job, _ in answered])
+    for job, answer in answered:
+        _say_failure(context, job, answer)
+    plain = [pair for pair in answered if _is_plain(tx, *pair)]
+    together = (
+        {job.id for job, _ in plain} if len(plain) > 1 and _apply_all(context, tx, plain, done) else set()
+    )
+    for job, answer in sorted(answered, key=lambda pair: pair[0].id):
+        if job.id not in together:
             _apply_alone(context, tx, job, answer, done)
+    _end_round(tx, answered, done)
+    return done.follow_ups
+
+
+def _say_failure(context: Context, job: Job, answer: Answer) -> None:
+    if answer.error is not None and answer.asked:
+        why = without_request(answer.error.message, job.request)
+        failed = {"error": why} | spans.traced(context, job)
+        log(Event.LOOK_FAILED, job=job.id, level=logging.WARNING, **failed)
+
+
+def _end_round(tx: Transaction, answered: Sequence[Looked], done: _Round) -> None:
     outage.learn(tx, [seen for _, answer in answered for seen in answer.seen])
     counted = jobs.note_looks(tx, done.unchanged)
     # Told by a webhook meanwhile, or taken by somebody else: what was asked was asked all the same.
     jobs.count_looks(tx, {one["id"] for one in done.unchanged if one["looks"]} - counted)
     faults.note_all(tx, done.met)
     telling.got_further(tx, [job for job, _ in answered], done.unchanged, counted)
-    return done.follow_ups
+
+
+def _is_plain(tx: Transaction, job: Job, answer: Answer) -> bool:
+    """Whether it is one thing that was seen of a job that waits, so that it can be applied with others."""
+    waits = job.state is State.WAITING and tx.now < job.deadline_at
+    return waits and answer.error is None and not answer.believed and len(answer.seen) == 1
+
+
+def _apply_all(context: Context, tx: Transaction, answered: Sequence[Looked], done: _Round) -> bool:
+    """Apply what was seen of jobs that are held, all in the same statements; False: nothing was applied."""
+    names = [job.id for job, _ in answered]
+    follow_ups: list[FollowUp] = []
+    try:
+        with tx.part():
+            now = jobs.get_all(tx, names)
+            seen = [(now[job.id], answer.seen[0]) for job, answer in answered]
+            follow_ups += [one for its in observe_held(context, tx, seen) for one in its]
+            after = jobs.get_all(tx, names)
+            freed = []
+            for job, answer in answered:
+                due_at = after[job.id].due_at
+                changes = _due_after(context, tx, after[job.id], answer, follow_ups)
+                lease = {"id": job.id, "fence": job.fence, "leased_by": job.leased_by}
+                freed.append(lease | {"due_at": due_at} | changes)
+            jobs.put_off_looks(tx, freed)
+    except BROKEN:
+        return False  # whichever broke it does so alone, and is told of
+    done.follow_ups += follow_ups
+    return True
+
+
+def _due_after(
+    context: Context, tx: Transaction, after: Job, answer: Answer, follow_ups: list[FollowUp]
+) -> dict[str, float | None]:
+    """When the job is to be looked at again, where that is for this look to say."""
+    if after.state is State.WAITING:
+        due_at = _next_look(context, tx, after, answer, after.look_errors)
+        follow_ups.append(FollowUp(Task.LOOK, due_at - tx.now))
+        return {"due_at": due_at}
+    if after.state in SETTLED and not after.detail_tries:
+        return {"due_at": None}  # nothing is missing, whatever made it due
+    return {}
 
 
 def _apply_alone(context: Context, tx: Transaction, job: Job, answer: Answer, done: _Round) -> None:
@@ -257,13 +318,8 @@ def _apply(context: Context, tx: Transaction, job: Job, answer: Answer, done: _R
     if after.state is State.WAITING and tx.now >= after.deadline_at:
         done.follow_ups += observe(context, tx, job.id, Observation(Source.CLOCK, Seen.DEADLINE))
         after = jobs.require(tx, job.id)
-    changes: dict[str, Any] = {}
-    if after.state is State.WAITING:
-        changes["due_at"] = _next_look(context, tx, after, answer, after.look_errors)
-        done.follow_ups.append(FollowUp(Task.LOOK, changes["due_at"] - tx.now))
-    elif after.state in SETTLED and not after.detail_tries:
-        changes["due_at"] = None  # nothing is missing, whatever made it due
-    elif after.detail_tries and job.state in SETTLED:
+    changes: dict[str, Any] = {**_due_after(context, tx, after, answer, done.follow_ups)}
+    if not changes and after.detail_tries and job.state in SETTLED:
         done.follow_ups += _try_detail_again(context, tx, after, changes, asked=answer.asked)
     jobs.release_if_ours(tx, job, changes)
 

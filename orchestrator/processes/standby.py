@@ -7,7 +7,7 @@ from functools import partial
 
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
-from orchestrator.engine.learning import learn
+from orchestrator.engine.learning import GATHERED_FOR, learn
 from orchestrator.engine.recalling import recall
 from orchestrator.engine.sweep import sweep
 from orchestrator.processes.hands import Hands
@@ -48,7 +48,7 @@ def standby(context: Context, send: Sender, hands: LocalHands) -> Timer:
         if not send.broker_away and not _beat_is_missing(context):
             return
         found = sweep(context)
-        learn(context)
+        learn(context, gathered_for=GATHERED_FOR)
         found += recall(context)
         send([*found, FollowUp(Task.SWEEP)])  # also where nothing is due: a broker that is back is noticed
         # Also when they could be sent: a broker that takes messages and delivers none looks just like that.

@@ -12,7 +12,7 @@ from orchestrator.engine.create import create
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.hand_off import hand_off
 from orchestrator.engine.housekeeping import keep_house
-from orchestrator.engine.learning import learn
+from orchestrator.engine.learning import GATHERED_FOR, learn
 from orchestrator.engine.look import look
 from orchestrator.engine.open_evidence import count_open
 from orchestrator.engine.recalling import recall
@@ -59,7 +59,8 @@ def perform(
 ) -> None:
     """Do one kind of work until nothing of it is due, or `stopping` is set."""
     if task is Task.SWEEP:
-        for use_case in (partial(sweep, from_beat=from_beat), learn, recall, count_open, keep_house):
+        swept, learned = partial(sweep, from_beat=from_beat), partial(learn, gathered_for=GATHERED_FOR)
+        for use_case in (swept, learned, recall, count_open, keep_house):
             once(use_case, context, send)
         return
     for _ in range(AT_A_TIME):
