@@ -45,7 +45,7 @@ _Begun = tuple[Job | None, list[FollowUp] | None]
 
 def create(context: Context) -> list[FollowUp] | None:
     """Create one accepted job that is due; None when none is."""
-    job, follow_ups = context.creates_begun.do(None, partial(_begin_all, context))
+    job, follow_ups = context.creates_begun.do(None, partial(begin_all, context))
     if job is None:
         return follow_ups
     with context.held.working([job]):
@@ -76,7 +76,7 @@ def _ask(context: Context, job: Job) -> CreateAnswer:
     return context.http.run(asked)
 
 
-def _begin_all(context: Context, asked: Sequence[None]) -> list[_Begun]:
+def begin_all(context: Context, asked: Sequence[None]) -> list[_Begun]:
     """Claim as many jobs as are asked for, and let their attempts begin, in one transaction."""
     # Shorter than an answer may wait for the database: given up for lost meanwhile, it is late, not wrong.
     lease = context.settings.create_timeout_seconds + ABANDONED_AFTER
@@ -94,23 +94,36 @@ def _begin_all(context: Context, asked: Sequence[None]) -> list[_Begun]:
 
 def _begin_claimed(context: Context, tx: Transaction, claimed: Sequence[Job]) -> list[_Begun]:
     unlimited = brake.unlimited(context, tx, {job.tenant_id for job in claimed})
-    attempts: list[tuple[Job, Observation]] = []
-    put_off: list[_Begun] = []
+    begun: list[_Begun] = []
+    together: list[tuple[Job, Observation]] = []
     for job in sorted(claimed, key=lambda job: job.tenant_id):  # in this order tenants are held
-        attempt, waits = _attempt(job, tx.now), None
-        if attempt.seen is Seen.ATTEMPT:
-            waits = None if job.tenant_id in unlimited else brake.held(context, tx, job)
-            if waits is None and not context.breakers.allows(tx.now, (job.account_id, None)):
-                waits = _put_off(context, tx, job)
-        if waits is None:
-            attempts.append((job, attempt))
+        attempt = _attempt(job, tx.now)
+        limited = job.tenant_id not in unlimited
+        waits = _waits(context, tx, job, limited=limited) if attempt.seen is Seen.ATTEMPT else None
+        if waits is not None:
+            begun.append((None, waits))
+        elif limited:  # at once: whoever counts its tenant's open jobs next counts this one
+            begun += _move(context, tx, [(job, attempt)])
         else:
-            put_off.append((None, waits))
+            together.append((job, attempt))
+    return begun + _move(context, tx, together)
+
+
+def _waits(context: Context, tx: Transaction, job: Job, *, limited: bool) -> list[FollowUp] | None:
+    """Give the job back where no attempt may begin now; None where one may."""
+    held = brake.held(context, tx, job) if limited else None
+    if held is None and not context.breakers.allows(tx.now, (job.account_id, None)):
+        return _put_off(context, tx, job)
+    return held
+
+
+def _move(context: Context, tx: Transaction, attempts: Sequence[tuple[Job, Observation]]) -> list[_Begun]:
     follow_ups = observe_held(context, tx, attempts)  # by their claim
     moved = jobs.get_all(tx, [job.id for job, _ in attempts])
-    for (job, _), its in zip(attempts, follow_ups, strict=True):
-        put_off.append((moved[job.id] if moved[job.id].state is State.CREATING else None, its))
-    return put_off
+    now = [moved[job.id] for job, _ in attempts]
+    return [
+        (job if job.state is State.CREATING else None, its) for job, its in zip(now, follow_ups, strict=True)
+    ]
 
 
 def _put_off(context: Context, tx: Transaction, job: Job) -> list[FollowUp]:
@@ -131,12 +144,12 @@ def _attempt(job: Job, now: float) -> Observation:
 
 
 def _keep(context: Context, job: Job, answer: CreateAnswer) -> list[FollowUp]:
-    follow_ups, now = context.creates_kept.do((job, answer), partial(_keep_all, context))
+    follow_ups, now = context.creates_kept.do((job, answer), partial(keep_all, context))
     _tell(context, job, answer, now)
     return follow_ups
 
 
-def _keep_all(
+def keep_all(
     context: Context, answered: Sequence[tuple[Job, CreateAnswer]]
 ) -> list[tuple[list[FollowUp], float] | None]:
     """Keep answers, in one transaction; None for one whose job somebody holds, where there are several."""

@@ -44,7 +44,7 @@ _ENDS = {Result.DEAD: HandOffState.DEAD, Result.MISSING: HandOffState.MISSING}
 
 
 @dataclass(frozen=True, slots=True)
-class _Done:
+class Arrived:
     """An attempt that brought its hand-off there."""
 
     claim: Claim
@@ -123,9 +123,9 @@ def _attempt(
 def _done(
     context: Context, claim: Claim, claimed: HandOff, delivered: Delivered, facts: dict[str, Any]
 ) -> list[FollowUp]:
-    done = _Done(claim, claimed, delivered)
+    done = Arrived(claim, claimed, delivered)
     if claimed.kind is not HandOffKind.ARCHIVE:
-        return context.hand_offs_done.do(done, partial(_end_all, context))
+        return context.hand_offs_done.do(done, partial(end_all, context))
     with context.store.write() as tx:  # what follows can fail, and would undo what others share with it
         held = _held(tx, [claimed.job_id])
         if not _end(context, tx, held, [done]):
@@ -133,7 +133,7 @@ def _done(
         return archiving.kept(tx, held[claimed.job_id], claimed, facts)
 
 
-def _end_all(context: Context, done: Sequence[_Done]) -> list[list[FollowUp] | None]:
+def end_all(context: Context, done: Sequence[Arrived]) -> list[list[FollowUp] | None]:
     """Keep that they are there; None for one whose job somebody holds, where there are several."""
     with context.store.write() as tx:
         held = _held(tx, [one.claimed.job_id for one in done])
@@ -149,7 +149,7 @@ def _held(tx: Transaction, job_ids: Sequence[str]) -> dict[str, Job]:
     return {job.id: job} if job else {}
 
 
-def _end(context: Context, tx: Transaction, held: Mapping[str, Job], done: Sequence[_Done]) -> set[int]:
+def _end(context: Context, tx: Transaction, held: Mapping[str, Job], done: Sequence[Arrived]) -> set[int]:
     """End the attempts whose job is held. Returns those that no newer one has, which found what is there."""
     ended = [(one.claimed, _as_done(tx, one.delivered)) for one in done if one.claimed.job_id in held]
     ours = hand_offs.finish_all_if_ours(tx, ended)
@@ -175,7 +175,7 @@ def _as_done(tx: Transaction, delivered: Delivered) -> dict[str, Any]:
     }
 
 
-def _say_done(context: Context, tx: Transaction, job: Job, one: _Done) -> None:
+def _say_done(context: Context, tx: Transaction, job: Job, one: Arrived) -> None:
     claimed, delivered = one.claimed, one.delivered
     named = {"destination": claimed.destination, "key": claimed.key} | spans.traced(context, job)
     tx.after_commit.append(partial(log, Event.HANDED_OFF, job=claimed.job_id, **named))

@@ -26,10 +26,11 @@ def owe(context: Context, tx: Transaction, owing: Sequence[tuple[Job, Sequence[O
     if context.hands is not None:
         job_of = {job.id: job for job, _ in owing}
         chosen = _chosen(context, tx, context.hands.choose([one for one in owed if _is_prompt(tx, one)]))
-        for claimed in hand_offs.owe_leased(tx, chosen, worker=context.worker, lease=LEASE):
-            siblings = outputs.of_job(tx, claimed.job_id)
-            begin = partial(context.hands.begin, claimed, job_of[claimed.job_id], siblings)
-            tx.after_commit.append(begin)
+        begin_with = hand_offs.owe_leased(tx, chosen, worker=context.worker, lease=LEASE)
+        siblings = outputs.of_jobs(tx, [claimed.job_id for claimed in begin_with])
+        for claimed in begin_with:
+            its = siblings.get(claimed.job_id, [])
+            tx.after_commit.append(partial(context.hands.begin, claimed, job_of[claimed.job_id], its))
             begun.add(claimed.key)
     hand_offs.owe(tx, [one for one in owed if one.key not in begun])
     return begun

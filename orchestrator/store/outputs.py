@@ -23,6 +23,9 @@ _OUTPUTS = select(outputs, exists().where(*_WAY).label("kept"))
 
 _MINE = outputs.c.job_id == bindparam("of_job", type_=String)
 _OF_JOB = _OUTPUTS.where(_MINE).order_by(outputs.c.index)
+_OF_JOBS = _OUTPUTS.where(outputs.c.job_id.in_(bindparam("of_jobs", expanding=True))).order_by(
+    outputs.c.job_id, outputs.c.index
+)
 _NOTE = update(outputs).where(_MINE, outputs.c.index == bindparam("at_index", type_=Integer))
 
 
@@ -48,9 +51,8 @@ def of_job(tx: Transaction, job_id: str) -> list[Output]:
 
 def of_jobs(tx: Transaction, job_ids: Sequence[str]) -> dict[str, list[Output]]:
     """The outputs of several jobs, by job, each by index; a job without any is not in it."""
-    query = _OUTPUTS.where(outputs.c.job_id.in_(job_ids)).order_by(outputs.c.job_id, outputs.c.index)
     found: dict[str, list[Output]] = {}
-    for row in tx.execute(query):
+    for row in tx.execute(_OF_JOBS, {"of_jobs": job_ids}) if job_ids else ():
         found.setdefault(row.job_id, []).append(Output(**dict(row._mapping)))
     return found
 

@@ -1,14 +1,17 @@
 """Looks that get no answer, or one that nobody foresaw."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from orchestrator.core.breaker import FAILURES_TO_OPEN, FIRST_PAUSE
-from orchestrator.core.job import Observation, Source
-from orchestrator.core.lifecycle import SETTLED, State
+from orchestrator.core.job import Job, Observation, Source
+from orchestrator.core.lifecycle import SETTLED, State, Step
 from orchestrator.engine.resolve import adopt
 from orchestrator.gateway.client import Gateway
+from orchestrator.store import observations
+from orchestrator.store.database import Transaction
 from tests.integration.engine.harness import Engine
 from tests.integration.engine.test_look import XAI, gets
 from tests.sandbox.harness import Sandbox
@@ -156,3 +159,24 @@ def test_an_answer_that_nobody_foresaw_costs_only_its_own_job(
     assert "look_broke" in [record.message for record in caplog.records]
     monkeypatch.undo()
     assert engine.look_when_due(strange).state is State.COMPLETED
+
+
+def test_what_cannot_be_kept_of_one_job_costs_none_of_those_that_are_kept_with_it(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [engine.created() for _ in range(3)]
+    kept = observations.append_all
+
+    def append_all(tx: Transaction, learned: Sequence[tuple[Job, Observation, Step]]) -> None:
+        if any(job.id == ids[1] for job, _, _ in learned):
+            raise ValueError("a bug")
+        kept(tx, learned)
+
+    monkeypatch.setattr(observations, "append_all", append_all)
+    engine.look_when_due(ids[0])
+    states = [engine.job(one).state for one in ids]
+    assert states == [State.COMPLETED, State.WAITING, State.COMPLETED]
+    assert "could not be kept" in (engine.job(ids[1]).look_error or "")
+    assert [one.leased_by for one in map(engine.job, ids)] == [None] * 3
+    monkeypatch.undo()
+    assert engine.look_when_due(ids[1]).state is State.COMPLETED
