@@ -54,7 +54,7 @@ def unknown_jobs_dropped() -> AbstractContextManager[object]:
 def early_ones_never_matched() -> Iterator[None]:
     """A webhook that came before its job was known waits for ever."""
     with (
-        patch.object(observe, "_early_webhooks", lambda *_: []),
+        patch.object(observe, "_take_early", lambda *_: []),
         patch.object(sweep, "_unmatched", lambda tx, *, limit: []),
         # Without the bug it is over long before that, and five hours of sweeps take ten seconds to pretend.
         patch.object(world, "ENDS_WITHIN", 1_200.0),
@@ -72,16 +72,13 @@ def follow_up_sent_before_commit() -> Iterator[None]:
         process.send(follow_ups)
         return []
 
-    def observe_and_send(context: Context, tx: Transaction, job_id: str, seen: Observation) -> list[FollowUp]:
-        return send(observe.observe(context, tx, job_id, seen))
-
     def observe_held_and_send(
         context: Context, tx: Transaction, told: Sequence[tuple[Job, Observation]]
     ) -> list[list[FollowUp]]:
         return [send(one) for one in observe.observe_held(context, tx, told)]
 
     with (
-        patch.object(create, "observe", observe_and_send),
+        patch.object(create, "observe_held", observe_held_and_send),
         patch.object(take, "observe_held", observe_held_and_send),
     ):
         yield
