@@ -41,7 +41,7 @@ def learn(context: Context, *, gathered_for: float = 0.0) -> None:
     """
     for _ in range(ROUNDS):
         with context.store.read() as tx:
-            if not lessons.any_due(tx, since=gathered_for):
+            if not lessons.any_due(tx, waited=gathered_for):
                 return
         # Not durable: what a power cut undoes is folded again.
         with context.store.write(durable=False) as tx:

@@ -166,12 +166,10 @@ def _keep_changed(context: Context, tx: Transaction, answered: Sequence[Looked])
     for job, answer in answered:
         _say_failure(context, job, answer)
     plain = [pair for pair in answered if _is_plain(tx, *pair)]
-    together = (
-        {job.id for job, _ in plain} if len(plain) > 1 and _apply_all(context, tx, plain, done) else set()
-    )
-    for job, answer in sorted(answered, key=lambda pair: pair[0].id):
-        if job.id not in together:
-            _apply_alone(context, tx, job, answer, done)
+    applied = len(plain) > 1 and _apply_all(context, tx, plain, done)
+    for pair in sorted(answered, key=lambda pair: pair[0].id):
+        if not (applied and pair in plain):
+            _apply_alone(context, tx, *pair, done)
     _end_round(tx, answered, done)
     return done.follow_ups
 

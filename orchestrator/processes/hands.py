@@ -103,10 +103,8 @@ class Hands:
 
     def _do_all(self, one: _Attempt | None) -> None:
         while one is not None:
-            try:
-                one.work()
-            finally:
-                self._end(one)
+            self._try(Task.HAND_OFF, one.work)  # what waits must not wait on where one breaks
+            self._end(one)
             one = self._next()
 
     def _end(self, one: _Attempt) -> None:
@@ -144,11 +142,15 @@ class Hands:
 
     def _do(self, task: Task, work: Callable[[], object]) -> None:
         try:
+            self._try(task, work)
+        finally:
+            self._over(task)
+
+    def _try(self, task: Task, work: Callable[[], object]) -> None:
+        try:
             work()
         except Exception as error:  # noqa: BLE001 - as in Celery, one task that breaks ends no other
             log(Event.TASK_BROKE, level=logging.ERROR, task=task, error=repr(error))
-        finally:
-            self._over(task)
 
     def _over(self, task: Task) -> None:
         with self._lock:

@@ -16,12 +16,15 @@ from sqlalchemy import (
     Insert,
     Table,
     Text,
+    Update,
+    and_,
     bindparam,
     cast,
     column,
     func,
     insert,
     select,
+    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -90,6 +93,13 @@ def adding(
     besides = more(rows)
     chosen = select(*(rows.c[name] for name in names), *besides.values())
     return postgresql.insert(table).from_select([*names, *besides], chosen)
+
+
+def changing(table: Table, as_read: Mapping[str, Column[Any]], to_be: Mapping[str, Column[Any]]) -> Update:
+    """Changes rows that are still as they were read, by the names that both are given by, on PostgreSQL."""
+    rows = recordset([column(name, of.type) for name, of in {**as_read, **to_be}.items()])
+    guard = and_(*(of == rows.c[name] for name, of in as_read.items()))
+    return update(table).where(guard).values({of: rows.c[name] for name, of in to_be.items()})
 
 
 @cache  # putting one together takes SQLAlchemy longer than running it

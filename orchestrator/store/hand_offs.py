@@ -32,7 +32,7 @@ from orchestrator.core.routes import Outcome, lane_of
 from orchestrator.store import due, outputs
 from orchestrator.store.database import Transaction
 from orchestrator.store.due import Turns, Waiting
-from orchestrator.store.given import as_one, recordset
+from orchestrator.store.given import as_one, changing, recordset
 from orchestrator.store.schema import HAND_OFFS_DUE, hand_offs, jobs, lanes
 
 _ELSEWHERE = lanes.c.destination.not_in(bindparam("without", expanding=True))
@@ -286,10 +286,7 @@ def finish_all_if_ours(tx: Transaction, ended: Sequence[tuple[HandOff, Mapping[s
 def _finishing_many(names: tuple[str, ...]) -> Update:
     held_as = {"this": hand_offs.c.id, "with_fence": hand_offs.c.fence, "by_worker": hand_offs.c.leased_by}
     to_be = {name: hand_offs.c[name] for name in names if name not in held_as}
-    rows = recordset([column(name, of.type) for name, of in (held_as | to_be).items()])
-    guard = and_(*(of == rows.c[name] for name, of in held_as.items()), _IS_OWED)
-    new = {of: rows.c[name] for name, of in to_be.items()}
-    return update(hand_offs).where(guard).values(new).returning(hand_offs.c.id)
+    return changing(hand_offs, held_as, to_be).where(_IS_OWED).returning(hand_offs.c.id)
 
 
 def renew_if_ours(tx: Transaction, claimed: HandOff, *, lease: float) -> bool:

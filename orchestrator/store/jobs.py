@@ -19,7 +19,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    column,
     func,
     literal_column,
     or_,
@@ -35,7 +34,7 @@ from orchestrator.errors import NotFound
 from orchestrator.store import due, lanes
 from orchestrator.store.database import Transaction
 from orchestrator.store.due import Turns, Waiting, moment, unleased
-from orchestrator.store.given import add_rows, as_one, given_rows, recordset
+from orchestrator.store.given import add_rows, as_one, changing, given_rows
 from orchestrator.store.schema import CREATES_DUE, DEADLINES, LOOKS_DUE, jobs, tenants
 
 # Creates of a tenant that is held wait, however long they are due.
@@ -231,9 +230,7 @@ def _moving(names: tuple[str, ...]) -> Update:
 def _moving_many(names: tuple[str, ...]) -> Update:
     as_read = {"read_id": jobs.c.id, "read_state": jobs.c.state, "read_seq": jobs.c.next_seq}
     to_be = {f"new_{name}": jobs.c[name] for name in names}
-    rows = recordset([column(name, of.type) for name, of in (as_read | to_be).items()])
-    guard = and_(*(of == rows.c[name] for name, of in as_read.items()))
-    return update(jobs).where(guard).values({of: rows.c[name] for name, of in to_be.items()})
+    return changing(jobs, as_read, to_be)
 
 
 def claim_due(

@@ -51,9 +51,9 @@ def note_all(tx: Transaction, taught: Sequence[tuple[str | None, Lesson]]) -> No
     add_rows(tx, lessons, rows)
 
 
-def any_due(tx: Transaction, *, since: float = 0.0) -> bool:
+def any_due(tx: Transaction, *, waited: float = 0.0) -> bool:
     """Whether there is anything to fold that has been due for so many seconds."""
-    return bool(tx.execute(select(exists().where(lessons.c.due_at <= tx.now - since, _OURS))).scalar_one())
+    return bool(tx.execute(select(exists().where(lessons.c.due_at <= tx.now - waited, _OURS))).scalar_one())
 
 
 def tell_of_webhooks(tx: Transaction, account_id: str) -> bool:

@@ -43,6 +43,7 @@ class Attempts:
 
     engine: Engine
     begun: list[int] = field(default_factory=list)
+    broken: set[int] = field(default_factory=set)
     may_end: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
     def __call__(self, _: object, claimed: HandOff, *__: object) -> list[FollowUp]:
@@ -51,6 +52,7 @@ class Attempts:
         self.begun.append(claimed.output_index or 0)
         try:
             assert self.may_end.acquire(timeout=LONG)
+            assert claimed.output_index not in self.broken, "a bug"
         finally:
             self.engine.context.places.give_back(claimed.destination)
         return [FollowUp(Task.HAND_OFF, 3.0)]
@@ -175,6 +177,22 @@ def test_a_process_that_stops_begins_nothing(given: tuple[Engine, Given], attemp
     attempts.may_end.release(2)
     ours.wait(LONG)
     assert attempts.begun == [1, 2], "one that waited is left to others"
+
+
+def test_what_waits_behind_one_that_breaks_is_begun_all_the_same(
+    given: tuple[Engine, Given], attempts: Attempts
+) -> None:
+    engine, mine = given
+    ours = made(engine, [], threading.Event(), threads=1)
+    begin(ours, mine, 1)
+    attempts.may_end.release()
+    ours.wait(LONG)
+    begin(ours, mine, 2, 3)
+    attempts.are_under_way(1)
+    attempts.broken = {2}
+    attempts.may_end.release(2)
+    ours.wait(LONG)
+    assert attempts.begun == [1, 2, 3]
 
 
 def test_one_that_breaks_frees_its_thread(
