@@ -94,7 +94,7 @@ class Api:
 def _probes() -> Any:
     router = api_router()
 
-    @router.get("/probe")
+    @router.get("/probe", response_class=PlainTextResponse)
     async def probe(caller: Annotated[Caller, requires(Scope.READ, tokens=True)]) -> Response:
         # A ready response: what routes hand out that stream.
         return PlainTextResponse(f"{caller.tenant_id} {caller.job_id} {caller.end_user}")
