@@ -7,6 +7,7 @@ doubles the pause. While it is open, stored state (the list) is asked instead.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 FAILURES_TO_OPEN = 5
@@ -20,6 +21,7 @@ Key = tuple[str, str | None]  # account, provider; None stands for the whole gat
 class _Line:
     failures: int = 0
     pause: float = FIRST_PAUSE
+    failed_at: float = 0.0
     shut_until: float = 0.0
     probing: bool = False
 
@@ -29,6 +31,7 @@ class Breakers:
     """The breakers of one process. Times are epoch seconds."""
 
     _lines: dict[Key, _Line] = field(default_factory=dict)
+    _came_back: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def allows(self, now: float, *keys: Key) -> bool:
@@ -72,6 +75,7 @@ class Breakers:
         with self._lock:
             line = self._lines.setdefault(key, _Line())
             line.failures += 1
+            line.failed_at = now
             if line.probing:
                 line.pause = min(line.pause * 2, LONGEST_PAUSE)
             if line.probing or line.failures == FAILURES_TO_OPEN:
@@ -80,4 +84,24 @@ class Breakers:
     def worked(self, key: Key) -> None:
         """Forget earlier failures."""
         with self._lock:
-            self._lines.pop(key, None)
+            line = self._lines.pop(key, None)
+            account, provider = key
+            if line is not None and provider is None and line.failures >= FAILURES_TO_OPEN:
+                self._came_back.add(account)
+
+    def came_back(self) -> list[str]:
+        """The accounts whose gateway was left alone and answered here, until it is `told` to the others."""
+        with self._lock:
+            return sorted(self._came_back)
+
+    def told(self, accounts: Iterable[str]) -> None:
+        """Remember no longer that these came back: every process can know."""
+        with self._lock:
+            self._came_back.difference_update(accounts)
+
+    def answered_elsewhere(self, account: str, at: float) -> None:
+        """Forget what failed before another process got an answer of this account's gateway."""
+        with self._lock:
+            line = self._lines.get((account, None))
+            if line is not None and line.failed_at < at:
+                del self._lines[account, None]

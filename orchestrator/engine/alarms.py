@@ -11,7 +11,6 @@ from orchestrator.core import support
 from orchestrator.core.blame import OURS
 from orchestrator.core.learned.rescues import Rescues, read_rescues
 from orchestrator.engine import hook_health
-from orchestrator.engine.context import Context
 from orchestrator.engine.hook_health import Standing
 from orchestrator.engine.legible import legible
 from orchestrator.store import destinations, estimates, faults, hand_offs, jobs, workers
@@ -31,7 +30,7 @@ MOST_COUNTED = 1_000
 MOST_TOLD = 50  # alarms of one kind: thousands of tenants have accounts of their own
 OTHERS = "(others)"  # what stands for those that are not told one by one
 AWAY_FOR = (
-    15.0  # seconds after which nobody says any more that a gateway is away: its workers say so every five
+    15.0  # seconds for which what workers say of a gateway that is away counts; they say it each second
 )
 CLOCK_MAY_DIFFER = 30.0  # seconds; signatures of webhooks are believed for 300
 
@@ -96,15 +95,6 @@ def _recurring(tx: Transaction) -> Iterator[Alarm]:
                 f"{some} jobs met it in the last ten minutes; `orchestrator jobs --blame {fault}` lists them"
             )
             yield Alarm(AlarmName.FAULT_RECURS, f"{support.title(fault)}: {told}", fault)
-
-
-def note_gateways(context: Context) -> None:
-    """Say in a row whether this process leaves a gateway alone: whoever tells of alarms may be another."""
-    if not context.breakers.some_failed:
-        return
-    with context.store.write(durable=False) as tx:
-        if context.breakers.left_alone(tx.now):
-            workers.pulse(tx, Pulse.GATEWAY_AWAY)
 
 
 def _gateway(tx: Transaction) -> Iterator[Alarm]:

@@ -101,6 +101,7 @@ def working(context: Context) -> Iterator[Running]:
             pacing,
             timers.sweeper(send),
             timers.glance(context, send, watching),
+            timers.sharing(context),
             timers.alarms(context, beat_expected=False),
             timers.watchdog(embedded, hold(_database(context))),
         )

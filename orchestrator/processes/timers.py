@@ -12,7 +12,7 @@ from typing import Any
 
 from orchestrator import wiring
 from orchestrator.engine import alarms as alarm_rules
-from orchestrator.engine import drifting
+from orchestrator.engine import drifting, gateway_away
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.gauges import Gauges
@@ -29,6 +29,7 @@ from orchestrator.telemetry import Event, log
 BEAT_EVERY = 2.0  # a worker counts as dead after three missed beats
 SWEEP_EVERY = 1.0
 GLANCE_EVERY = 0.04
+SHARE_EVERY = 1.0
 ALARMS_EVERY = 5.0
 RECEIVING_EVERY = 3.0
 MEASURE_EVERY = 15.0
@@ -120,12 +121,16 @@ def sweeper(send: Sender) -> Timer:
     return Timer("sweeper", SWEEP_EVERY, lambda: send([FollowUp(Task.SWEEP)]))
 
 
+def sharing(context: Context) -> Timer:
+    """Tells other processes of gateways that are left alone or answer again, and hears of it."""
+    return Timer("sharing", SHARE_EVERY, lambda: gateway_away.share(context))
+
+
 def alarms(context: Context, *, beat_expected: bool) -> Timer:
     """Says in the log when something begins to be wrong with the whole, and when that is over."""
     bell = alarm_rules.Bell()
 
     def listen() -> None:
-        alarm_rules.note_gateways(context)
         with context.store.read() as tx:
             found = alarm_rules.read(tx, wall_clock=wiring.wall_clock(), beat_expected=beat_expected)
         bell.ring(found)

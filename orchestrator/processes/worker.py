@@ -110,6 +110,7 @@ def _work(context: Context, broker: str, stopping: threading.Event, exposed: Exp
         recurrent = (
             pacing,
             standby(context, send, hands),
+            timers.sharing(context),
             timers.alarms(context, beat_expected=True),
             timers.watchdog(consuming),
         )

@@ -15,6 +15,7 @@ from orchestrator.store.schema import estimates
 class EstimateKind(StrEnum):
     """What something was learned about."""
 
+    ANSWERS = "answers"  # when the gateway of an account answered that had been left alone
     ENDINGS = "endings"  # when jobs of a class end
     HOOKS = "hooks"  # how webhooks come over a channel
     LISTS = "lists"  # how fresh the list is for a provider

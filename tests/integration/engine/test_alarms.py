@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.core.breaker import FAILURES_TO_OPEN
 from orchestrator.core.learned.hooks import Health
-from orchestrator.engine import alarms, hook_health
+from orchestrator.engine import alarms, gateway_away, hook_health
 from orchestrator.engine.alarms import (
     AWAY_FOR,
     BEHIND_AFTER,
@@ -60,22 +60,22 @@ def test_a_gateway_that_is_away_is_an_alarm_as_long_as_it_is_left_alone(new_engi
     engine = new_engine(gateway_url="http://127.0.0.1:9/v1")
     for _ in range(FAILURES_TO_OPEN - 1):
         engine.created()
-    alarms.note_gateways(engine.context)
+    gateway_away.share(engine.context)
     assert ringing(engine) == {}
     engine.created()
-    alarms.note_gateways(engine.context)
+    gateway_away.share(engine.context)
     assert set(ringing(engine)) == {AlarmName.GATEWAY_AWAY}
     assert "orchestrator check" in ringing(engine)[AlarmName.GATEWAY_AWAY]
     engine.later(AWAY_FOR)
-    alarms.note_gateways(engine.context)
+    gateway_away.share(engine.context)
     assert AlarmName.GATEWAY_AWAY not in ringing(engine), "nothing was asked since, so nobody knows"
     engine.context.breakers.failed(("default", None), engine.now)
     engine.context.breakers.allows(engine.now, ("default", None))
-    alarms.note_gateways(engine.context)
+    gateway_away.share(engine.context)
     assert AlarmName.GATEWAY_AWAY in ringing(engine), "it is tried again"
     engine.context.breakers.worked(("default", None))
     engine.later(AWAY_FOR)
-    alarms.note_gateways(engine.context)
+    gateway_away.share(engine.context)
     assert AlarmName.GATEWAY_AWAY not in ringing(engine)
 
 

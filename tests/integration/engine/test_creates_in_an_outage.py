@@ -3,17 +3,19 @@
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import count
+from unittest.mock import Mock
 
 import pytest
 
 from orchestrator.core.breaker import FAILURES_TO_OPEN, FIRST_PAUSE, Breakers
 from orchestrator.core.lifecycle import State
-from orchestrator.engine import alarms
+from orchestrator.engine import alarms, gateway_away
 from orchestrator.engine.create import KEEP_AGAIN_AFTER, KEEP_TRIES
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.errors import StoreError
-from orchestrator.store import job_lists, jobs
+from orchestrator.store import estimates, job_lists, jobs
 from orchestrator.store.database import Transaction
+from orchestrator.store.estimates import EstimateKind
 from orchestrator.store.jobs import PUT_OFF_AT_ONCE
 from tests.integration.engine.harness import Engine
 from tests.integration.engine.test_create import posts
@@ -76,6 +78,45 @@ def test_a_gateway_that_fails_is_tried_once_after_each_pause_every_pause_twice_t
         pass
     made = [engine.job(job_id).state for job_id in ids].count(State.WAITING)
     assert made == len(ids) - len(asked), "the first answer lets all the others through"
+
+
+def test_a_process_that_leaves_the_gateway_alone_hears_that_another_got_an_answer(engine: Engine) -> None:
+    go_away(engine)
+    ours = engine.context.breakers
+    go_away(engine)
+    theirs = engine.context.breakers
+    engine.later(FIRST_PAUSE)
+    assert ours.allows(engine.now, ("default", None))
+    ours.failed(("default", None), engine.now)  # our pause is twice as long now
+    engine.later(1)
+    first, second = engine.submit(), engine.submit()
+    engine.create()  # theirs is over: one tries it for all
+    assert engine.job(first).state is State.WAITING
+    engine.context.breakers = ours
+    gateway_away.share(engine.context)
+    engine.create()
+    assert engine.job(second).state is State.ACCEPTED, "nobody told us"
+    engine.context.breakers = theirs
+    gateway_away.share(engine.context)
+    engine.context.breakers = ours
+    gateway_away.share(engine.context)
+    engine.later(FIRST_PAUSE)
+    engine.create()
+    assert engine.job(second).state is State.WAITING, "and nearly half of our own pause is still to come"
+
+
+def test_news_of_a_gateway_wait_for_a_database_that_is_away(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_away(engine)
+    engine.context.breakers.worked(("default", None))
+    with monkeypatch.context() as away:
+        away.setattr(engine.store, "write", Mock(side_effect=StoreError("away", hint="")))
+        with pytest.raises(StoreError):
+            gateway_away.share(engine.context)
+    gateway_away.share(engine.context)
+    with engine.store.read() as tx:
+        assert estimates.get(tx, EstimateKind.ANSWERS, "default") == {"at": engine.now}
 
 
 def test_a_backlog_does_not_turn_uncertain_in_an_outage(engine: Engine, sandbox: Sandbox) -> None:

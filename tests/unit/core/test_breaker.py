@@ -28,6 +28,33 @@ def test_one_answer_makes_it_forget() -> None:
     assert breakers.allows(NOW, GOOGLE)
 
 
+def test_a_gateway_that_was_left_alone_and_answers_is_told_of_once() -> None:
+    whole, seldom = ("default", None), ("other", None)
+    breakers = broken()
+    for _ in range(FAILURES_TO_OPEN):
+        breakers.failed(whole, NOW)
+    breakers.failed(seldom, NOW)
+    for key in (whole, seldom, GOOGLE):
+        breakers.worked(key)
+    assert breakers.came_back() == ["default"], "neither one that was asked all the while, nor a provider"
+    assert breakers.came_back() == ["default"], "until it is told"
+    breakers.told(["default"])
+    assert breakers.came_back() == []
+
+
+def test_an_answer_that_another_process_got_counts_unless_ours_failed_later() -> None:
+    whole = ("default", None)
+    breakers = Breakers()
+    for _ in range(FAILURES_TO_OPEN):
+        breakers.failed(whole, NOW)
+    breakers.answered_elsewhere("default", NOW - 1)
+    breakers.answered_elsewhere("other", NOW + 1)
+    assert not breakers.allows(NOW + 1, whole)
+    breakers.answered_elsewhere("default", NOW + 1)
+    assert breakers.allows(NOW + 1, whole)
+    assert breakers.came_back() == [], "whoever got the answer tells of it"
+
+
 def test_one_provider_does_not_silence_another() -> None:
     assert broken().allows(NOW, XAI)
 
