@@ -81,7 +81,7 @@ def begin_all(context: Context, asked: Sequence[None]) -> list[_Begun]:
     # Shorter than an answer may wait for the database: given up for lost meanwhile, it is late, not wrong.
     lease = context.settings.create_timeout_seconds + ABANDONED_AFTER
     try:
-        with context.store.write() as tx:
+        with context.store.write(yields=True) as tx:  # what ends is handed on first
             claimed = jobs.claim_due(
                 tx, jobs.CREATES, worker=context.worker, limit=len(asked), lease=lease, turns=context.turns
             )

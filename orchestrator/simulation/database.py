@@ -47,15 +47,15 @@ class SimulatedStore(InMemoryStore):
         return self._clock_of_seed()
 
     @contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[Transaction]:
+    def write(self, *, durable: bool = True, yields: bool = False) -> Iterator[Transaction]:
         """As the store's; between here and the commit no other activity has a turn."""
         if self._chance is None:  # the schema is being made
-            with super().write(durable=durable) as tx:
+            with super().write(durable=durable, yields=yields) as tx:
                 yield tx
             return
         self._allow()
         with self._turn():
-            with super().write(durable=durable) as tx:
+            with super().write(durable=durable, yields=yields) as tx:
                 staged = Fault.OLDER_READ in self._chance.scenario.rates
                 yield Overtaken(tx, self._versions) if staged else tx
             self.open = False

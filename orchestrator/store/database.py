@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -22,6 +21,7 @@ from sqlalchemy.sql import Executable
 
 from orchestrator import metrics
 from orchestrator.errors import RowRefused, SettingError, StoreError
+from orchestrator.store.one_writer import OneWriter
 
 BUSY_FOR = 10.0  # seconds that a statement waits for another process to let the database go
 CONNECT_WITHIN = 5.0  # seconds; the gateway waits 30 s for an answer to a webhook
@@ -124,20 +124,21 @@ class Store:
         self._closed = False
         # Called after the commit of whatever followers of events wait for; it may be called often.
         self.ring: Callable[[], object] = lambda: None
-        # SQLite has one writer: threads queue here in turn instead of polling its busy handler.
         one_writer = self.engine.dialect.name == "sqlite"
         self._begin_there = _begin_sqlite if one_writer else _begin_postgresql
-        self._writer: AbstractContextManager[object] = threading.Lock() if one_writer else nullcontext()
+        self._writer = OneWriter() if one_writer else None
 
     @contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[Transaction]:
+    def write(self, *, durable: bool = True, yields: bool = False) -> Iterator[Transaction]:
         """A transaction that may write: committed at the end, rolled back on any exception.
 
         One that only takes or renews leases need not be `durable`: not waiting for the disk is felt in every
         hand-off. A process that dies loses neither kind. The database's machine without power forgets the
         latest leases while workers live on: two may then do the same work, and the guards let one end it.
+        One that `yields` lets others go first where the database has one writer.
         """
-        with self._writer, self._begin("write" if durable else "lease") as tx:
+        turn = self._writer.turn(yields=yields) if self._writer else nullcontext()
+        with turn, self._begin("write" if durable else "lease") as tx:
             yield tx
         # Not in the writer's turn: what follows may be slow, such as a log line, or may write itself.
         _follow(tx)

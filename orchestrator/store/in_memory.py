@@ -55,10 +55,10 @@ class InMemoryStore(Store):
         self._changed.clear()
 
     @contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[Transaction]:
+    def write(self, *, durable: bool = True, yields: bool = False) -> Iterator[Transaction]:
         """As the store's; what was changed is known afterwards."""
         self._changed.clear()
-        with super().write(durable=durable) as tx:
+        with super().write(durable=durable, yields=yields) as tx:
             yield tx
 
     def changed(self) -> list[tuple[str, int, dict[str, Any]]]:
