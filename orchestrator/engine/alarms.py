@@ -13,7 +13,7 @@ from orchestrator.core.learned.rescues import Rescues, read_rescues
 from orchestrator.engine import hook_health
 from orchestrator.engine.hook_health import Standing
 from orchestrator.engine.legible import legible
-from orchestrator.store import destinations, estimates, faults, hand_offs, jobs, workers
+from orchestrator.store import destinations, due_jobs, estimates, faults, hand_offs, workers
 from orchestrator.store.database import Transaction
 from orchestrator.store.destinations import Failing
 from orchestrator.store.estimates import EstimateKind
@@ -151,8 +151,8 @@ def _late_pulse(tx: Transaction, *, beat_expected: bool) -> list[Alarm]:
 
 def _behind(tx: Transaction, shut: Collection[str]) -> list[Alarm]:
     """What waits for a worker; not what waits for a tenant's limit, or for a destination that is shut."""
-    kinds = (jobs.CREATES, jobs.LOOKS)
-    waiting = {one.name: jobs.due_since(tx, one, held_within=BEHIND_AFTER) for one in kinds}
+    kinds = (due_jobs.CREATES, due_jobs.LOOKS)
+    waiting = {one.name: due_jobs.since(tx, one, held_within=BEHIND_AFTER) for one in kinds}
     waiting[hand_offs.HAND_OFFS.name] = hand_offs.due_since(tx, without=shut)
     late = {name: tx.now - since for name, since in waiting.items() if since is not None}
     return [

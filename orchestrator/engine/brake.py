@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from orchestrator.core.job import Job
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
-from orchestrator.store import jobs, tenants
+from orchestrator.store import due_jobs, tenants
 from orchestrator.store.database import Transaction
 from orchestrator.store.tenants import Spent, Tenant
 from orchestrator.telemetry import Event, log
@@ -58,7 +58,7 @@ def held(context: Context, tx: Transaction, job: Job) -> list[FollowUp] | None:
             _release(tx, tenant, job)
         return None
     _hold(tx, tenant, reason)
-    jobs.release_if_ours(tx, job, {})
+    due_jobs.release_if_ours(tx, job, {})
     return [FollowUp(Task.CREATE, HOLD)]
 
 

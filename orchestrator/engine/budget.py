@@ -21,7 +21,7 @@ from orchestrator.core.learned.value import value_of
 from orchestrator.core.lifecycle import SETTLED
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
-from orchestrator.store import jobs, tenants
+from orchestrator.store import due_jobs, tenants
 from orchestrator.store.database import Transaction
 
 LONGEST_PUT_OFF = 60.0  # seconds; then it is decided anew, by what is known then
@@ -81,7 +81,7 @@ def put_off(tx: Transaction, waiting: Sequence[tuple[Job, float]]) -> list[Follo
         ours = {"id": job.id, "fence": job.fence, "leased_by": job.leased_by}
         looks.append(ours | {"due_at": tx.now + wait})
         follow_ups.append(FollowUp(Task.LOOK, wait))
-    jobs.put_off_looks(tx, looks)
+    due_jobs.put_off_looks(tx, looks)
     return follow_ups
 
 

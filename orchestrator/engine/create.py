@@ -23,7 +23,7 @@ from orchestrator.engine.observe import observe_held
 from orchestrator.errors import AccountUnusable, StoreError
 from orchestrator.fault_points import FaultPoint, reach
 from orchestrator.gateway.create_answer import CreateAnswer, CreateClass, no_answer
-from orchestrator.store import faults, jobs
+from orchestrator.store import due_jobs, faults, jobs
 from orchestrator.store.database import Transaction
 from orchestrator.telemetry import Event, log
 
@@ -82,8 +82,13 @@ def begin_all(context: Context, asked: Sequence[None]) -> list[_Begun]:
     lease = context.settings.create_timeout_seconds + ABANDONED_AFTER
     try:
         with context.store.write(yields=True) as tx:  # what ends is handed on first
-            claimed = jobs.claim_due(
-                tx, jobs.CREATES, worker=context.worker, limit=len(asked), lease=lease, turns=context.turns
+            claimed = due_jobs.claim(
+                tx,
+                due_jobs.CREATES,
+                worker=context.worker,
+                limit=len(asked),
+                lease=lease,
+                turns=context.turns,
             )
             begun = _begin_claimed(context, tx, claimed)
     except StoreError:
@@ -129,8 +134,8 @@ def _move(context: Context, tx: Transaction, attempts: Sequence[tuple[Job, Obser
 def _put_off(context: Context, tx: Transaction, job: Job) -> list[FollowUp]:
     """While the whole gateway fails, a create would only become uncertain: this one, and all that are due."""
     wait = max(context.breakers.wait(tx.now, (job.account_id, None)), PUT_OFF_FOR)
-    jobs.release_if_ours(tx, job, {})
-    jobs.put_off_creates(tx, job, until=tx.now + wait)
+    due_jobs.release_if_ours(tx, job, {})
+    due_jobs.put_off_creates(tx, job, until=tx.now + wait)
     return [FollowUp(Task.CREATE, wait)]
 
 

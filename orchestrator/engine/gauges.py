@@ -10,7 +10,7 @@ from orchestrator.core.learned.hooks import Health
 from orchestrator.engine import alarms, hook_health
 from orchestrator.engine.context import Context
 from orchestrator.metrics import Reading, readings
-from orchestrator.store import destinations, gauges, hand_offs, jobs, workers
+from orchestrator.store import destinations, due_jobs, gauges, hand_offs, workers
 from orchestrator.store.database import Transaction
 
 MOST_IN_LINE = 1_000
@@ -48,11 +48,11 @@ def _work(tx: Transaction) -> Iterator[Reading]:
     yield from readings(metrics.LEASES, gauges.leases(tx))
     shut = destinations.left_out(tx)
     held = alarms.BEHIND_AFTER
-    kinds = (jobs.CREATES, jobs.LOOKS)
-    due = {one.name: jobs.count_due(tx, one, held_within=held, most=MOST_IN_LINE) for one in kinds}
+    kinds = (due_jobs.CREATES, due_jobs.LOOKS)
+    due = {one.name: due_jobs.count(tx, one, held_within=held, most=MOST_IN_LINE) for one in kinds}
     due[hand_offs.HAND_OFFS.name] = hand_offs.count_due(tx, most=MOST_IN_LINE, without=shut)
     yield from readings(metrics.DUE, due)
-    since = {one.name: jobs.due_since(tx, one, held_within=held) for one in kinds}
+    since = {one.name: due_jobs.since(tx, one, held_within=held) for one in kinds}
     since[hand_offs.HAND_OFFS.name] = hand_offs.due_since(tx, without=shut)
     late = {name: 0.0 if at is None else max(tx.now - at, 0.0) for name, at in since.items()}
     yield from readings(metrics.DUE_LAG, late)

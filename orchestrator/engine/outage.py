@@ -12,7 +12,7 @@ from orchestrator.core.learned import outage as rule
 from orchestrator.core.learned.outage import Outage
 from orchestrator.core.learned.ticks import TICK
 from orchestrator.engine.follow_up import FollowUp, Task
-from orchestrator.store import jobs, workers
+from orchestrator.store import due_jobs, workers
 from orchestrator.store.database import Transaction
 from orchestrator.store.workers import Pulse
 from orchestrator.telemetry import Event, log
@@ -110,7 +110,7 @@ def leave_to_gateway(context: Context, tx: Transaction, claimed: Sequence[Job]) 
         due_at = min(until + SPREAD * context.random(), job.deadline_at)
         put_off.append({"id": job.id, "fence": job.fence, "leased_by": job.leased_by, "due_at": due_at})
         left.follow_ups.append(FollowUp(Task.LOOK, due_at - tx.now))
-    jobs.put_off_looks(tx, put_off)
+    due_jobs.put_off_looks(tx, put_off)
     return left
 
 

@@ -12,7 +12,7 @@ from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.observe import observe
 from orchestrator.engine.take import match
-from orchestrator.store import destinations, hand_offs, inbox, jobs, workers
+from orchestrator.store import destinations, due_jobs, hand_offs, inbox, workers
 from orchestrator.store.database import Transaction
 from orchestrator.store.inbox import Entry
 from orchestrator.store.workers import Pulse
@@ -42,7 +42,7 @@ def _bring_in_strays(context: Context) -> list[FollowUp]:
     """Jobs that no message and no due time will reach: there are hardly ever any."""
     with context.store.write(durable=False) as tx:
         workers.beat(tx, context.worker)  # or a gap in our own heartbeats would void what we are doing
-        strays = jobs.abandoned_creates(tx, limit=1) or jobs.overdue_creates(tx, limit=1)
+        strays = due_jobs.abandoned_creates(tx, limit=1) or due_jobs.overdue_creates(tx, limit=1)
         if not strays and not _unmatched(tx, limit=1):
             return []
     follow_ups: list[FollowUp] = []
@@ -55,7 +55,7 @@ def _bring_in_strays(context: Context) -> list[FollowUp]:
 
 def _give_up_abandoned(context: Context, tx: Transaction) -> Iterator[FollowUp]:
     note = "the worker that made the create call is gone, or its time is up"
-    for job in jobs.abandoned_creates(tx, limit=MOST):
+    for job in due_jobs.abandoned_creates(tx, limit=MOST):
         with alone(tx, Event.SWEEP_BROKE, job.id):
             lost = Observation(Source.CLOCK, Seen.LOST, attempt_id=job.session_id, note=note)
             yield from observe(context, tx, job.id, lost)
@@ -63,7 +63,7 @@ def _give_up_abandoned(context: Context, tx: Transaction) -> Iterator[FollowUp]:
 
 def _time_out_held(context: Context, tx: Transaction) -> Iterator[FollowUp]:
     """Accepted jobs that come too late: nobody claims those of a tenant that is held."""
-    overdue = sorted(jobs.overdue_creates(tx, limit=MOST), key=lambda job: job.id)
+    overdue = sorted(due_jobs.overdue_creates(tx, limit=MOST), key=lambda job: job.id)
     late, unwanted = Observation(Source.CLOCK, Seen.DEADLINE), Observation(Source.OPERATOR, Seen.CANCEL)
     for job in overdue:
         with alone(tx, Event.SWEEP_BROKE, job.id):
@@ -87,8 +87,8 @@ def _unmatched(tx: Transaction, *, limit: int) -> list[Entry]:
 def due(context: Context, tx: Transaction, horizon: float = 0.0) -> list[FollowUp]:
     """A message for everything that is due within `horizon` seconds and that nobody holds."""
     until = tx.now + horizon
-    creates = jobs.due_moments(tx, jobs.CREATES, until=until, limit=MOST)
-    looks = jobs.due_moments(tx, jobs.LOOKS, until=until, limit=MOST)
+    creates = due_jobs.moments(tx, due_jobs.CREATES, until=until, limit=MOST)
+    looks = due_jobs.moments(tx, due_jobs.LOOKS, until=until, limit=MOST)
     shut = destinations.left_out(tx)
     owed = hand_offs.due_moments(tx, until=until, limit=MOST, without=shut)
     found = ((Task.CREATE, creates), (Task.LOOK, looks), (Task.HAND_OFF, owed))

@@ -24,7 +24,7 @@ from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.observe import observe
 from orchestrator.errors import AccountUnusable, GatewayError
 from orchestrator.settings import UncertainPolicy
-from orchestrator.store import events, hand_offs, jobs, searches
+from orchestrator.store import due_jobs, events, hand_offs, jobs, searches
 from orchestrator.store.database import Transaction
 from orchestrator.store.searches import Stranger
 from orchestrator.telemetry import Event, log
@@ -116,7 +116,7 @@ def _keep(context: Context, tx: Transaction, job: Job, found: _Found) -> list[Fo
 def _search_again(context: Context, tx: Transaction, job: Job, *, needs_person: bool) -> list[FollowUp]:
     every = SEARCH_FOR_PERSON_EVERY if needs_person else context.settings.uncertain_every_seconds
     due_at = min(tx.now + every, job.deadline_at)
-    jobs.release_if_ours(tx, job, {"needs_person": needs_person, "due_at": due_at})
+    due_jobs.release_if_ours(tx, job, {"needs_person": needs_person, "due_at": due_at})
     if needs_person and not job.needs_person:
         events.append(tx, job, Told.NEEDS_PERSON, {})
         if job.cancel_requested_at is None:

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,6 +26,7 @@ MOST_WAITING = 64  # hand-offs
 class _Attempt:
     destination: str
     work: Callable[[], object]
+    held: ExitStack  # that this process works on it, from when it waits on
 
 
 class Hands:
@@ -83,7 +85,8 @@ class Hands:
         def attempt(context: Context) -> list[FollowUp]:
             return hand_off_claimed(context, claimed, job, siblings)
 
-        one = _Attempt(claimed.destination, partial(once, attempt, self._context, self._send))
+        one = _Attempt(claimed.destination, partial(once, attempt, self._context, self._send), ExitStack())
+        one.held.enter_context(self._context.held.working([claimed]))
         with self._lock:
             if self._has_to_wait(one.destination):
                 self._waiting.append(one)
@@ -108,6 +111,7 @@ class Hands:
             one = self._next()
 
     def _end(self, one: _Attempt) -> None:
+        one.held.close()
         with self._lock:
             self._at_work[one.destination] -= 1
             self._ended.append((self._context.clock(), one.destination))

@@ -25,12 +25,12 @@ class OneWriter:
         """Wait for one's turn, and have it until this is left."""
         with self._free:
             if yields:
-                self.yielding += 1
-                self._nobody_waits.wait_for(lambda: not self._writes and not self.queue, YIELDS_FOR)
-                self.yielding -= 1
+                self._yield()
             self.queue += 1
-            self._free.wait_for(lambda: not self._writes)
-            self.queue -= 1
+            try:
+                self._free.wait_for(lambda: not self._writes)
+            finally:
+                self.queue -= 1
             self._writes = True
         try:
             yield
@@ -38,3 +38,10 @@ class OneWriter:
             with self._free:
                 self._writes = False
                 (self._free if self.queue else self._nobody_waits).notify()
+
+    def _yield(self) -> None:
+        self.yielding += 1
+        try:
+            self._nobody_waits.wait_for(lambda: not self._writes and not self.queue, YIELDS_FOR)
+        finally:
+            self.yielding -= 1

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 
 from orchestrator.core.routes import lane_of
-from orchestrator.store import hand_offs, inbox, jobs, leases
+from orchestrator.store import due_jobs, hand_offs, inbox, leases
 from orchestrator.store.database import Store, Transaction
 from orchestrator.store.due import Waiting
 from orchestrator.store.migrate import migrate
@@ -62,7 +62,7 @@ PUT_BACK = "UPDATE {table} SET due_at = due_at + 7200, leased_by = NULL WHERE le
 
 
 def claim_jobs(waiting: Waiting, limit: int) -> Act:
-    return lambda tx: jobs.claim_due(tx, waiting, worker="w", limit=limit, lease=60)
+    return lambda tx: due_jobs.claim(tx, waiting, worker="w", limit=limit, lease=60)
 
 
 def claim_hand_off(tx: Transaction) -> list[object]:
@@ -73,35 +73,35 @@ def claim_hand_off(tx: Transaction) -> list[object]:
 def look_ahead(tx: Transaction) -> list[float]:
     """All that a sweep asks about what is due soon."""
     until = tx.now + 5
-    kinds = (jobs.CREATES, jobs.LOOKS)
-    soon = [moment for kind in kinds for moment in jobs.due_moments(tx, kind, until=until, limit=200)]
+    kinds = (due_jobs.CREATES, due_jobs.LOOKS)
+    soon = [moment for kind in kinds for moment in due_jobs.moments(tx, kind, until=until, limit=200)]
     return soon + hand_offs.due_moments(tx, until=until, limit=200)
 
 
 def due_longest(tx: Transaction) -> list[float]:
     """All that an alarm asks about what is left lying."""
-    kinds = (jobs.CREATES, jobs.LOOKS)
-    since = [jobs.due_since(tx, kind, held_within=60) for kind in kinds]
+    kinds = (due_jobs.CREATES, due_jobs.LOOKS)
+    since = [due_jobs.since(tx, kind, held_within=60) for kind in kinds]
     return [moment for moment in (*since, hand_offs.due_since(tx)) if moment is not None]
 
 
 # What finds nothing.
 NOTHING: dict[str, Act] = {
-    "claim looks, none due": claim_jobs(jobs.LOOKS, 200),
-    "claim a create, none due": claim_jobs(jobs.CREATES, 1),
+    "claim looks, none due": claim_jobs(due_jobs.LOOKS, 200),
+    "claim a create, none due": claim_jobs(due_jobs.CREATES, 1),
     "claim a hand-off, none due": claim_hand_off,
     "sweep: all three, five seconds ahead": look_ahead,
     "alarm: all three, due longest": due_longest,
-    "sweep: abandoned creates": lambda tx: jobs.abandoned_creates(tx, limit=1),
-    "sweep: overdue creates": lambda tx: jobs.overdue_creates(tx, limit=1),
+    "sweep: abandoned creates": lambda tx: due_jobs.abandoned_creates(tx, limit=1),
+    "sweep: overdue creates": lambda tx: due_jobs.overdue_creates(tx, limit=1),
     "sweep: webhooks that wait": lambda tx: inbox.unmatched(tx, since=tx.now - 300, limit=1),
     "leases of a worker": lambda tx: leases.of_worker(tx, "w"),
 }
 # What finds so many: the table, how an id is made of a number, how many are due, the claim.
 SOME: dict[str, tuple[str, str, int, Act]] = {
-    "claim 1 look": ("jobs", "'job_' || n", 1, claim_jobs(jobs.LOOKS, 1)),
-    "claim 200 looks": ("jobs", "'job_' || n", MOST_CLAIMED, claim_jobs(jobs.LOOKS, MOST_CLAIMED)),
-    "claim 1 create": ("jobs", "'new_' || n", 1, claim_jobs(jobs.CREATES, 1)),
+    "claim 1 look": ("jobs", "'job_' || n", 1, claim_jobs(due_jobs.LOOKS, 1)),
+    "claim 200 looks": ("jobs", "'job_' || n", MOST_CLAIMED, claim_jobs(due_jobs.LOOKS, MOST_CLAIMED)),
+    "claim 1 create": ("jobs", "'new_' || n", 1, claim_jobs(due_jobs.CREATES, 1)),
     "claim 1 hand-off": ("hand_offs", "n", 1, claim_hand_off),
 }
 

@@ -17,7 +17,7 @@ import psycopg
 
 from orchestrator.engine import alarms
 from orchestrator.engine.gauges import Gauges
-from orchestrator.store import gauges, hand_offs, jobs
+from orchestrator.store import due_jobs, gauges, hand_offs
 from orchestrator.store.database import Store, Transaction
 from orchestrator.store.migrate import migrate
 from tests.servers.postgres import PostgresServer
@@ -60,7 +60,7 @@ PARTS: dict[str, Callable[[Transaction], object]] = {
     "hand-offs owed": gauges.owed,
     "hand-offs given up": gauges.dead,
     "due, counted": lambda tx: [
-        *(jobs.count_due(tx, one, held_within=60, most=1_000) for one in (jobs.CREATES, jobs.LOOKS)),
+        *(due_jobs.count(tx, one, held_within=60, most=1_000) for one in (due_jobs.CREATES, due_jobs.LOOKS)),
         hand_offs.count_due(tx, most=1_000),
     ],
     "alarms": lambda tx: alarms.read(tx, wall_clock=tx.now, beat_expected=True),

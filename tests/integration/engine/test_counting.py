@@ -18,7 +18,7 @@ from orchestrator.engine.observe import observe
 from orchestrator.errors import BadAnswer
 from orchestrator.gateway.client import Gateway
 from orchestrator.metrics import DECLARED, REGISTRY
-from orchestrator.store import gauges, jobs
+from orchestrator.store import due_jobs, gauges
 from orchestrator.telemetry import Event
 from tests.integration.engine.harness import Engine, completed
 from tests.sandbox.harness import Receiver
@@ -231,8 +231,8 @@ def test_what_waits_is_read_from_rows(engine: Engine) -> None:
 def test_what_a_dead_worker_held_is_not_being_done(engine: Engine) -> None:
     engine.submit()
     with engine.store.write() as tx:
-        jobs.claim_due(
-            tx, jobs.CREATES, worker=engine.context.worker, limit=1, lease=900, turns=engine.context.turns
+        due_jobs.claim(
+            tx, due_jobs.CREATES, worker=engine.context.worker, limit=1, lease=900, turns=engine.context.turns
         )
     assert read(engine)["leases", "job"] == 1
     engine.now += 60

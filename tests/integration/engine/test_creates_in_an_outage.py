@@ -15,8 +15,8 @@ from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.errors import StoreError
 from orchestrator.store import estimates, job_lists, jobs
 from orchestrator.store.database import Transaction
+from orchestrator.store.due_jobs import PUT_OFF_AT_ONCE
 from orchestrator.store.estimates import EstimateKind
-from orchestrator.store.jobs import PUT_OFF_AT_ONCE
 from tests.integration.engine.harness import Engine
 from tests.integration.engine.test_create import posts
 from tests.sandbox.harness import Sandbox

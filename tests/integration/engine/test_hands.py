@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.core.job import HandOff, HandOffKind, Job, Output, Owed
 from orchestrator.engine.follow_up import FollowUp, Task
+from orchestrator.engine.held import PASSES
 from orchestrator.processes import hands
 from orchestrator.processes.hands import LATELY, Hands
 from orchestrator.store import hand_offs
@@ -115,6 +116,34 @@ def test_as_many_as_ended_lately_may_wait_for_a_thread(
     attempts.may_end.release(3)
     ours.wait(LONG)
     assert attempts.begun[4:] == [5, 6], "in the order in which they came"
+
+
+def test_the_lease_of_what_waits_for_a_thread_is_not_given_back(
+    given: tuple[Engine, Given], attempts: Attempts
+) -> None:
+    engine, mine = given
+
+    def leased_by(job_id: str) -> set[str | None]:
+        engine.context.held.doubt()
+        for _ in range(PASSES):
+            engine.context.held.give_back(engine.context)
+        return {one.leased_by for one in engine.hand_offs(job_id)} - {None}
+
+    with engine.store.write() as tx:
+        leased = hand_offs.claim_due(tx, worker=engine.context.worker, lease=120.0)
+    assert leased is not None
+    ours = made(engine, [], threading.Event(), threads=1)
+    begin(ours, mine, 1)
+    attempts.may_end.release()
+    ours.wait(LONG)
+    begin(ours, mine, 2)
+    attempts.are_under_way(1)
+    begin(ours, (leased, *mine[1:]), 3)
+    assert attempts.begun == [1, 2]
+    assert leased_by(leased.job_id) == {engine.context.worker}
+    attempts.may_end.release(2)
+    ours.wait(LONG)
+    assert leased_by(leased.job_id) == set(), "nobody works on it any more"
 
 
 def test_where_nothing_ends_nothing_waits(given: tuple[Engine, Given], attempts: Attempts) -> None:

@@ -9,7 +9,7 @@ from orchestrator.engine.follow_up import FollowUp, Task
 from orchestrator.engine.housekeeping import EVERY
 from orchestrator.engine.purge import DAY
 from orchestrator.engine.sweep import HANDS, SOON
-from orchestrator.store import inbox, jobs, workers
+from orchestrator.store import due_jobs, inbox, jobs, workers
 from orchestrator.store.database import WORKER_DEAD_AFTER
 from orchestrator.store.workers import Pulse
 from tests.integration.engine.harness import Engine
@@ -52,7 +52,7 @@ def test_a_crowd_that_is_due_gets_a_few_hands_not_a_message_each(engine: Engine)
 def test_what_somebody_is_doing_is_not_sent_for_again(engine: Engine) -> None:
     engine.submit()
     with engine.store.write() as tx:
-        jobs.claim_due(tx, jobs.CREATES, worker=engine.context.worker, limit=1, lease=60)
+        due_jobs.claim(tx, due_jobs.CREATES, worker=engine.context.worker, limit=1, lease=60)
     assert engine.sweep() == []
     engine.now += WORKER_DEAD_AFTER
     assert engine.sweep() == [], "who sweeps is alive, however late its heartbeat"
@@ -63,7 +63,7 @@ def test_what_somebody_is_doing_is_not_sent_for_again(engine: Engine) -> None:
 def test_an_abandoned_create_becomes_uncertain_and_is_searched_for(engine: Engine) -> None:
     job_id = engine.submit()
     with engine.store.write() as tx:
-        (job,) = jobs.claim_due(tx, jobs.CREATES, worker=engine.context.worker, limit=1, lease=60)
+        (job,) = due_jobs.claim(tx, due_jobs.CREATES, worker=engine.context.worker, limit=1, lease=60)
         assert jobs.move_if_still(tx, job, {"state": State.CREATING, "due_at": None})
     assert engine.sweep() == []
     engine.later(60)

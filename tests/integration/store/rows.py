@@ -5,7 +5,7 @@ from typing import Any
 from orchestrator.core.job import HandOffKind, Job, Observation, Owed, Source
 from orchestrator.core.lifecycle import Seen, State, Step, Verdict
 from orchestrator.core.routes import ARCHIVE, Route
-from orchestrator.store import hand_offs, inbox, jobs, observations, workers
+from orchestrator.store import due_jobs, hand_offs, inbox, jobs, observations, workers
 from orchestrator.store.database import Store, Transaction
 from orchestrator.store.inbox import Entry, EntryState
 
@@ -59,7 +59,7 @@ def join(store: Store, *names: str) -> None:
 
 def claim(store: Store, worker: str, *, limit: int = 10, lease: float = 60.0) -> list[Job]:
     with store.write() as tx:
-        return jobs.claim_due(tx, jobs.LOOKS, worker=worker, limit=limit, lease=lease)
+        return due_jobs.claim(tx, due_jobs.LOOKS, worker=worker, limit=limit, lease=lease)
 
 
 def owe(

@@ -7,7 +7,7 @@ from sqlalchemy import insert, text
 
 from orchestrator.core.job import Job
 from orchestrator.core.lifecycle import State
-from orchestrator.store import hand_offs, jobs, schema
+from orchestrator.store import due_jobs, hand_offs, schema
 from orchestrator.store.database import Store, Transaction
 from orchestrator.store.due import Turns
 from tests.integration.store.rows import START, a_job, join, keep, owe_outcome
@@ -57,8 +57,8 @@ def claimed(store: Store, kind: str, worker: str, turns: Turns) -> str:
         if kind == "hand-offs":
             owed = hand_offs.claim_due(tx, worker=worker, lease=60, turns=turns)
             return owed.tenant_id if owed else ""
-        wanted = jobs.CREATES if kind == "creates" else jobs.LOOKS
-        (job,) = jobs.claim_due(tx, wanted, worker=worker, limit=1, lease=60, turns=turns)
+        wanted = due_jobs.CREATES if kind == "creates" else due_jobs.LOOKS
+        (job,) = due_jobs.claim(tx, wanted, worker=worker, limit=1, lease=60, turns=turns)
         return job.tenant_id
 
 
@@ -73,6 +73,6 @@ def test_another_tenants_work_is_claimed_next_whatever_kind_it_is_and_whoever_cl
         turns = Turns()
         assert [claimed(crowded, "creates", worker, turns) for _ in range(2)] == ["a", "b"]
     with crowded.write() as tx:
-        batch = jobs.claim_due(tx, jobs.LOOKS, worker="w0", limit=200, lease=60, turns=Turns())
+        batch = due_jobs.claim(tx, due_jobs.LOOKS, worker="w0", limit=200, lease=60, turns=Turns())
     assert len(batch) == 200
     assert {job.id for job in batch if job.tenant_id == "b"} == {"b_look_w1", "b_look_w2"}

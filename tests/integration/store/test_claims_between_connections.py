@@ -5,7 +5,7 @@ import pytest
 from orchestrator.core.job import HandOff, HandOffState, Job
 from orchestrator.core.lifecycle import State
 from orchestrator.core.routes import ARCHIVE
-from orchestrator.store import hand_offs, jobs
+from orchestrator.store import due_jobs, hand_offs, jobs
 from orchestrator.store.database import Store
 from tests.integration.store.rows import START, Clock, a_job, claim, join, keep, owe, read
 from tests.integration.store.together import Elsewhere, ended, undone
@@ -23,7 +23,7 @@ def test_two_claims_at_once_take_different_jobs_and_neither_waits(store: Store, 
     keep(store, *(a_job(f"job_{at}", due_at=START - 10 + at) for at in range(5)))
     join(store, "a", "b", "c")
     with store.write() as tx:
-        first = jobs.claim_due(tx, jobs.LOOKS, worker="a", limit=2, lease=60)
+        first = due_jobs.claim(tx, due_jobs.LOOKS, worker="a", limit=2, lease=60)
         second = ended(elsewhere.begin(lambda: claim(store, "b", limit=2)))
         third = ended(elsewhere.begin(lambda: claim(store, "c", limit=9)))
     taken = [[job.id for job in batch] for batch in (first, second, third)]
@@ -35,7 +35,7 @@ def test_what_a_claim_took_that_is_undone_is_there_for_the_next(store: Store, el
     keep(store, a_job())
     join(store, "a", "b")
     with undone(store) as tx:
-        assert jobs.claim_due(tx, jobs.LOOKS, worker="a", limit=1, lease=60)
+        assert due_jobs.claim(tx, due_jobs.LOOKS, worker="a", limit=1, lease=60)
         assert ended(elsewhere.begin(lambda: claim(store, "b"))) == []
     (job,) = claim(store, "b")
     assert (job.leased_by, job.fence) == ("b", 1)
@@ -59,10 +59,10 @@ def test_what_is_put_off_is_not_waited_for_and_what_is_being_claimed_is_passed_o
 
     def put_off() -> None:
         with store.write() as tx:
-            jobs.put_off_creates(tx, a_job(), until=START + 15)
+            due_jobs.put_off_creates(tx, a_job(), until=START + 15)
 
     with store.write() as tx:
-        (claimed,) = jobs.claim_due(tx, jobs.CREATES, worker="a", limit=1, lease=60)
+        (claimed,) = due_jobs.claim(tx, due_jobs.CREATES, worker="a", limit=1, lease=60)
         ended(elsewhere.begin(put_off))
     assert read(store, "job_0") == claimed
     assert [read(store, f"job_{at}").due_at for at in (1, 2)] == [START + 15] * 2
@@ -116,10 +116,10 @@ def test_a_late_worker_that_waits_for_the_next_claim_to_commit_releases_nothing(
 
     def release() -> bool:
         with store.write() as tx:
-            return jobs.release_if_ours(tx, old, {"due_at": START + 999})
+            return due_jobs.release_if_ours(tx, old, {"due_at": START + 999})
 
     with store.write() as tx:
-        (new,) = jobs.claim_due(tx, jobs.LOOKS, worker="b", limit=1, lease=60)
+        (new,) = due_jobs.claim(tx, due_jobs.LOOKS, worker="b", limit=1, lease=60)
         late = elsewhere.begin_and_wait_for_us(release)
     assert ended(late) is False
     assert read(store) == new
@@ -142,10 +142,10 @@ def test_a_late_look_counts_for_its_own_jobs_and_not_for_those_taken_from_it(
 
     def note_looks() -> None:
         with store.write() as tx:
-            jobs.note_looks(tx, [look(ours), look(taken)])
+            due_jobs.note_looks(tx, [look(ours), look(taken)])
 
     with store.write() as tx:
-        (new,) = jobs.claim_due(tx, jobs.LOOKS, worker="b", limit=9, lease=60)
+        (new,) = due_jobs.claim(tx, due_jobs.LOOKS, worker="b", limit=9, lease=60)
         late = elsewhere.begin_and_wait_for_us(note_looks)
     ended(late)
     assert read(store, taken.id) == new

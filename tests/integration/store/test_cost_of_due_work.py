@@ -13,7 +13,7 @@ from sqlalchemy import event, text
 from orchestrator.core.job import Job, OutputSeen
 from orchestrator.core.lifecycle import SETTLED, State
 from orchestrator.core.routes import Route
-from orchestrator.store import hand_offs, inbox, jobs, leases, outputs, retention, schema, tenants
+from orchestrator.store import due_jobs, hand_offs, inbox, leases, outputs, retention, schema, tenants
 from orchestrator.store.database import Store, Transaction
 from orchestrator.store.migrate import migrate
 from tests.integration.store.rows import START, Clock, a_delivery, a_job, join, keep, owe
@@ -172,25 +172,25 @@ def blocks(tx: Transaction, statement: str, parameters: Any) -> tuple[int, str]:
 
 
 FIND: dict[str, Find] = {
-    "claim looks": lambda tx: jobs.claim_due(tx, jobs.LOOKS, worker="w", limit=200, lease=60),
-    "claim creates": lambda tx: jobs.claim_due(tx, jobs.CREATES, worker="w", limit=200, lease=60),
+    "claim looks": lambda tx: due_jobs.claim(tx, due_jobs.LOOKS, worker="w", limit=200, lease=60),
+    "claim creates": lambda tx: due_jobs.claim(tx, due_jobs.CREATES, worker="w", limit=200, lease=60),
     "claim a hand-off": lambda tx: hand_offs.claim_due(tx, worker="w", lease=60, without=["away"]),
-    "look ahead to looks": lambda tx: jobs.due_moments(tx, jobs.LOOKS, until=START + 5, limit=200),
-    "look ahead to creates": lambda tx: jobs.due_moments(tx, jobs.CREATES, until=START + 5, limit=200),
+    "look ahead to looks": lambda tx: due_jobs.moments(tx, due_jobs.LOOKS, until=START + 5, limit=200),
+    "look ahead to creates": lambda tx: due_jobs.moments(tx, due_jobs.CREATES, until=START + 5, limit=200),
     "look ahead to hand-offs": lambda tx: hand_offs.due_moments(
         tx, until=START + 5, limit=200, without=["away"]
     ),
-    "the look due longest": lambda tx: jobs.due_since(tx, jobs.LOOKS, held_within=60),
-    "the create due longest": lambda tx: jobs.due_since(tx, jobs.CREATES, held_within=60),
+    "the look due longest": lambda tx: due_jobs.since(tx, due_jobs.LOOKS, held_within=60),
+    "the create due longest": lambda tx: due_jobs.since(tx, due_jobs.CREATES, held_within=60),
     "the hand-off due longest": lambda tx: hand_offs.due_since(tx, without=["away"]),
-    "abandoned creates": lambda tx: jobs.abandoned_creates(tx, limit=200),
-    "overdue creates": lambda tx: jobs.overdue_creates(tx, limit=200),
+    "abandoned creates": lambda tx: due_jobs.abandoned_creates(tx, limit=200),
+    "overdue creates": lambda tx: due_jobs.overdue_creates(tx, limit=200),
     "whether others wait": lambda tx: tenants.others_wait(tx, "default", "create_0"),
     "leases of a worker": lambda tx: leases.of_worker(tx, "w"),
     "whether a webhook waits": lambda tx: inbox.unmatched(tx, since=START - 300, limit=1),
     "webhooks that wait": lambda tx: inbox.unmatched(tx, since=START - 300, limit=200),
     "outputs to purge": lambda tx: retention.purge_outputs(tx, before=START - 5, states=SETTLED),
-    "put off creates": lambda tx: jobs.put_off_creates(tx, a_job(), until=START + 15),
+    "put off creates": lambda tx: due_jobs.put_off_creates(tx, a_job(), until=START + 15),
 }
 
 

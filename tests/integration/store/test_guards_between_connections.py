@@ -10,7 +10,7 @@ from sqlalchemy import update
 from orchestrator.core.job import HandOff, HandOffKind, HandOffState, Job, Owed
 from orchestrator.core.lifecycle import State
 from orchestrator.errors import StoreError
-from orchestrator.store import hand_offs, inbox, jobs, leases, schema, workers
+from orchestrator.store import due_jobs, hand_offs, inbox, jobs, leases, schema, workers
 from orchestrator.store.database import WORKER_DEAD_AFTER, Store, Transaction
 from orchestrator.store.leases import Lease
 from orchestrator.store.workers import Pulse
@@ -218,7 +218,7 @@ def test_a_lease_that_somebody_is_just_taking_over_is_not_ended(
             return leases.end_if_still(tx, "a", Lease("job", old.id, old.fence))
 
     with store.write() as tx:
-        (new,) = jobs.claim_due(tx, jobs.LOOKS, worker="b", limit=1, lease=60)
+        (new,) = due_jobs.claim(tx, due_jobs.LOOKS, worker="b", limit=1, lease=60)
         late = elsewhere.begin_and_wait_for_us(end)
     assert ended(late) is False
     assert read(store) == new
@@ -251,7 +251,7 @@ def test_a_heartbeat_that_comes_as_the_lease_is_taken_does_not_get_it_back(
         assert workers.beat(tx, "a"), "not committed yet, so nobody else sees it"
         (new,) = ended(elsewhere.begin(lambda: claim(store, "b")))
     with store.write() as tx:
-        assert not jobs.release_if_ours(tx, old, {"due_at": START + 999})
+        assert not due_jobs.release_if_ours(tx, old, {"due_at": START + 999})
     assert (new.leased_by, new.fence) == ("b", 2)
     assert claim(store, "a") == [], "whoever lives again does not void the lease of whoever has it now"
 

@@ -11,7 +11,7 @@ from orchestrator.core.job import Job, Source, Updates
 from orchestrator.core.lifecycle import Seen, State
 from orchestrator.core.routes import Outcome, Route
 from orchestrator.errors import StoreError
-from orchestrator.store import job_lists, jobs, workers
+from orchestrator.store import due_jobs, job_lists, jobs, workers
 from orchestrator.store.database import WORKER_DEAD_AFTER, Store
 from tests.integration.store.rows import START, Clock, a_job, claim, join, keep, read
 
@@ -201,7 +201,7 @@ def test_a_released_job_takes_what_its_claim_was_for(store: Store) -> None:
     join(store, "w")
     (job,) = claim(store, "w")
     with store.write() as tx:
-        assert jobs.release_if_ours(tx, job, {"due_at": START + 20})
+        assert due_jobs.release_if_ours(tx, job, {"due_at": START + 20})
     after = read(store)
     assert (after.leased_by, after.lease_until, after.due_at) == (None, None, START + 20)
 
@@ -213,8 +213,8 @@ def test_a_late_worker_cannot_release_or_count_what_another_holds_now(store: Sto
     clock.now += 1
     (new,) = claim(store, "b")
     with store.write() as tx:
-        assert not jobs.release_if_ours(tx, old, {"due_at": START + 999})
-        jobs.note_looks(tx, [a_look(old)])
+        assert not due_jobs.release_if_ours(tx, old, {"due_at": START + 999})
+        due_jobs.note_looks(tx, [a_look(old)])
     after = read(store)
     assert after == new
     assert after.looks == 0
@@ -238,8 +238,8 @@ def test_looks_that_changed_nothing_are_counted_and_give_the_jobs_back(store: St
     join(store, "w")
     claimed = claim(store, "w")
     with store.write() as tx:
-        jobs.note_looks(tx, [a_look(job) for job in claimed])
-        jobs.note_looks(tx, [])
+        due_jobs.note_looks(tx, [a_look(job) for job in claimed])
+        due_jobs.note_looks(tx, [])
     for job in claimed:
         expected = {"looks": 1, "look_errors": 2, "look_error": "502", "poll_after": 7.0}
         held = {"leased_by": None, "lease_until": None, "last_look_at": START}
@@ -253,8 +253,8 @@ def test_looks_that_are_put_off_together_give_the_jobs_back(store: Store) -> Non
     first, second = claim(store, "w")
     with store.write() as tx:
         facts = {"id": first.id, "fence": first.fence, "leased_by": "w", "due_at": START + 315.0}
-        jobs.put_off_looks(tx, [facts, facts | {"id": second.id, "fence": second.fence - 1}])
-        jobs.put_off_looks(tx, [])
+        due_jobs.put_off_looks(tx, [facts, facts | {"id": second.id, "fence": second.fence - 1}])
+        due_jobs.put_off_looks(tx, [])
     later = replace(first, due_at=START + 315.0, leased_by=None, lease_until=None)
     assert read(store, first.id) == later
     assert read(store, second.id) == second, "by an old lease"
@@ -264,12 +264,12 @@ def test_a_create_is_abandoned_once_nobody_holds_it(store: Store, clock: Clock) 
     keep(store, a_job(state=State.ACCEPTED), a_job("job_w", State.WAITING))
     join(store, "a")
     with store.write() as tx:
-        (job,) = jobs.claim_due(tx, jobs.CREATES, worker="a", limit=1, lease=60)
+        (job,) = due_jobs.claim(tx, due_jobs.CREATES, worker="a", limit=1, lease=60)
         assert jobs.move_if_still(tx, job, {"state": State.CREATING})
-        assert jobs.abandoned_creates(tx, limit=9) == []
+        assert due_jobs.abandoned_creates(tx, limit=9) == []
     clock.now += WORKER_DEAD_AFTER
     with store.read() as tx:
-        assert [one.id for one in jobs.abandoned_creates(tx, limit=9)] == ["job_1"]
+        assert [one.id for one in due_jobs.abandoned_creates(tx, limit=9)] == ["job_1"]
 
 
 def due_in(store: Store, clock: Clock, job_id: str) -> float:
@@ -284,10 +284,10 @@ def test_creates_are_put_off_together_and_stay_in_the_order_of_acceptance_howeve
         keep(store, a_job(job_id, State.ACCEPTED, accepted_at=START - age))
     for _ in range(3):
         with store.write() as tx:
-            jobs.put_off_creates(tx, a_job(), until=tx.now + 15)
+            due_jobs.put_off_creates(tx, a_job(), until=tx.now + 15)
         waits = [due_in(store, clock, job_id) for job_id in ages]
         assert waits == sorted(set(waits))
-        assert 15 - jobs.PUT_OFF_EARLY <= waits[0] < waits[-1] <= 15
+        assert 15 - due_jobs.PUT_OFF_EARLY <= waits[0] < waits[-1] <= 15
         clock.now += 15
 
 
@@ -309,7 +309,7 @@ def test_only_due_creates_of_the_tenant_and_account_that_nobody_holds_are_put_of
     keep(store, *left, a_job("job_free", State.ACCEPTED))
     keep(store, a_job("job_abandoned", State.ACCEPTED, leased_by="gone", lease_until=START + 60))
     with store.write() as tx:
-        jobs.put_off_creates(tx, a_job(), until=tx.now + 15)
+        due_jobs.put_off_creates(tx, a_job(), until=tx.now + 15)
     assert [read(store, job.id) for job in left] == left
     assert [due_in(store, clock, name) for name in ("job_abandoned", "job_free")] == [15, 15]
 
@@ -329,7 +329,7 @@ def test_the_search_for_due_jobs_walks_the_index_of_due_times(store: Store) -> N
     join(store, "w")
     claim(store, "w")
     with store.read() as tx:
-        jobs.due_moments(tx, jobs.LOOKS, until=START, limit=9)
+        due_jobs.moments(tx, due_jobs.LOOKS, until=START, limit=9)
     event.remove(store.engine, "before_cursor_execute", listen)
     assert len(asked) == 3
     for statement, parameters in asked:

@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from orchestrator.core.job import HandOff, HandOffState
 from orchestrator.core.lifecycle import State
-from orchestrator.store import hand_offs, jobs, leases, schema
+from orchestrator.store import due_jobs, hand_offs, leases, schema
 from orchestrator.store.database import Store
 from orchestrator.store.leases import Lease
 from tests.integration.store.rows import START, a_job, claim, join, keep, owe, read
@@ -41,13 +41,13 @@ def test_of_two_that_look_at_one_job_only_the_one_whose_lease_is_known_gives_it_
     assert old.fence == new.fence
     told = {"look_errors": 0, "look_error": None, "poll_after": None, "progress": 30, "due_at": START + 20}
     with store.write() as tx:
-        assert not jobs.release_if_ours(tx, old, {"due_at": START + 999})
-        jobs.note_looks(tx, [told | {"id": old.id, "fence": old.fence, "leased_by": old.leased_by}])
+        assert not due_jobs.release_if_ours(tx, old, {"due_at": START + 999})
+        due_jobs.note_looks(tx, [told | {"id": old.id, "fence": old.fence, "leased_by": old.leased_by}])
         assert not leases.end_if_still(tx, "old", Lease("job", old.id, old.fence))
     assert read(store) == new
     with store.write() as tx:
-        jobs.note_looks(tx, [told | {"id": new.id, "fence": new.fence, "leased_by": new.leased_by}])
-        assert not jobs.release_if_ours(tx, new, {}), "it was given back just now"
+        due_jobs.note_looks(tx, [told | {"id": new.id, "fence": new.fence, "leased_by": new.leased_by}])
+        assert not due_jobs.release_if_ours(tx, new, {}), "it was given back just now"
     assert (read(store).looks, read(store).leased_by) == (1, None)
 
 

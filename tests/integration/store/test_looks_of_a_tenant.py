@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.core.job import Job
-from orchestrator.store import jobs, tenants
+from orchestrator.store import due_jobs, tenants
 from orchestrator.store.database import Store
 from tests.integration.store.rows import START, Clock, a_job, claim, join, keep, read
 from tests.integration.store.together import Elsewhere, ended
@@ -90,8 +90,8 @@ def test_jobs_that_are_put_off_are_given_back_as_they_were_unless_somebody_else_
     (again,) = claim(store, "b", limit=1)
     assert again.id == first.id
     with store.write() as tx:
-        jobs.put_off_looks(tx, [as_put_off(one, START + 30) for one in (first, second)])
-        jobs.put_off_looks(tx, [])
+        due_jobs.put_off_looks(tx, [as_put_off(one, START + 30) for one in (first, second)])
+        due_jobs.put_off_looks(tx, [])
     assert read(store, first.id) == again
     left = read(store, second.id)
     assert (left.leased_by, left.lease_until, left.due_at) == (None, None, START + 30)
@@ -104,6 +104,6 @@ def test_a_look_that_took_no_request_of_its_own_counts_none(store: Store) -> Non
     (job,) = claim(store, "w")
     told = {"look_errors": 0, "look_error": None, "poll_after": 7.0, "progress": 3, "looks": 0}
     with store.write() as tx:
-        jobs.note_looks(tx, [as_put_off(job, START + 9) | told | {"seen_running_at": START}])
+        due_jobs.note_looks(tx, [as_put_off(job, START + 9) | told | {"seen_running_at": START}])
     after = read(store)
     assert (after.looks, after.last_look_at, after.seen_running_at) == (0, START, START)

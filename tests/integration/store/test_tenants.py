@@ -18,7 +18,7 @@ from orchestrator.errors import NotFound
 from orchestrator.fault_points import FaultPoint
 from orchestrator.gateway.create_answer import CreateAnswer, CreateClass
 from orchestrator.settings import load
-from orchestrator.store import job_lists, jobs, schema, tenants
+from orchestrator.store import due_jobs, job_lists, schema, tenants
 from orchestrator.store.database import Store
 from orchestrator.store.tenants import Open, Spent, Tenant
 from tests.integration.store.rows import START, Clock, a_job, join, keep, owe, read
@@ -105,7 +105,7 @@ def test_neither_count_reads_more_than_its_index(store: Store) -> None:
     count(store)
     spent(store)
     with store.read() as tx:
-        jobs.overdue_creates(tx, limit=5)
+        due_jobs.overdue_creates(tx, limit=5)
         selects = [one for one in asked if one[0].startswith("SELECT") and " jobs" in one[0]]
         plans = [
             " ".join(row[3] for row in tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", given))
@@ -149,22 +149,22 @@ def test_overdue_are_accepted_jobs_past_their_deadline_that_nobody_holds(store: 
     keep(store, a_job("held", State.ACCEPTED, deadline_at=START - 2, leased_by="w", lease_until=START + 9))
     join(store, "w")
     with store.read() as tx:
-        assert [job.id for job in jobs.overdue_creates(tx, limit=9)] == ["late"]
+        assert [job.id for job in due_jobs.overdue_creates(tx, limit=9)] == ["late"]
 
 
 def test_a_held_tenant_s_creates_do_not_count_as_left_lying(store: Store, clock: Clock) -> None:
     keep(store, a_job("job_1", State.ACCEPTED))
     clock.now += 100
     with store.write() as tx:
-        assert jobs.due_since(tx, jobs.CREATES, held_within=60) == START
+        assert due_jobs.since(tx, due_jobs.CREATES, held_within=60) == START
         tenants.hold(tx, "default", "enough", tx.now + 2)
-        assert jobs.due_since(tx, jobs.CREATES, held_within=60) is None
+        assert due_jobs.since(tx, due_jobs.CREATES, held_within=60) is None
     clock.now += 50
     with store.read() as tx:
-        assert jobs.due_since(tx, jobs.CREATES, held_within=60) is None
+        assert due_jobs.since(tx, due_jobs.CREATES, held_within=60) is None
     clock.now += 60
     with store.read() as tx:
-        assert jobs.due_since(tx, jobs.CREATES, held_within=60) == START
+        assert due_jobs.since(tx, due_jobs.CREATES, held_within=60) == START
 
 
 # several at once

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from orchestrator.core.lifecycle import State
-from orchestrator.store import hand_offs, jobs
+from orchestrator.store import due_jobs, hand_offs
 from orchestrator.store.database import Store
 from orchestrator.store.due import ROUND, Turns
 from orchestrator.store.schema import accounts, tenants
@@ -44,7 +44,7 @@ def backlog(store: Store, tenant: str, count: int, **facts: Any) -> None:
 
 def looks(store: Store, turns: Turns, limit: int) -> list[str]:
     with store.write() as tx:
-        found = jobs.claim_due(tx, jobs.LOOKS, worker="w", limit=limit, lease=60, turns=turns)
+        found = due_jobs.claim(tx, due_jobs.LOOKS, worker="w", limit=limit, lease=60, turns=turns)
     return [job.id for job in found]
 
 
@@ -75,7 +75,7 @@ def test_each_kind_of_work_has_turns_of_its_own(store: Store) -> None:
     turns = Turns()
     assert looks(store, turns, 1) == ["a_000"]
     with store.write() as tx:
-        (first,) = jobs.claim_due(tx, jobs.CREATES, worker="w", limit=1, lease=60, turns=turns)
+        (first,) = due_jobs.claim(tx, due_jobs.CREATES, worker="w", limit=1, lease=60, turns=turns)
     assert first.id == "a_new"
     assert looks(store, turns, 1) == ["b_000"]
 
@@ -124,6 +124,6 @@ def test_a_held_tenants_creates_wait_and_its_looks_do_not(store: Store) -> None:
         tx.execute(update(tenants).where(tenants.c.id == "held").values(held_until=START + 1))
     assert set(looks(store, Turns(), 10)) == {"held_000", "free_000"}
     with store.write() as tx:
-        found = jobs.claim_due(tx, jobs.CREATES, worker="w", limit=10, lease=60)
+        found = due_jobs.claim(tx, due_jobs.CREATES, worker="w", limit=10, lease=60)
         assert [job.id for job in found] == ["free_new"]
-        assert jobs.due_moments(tx, jobs.CREATES, until=START + 9, limit=9) == []
+        assert due_jobs.moments(tx, due_jobs.CREATES, until=START + 9, limit=9) == []

@@ -17,7 +17,7 @@ from sqlalchemy import event
 
 from orchestrator.core.job import HandOffState
 from orchestrator.core.lifecycle import State
-from orchestrator.store import hand_offs, inbox, job_lists, jobs
+from orchestrator.store import due_jobs, hand_offs, inbox, job_lists, jobs
 from orchestrator.store.database import Store
 from orchestrator.store.migrate import _IN_TURN, HEAD, Version, migrate, revisions, version
 from orchestrator.store.schema import metadata
@@ -66,9 +66,9 @@ def assert_what_was_under_way_goes_on(empty: Store, clock: Clock) -> None:
     join(empty, "new")
     assert [job.id for job in claim(empty, "new")] == ["job_waiting"]
     with empty.write() as tx:
-        (accepted,) = jobs.claim_due(tx, jobs.CREATES, worker="new", limit=9, lease=60)
+        (accepted,) = due_jobs.claim(tx, due_jobs.CREATES, worker="new", limit=9, lease=60)
         assert (accepted.id, accepted.request["prompt"]) == ("job_accepted", "日本語 🌅")
-        assert [job.id for job in jobs.abandoned_creates(tx, limit=9)] == ["job_creating"]
+        assert [job.id for job in due_jobs.abandoned_creates(tx, limit=9)] == ["job_creating"]
         owed = hand_offs.claim_due(tx, worker="new", lease=60)
         assert owed is not None
         assert (owed.key, owed.attempts, owed.state) == ("job_done/1/archive", 1, HandOffState.OWED)

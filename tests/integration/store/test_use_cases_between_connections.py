@@ -14,7 +14,7 @@ from orchestrator.engine.sweep import sweep
 from orchestrator.engine.take import Fate
 from orchestrator.errors import NotAllowed
 from orchestrator.fault_points import FaultPoint
-from orchestrator.store import hand_offs, jobs
+from orchestrator.store import due_jobs, hand_offs
 from orchestrator.store.database import Store
 from orchestrator.store.inbox import EntryState
 from tests.integration.store.rows import START, a_job, claim, keep, read
@@ -92,7 +92,7 @@ def test_a_look_that_saw_nothing_new_does_not_wake_a_job_that_a_webhook_is_just_
         told = {"look_errors": 0, "look_error": None, "poll_after": None, "progress": 30}
         ours = {"id": claimed.id, "fence": claimed.fence, "leased_by": claimed.leased_by}
         with store.write() as tx:
-            jobs.note_looks(tx, [{**ours, **told, "due_at": START + 20}])
+            due_jobs.note_looks(tx, [{**ours, **told, "due_at": START + 20}])
 
     held = Held(FaultPoint.OBSERVE_MOVED)
     hook = elsewhere.begin(lambda: deliver(context, a_webhook("completed")))

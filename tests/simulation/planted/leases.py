@@ -11,7 +11,7 @@ from sqlalchemy import true
 from orchestrator.core.job import HandOff, Job
 from orchestrator.engine.held import Held
 from orchestrator.simulation.invariants import Invariant
-from orchestrator.store import due, hand_offs, jobs, schema, workers
+from orchestrator.store import due, due_jobs, hand_offs, jobs, schema, workers
 from orchestrator.store.database import Transaction
 from tests.simulation.planted.bug import bug
 
@@ -20,10 +20,10 @@ from tests.simulation.planted.bug import bug
 def lease_fence_ignored() -> Iterator[None]:
     """Whoever lost a lease writes as if it still had it."""
     release, finish, renew, looks = (
-        jobs.release_if_ours,
+        due_jobs.release_if_ours,
         hand_offs.finish_if_ours,
         hand_offs.renew_if_ours,
-        jobs.note_looks,
+        due_jobs.note_looks,
     )
 
     def now_of(tx: Transaction, claimed: HandOff) -> HandOff:
@@ -49,8 +49,8 @@ def lease_fence_ignored() -> Iterator[None]:
         return renew(tx, now_of(tx, claimed), lease=lease)
 
     with ExitStack() as stack:
-        stack.enter_context(patch.object(jobs, "release_if_ours", release_it))
-        stack.enter_context(patch.object(jobs, "note_looks", note_looks))
+        stack.enter_context(patch.object(due_jobs, "release_if_ours", release_it))
+        stack.enter_context(patch.object(due_jobs, "note_looks", note_looks))
         stack.enter_context(patch.object(hand_offs, "finish_if_ours", finish_it))
         stack.enter_context(patch.object(hand_offs, "renew_if_ours", renew_it))
         yield
@@ -62,7 +62,7 @@ def claims_what_others_hold() -> Iterator[None]:
     with patch.object(due, "unleased", lambda columns: true()):
         creates = due.Waiting("create", schema.jobs, schema.CREATES_DUE)
         looks = due.Waiting("look", schema.jobs, schema.LOOKS_DUE)
-    with patch.object(jobs, "CREATES", creates), patch.object(jobs, "LOOKS", looks):
+    with patch.object(due_jobs, "CREATES", creates), patch.object(due_jobs, "LOOKS", looks):
         yield
 
 
