@@ -39,7 +39,8 @@ STAGED = {
     Fault.REQUEST: a_job(create_error="unsupported_model"),
     Fault.GATEWAY_ERROR: a_job(create_error="db_error", create_error_times=1),
     Fault.SIGNATURE_REJECTED: a_job(webhook_wrong_secret=True),
-    Fault.POLL_FAULT: a_job(webhook_lose="all", get_502=1),
+    # It ends after all others: of several, the list that is read for the others may tell the end.
+    Fault.POLL_FAULT: a_job(webhook_lose="all", get_502=1, duration=3_000),
     # A webhook that is quicker than the answer would say that a job was made.
     Fault.UNCERTAIN_CREATE: a_job(create_error="text_500_after", webhook_lose="all"),
     Fault.HAND_OFF_FAILED: a_job(("broken",)),

@@ -109,9 +109,9 @@ def test_an_attempt_is_safe_on_the_disk_before_the_gateway_is_asked(
     asked: list[tuple[bool, int]] = []
     write = engine.store.write
 
-    def watched(*, durable: bool = True) -> AbstractContextManager[Transaction]:
+    def watched(*, durable: bool = True, **more: bool) -> AbstractContextManager[Transaction]:
         asked.append((durable, posts(sandbox)))
-        return write(durable=durable)
+        return write(durable=durable, **more)
 
     monkeypatch.setattr(engine.store, "write", watched)
     engine.create()

@@ -197,10 +197,10 @@ def fail_writes(engine: Engine, monkeypatch: pytest.MonkeyPatch, times: int) -> 
     engine.context.pause = paused.append
     write, calls = engine.store.write, count()
 
-    def failing(*, durable: bool = True) -> AbstractContextManager[Transaction]:
+    def failing(**how: bool) -> AbstractContextManager[Transaction]:
         if 1 <= next(calls) <= times:
             raise StoreError("the disk is full")
-        return write(durable=durable)
+        return write(**how)
 
     monkeypatch.setattr(engine.store, "write", failing)
     return paused
