@@ -1,50 +1,103 @@
-"""The program: all commands in the order in which a newcomer meets them."""
+"""The program: its commands, in the order in which a newcomer meets them."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from functools import cache
+from importlib import import_module
+from typing import Annotated, Any, cast
 
 import typer
 import typer.main
 from typer.core import TyperGroup
 
 from orchestrator import __version__
-from orchestrator.cli import (
-    accounts,
-    checking,
-    dead_letters,
-    deciding,
-    destinations,
-    drift,
-    events,
-    explain,
-    fetch,
-    hooks,
-    inbox,
-    jobs,
-    keys,
-    ledger,
-    plan,
-    purge,
-    replay,
-    sandbox,
-    secrets,
-    serving,
-    show,
-    simulate,
-    submit,
-    tenants,
-    tokens,
-    trying,
-    watch,
-    webhooks,
-)
 from orchestrator.cli.exits import Exit, code_of
 from orchestrator.cli.exits import explain as explain_error
 from orchestrator.cli.streams import ReaderLeft, standard_streams
 from orchestrator.errors import OrchestratorError, RequestError
+
+# Under headings, so that a newcomer sees where to begin; each with its module, and what it is in it.
+SECTIONS = {
+    "Begin here": {
+        "demo": "trying.demo",
+        "run": "trying.run",
+        "sandbox": "sandbox.app",
+    },
+    "Run it": {
+        "up": "serving.up",
+        "web": "serving.web",
+        "worker": "serving.worker",
+        "beat": "serving.beat",
+        "migrate": "serving.migrate",
+        "check": "checking.check",
+    },
+    "Jobs": {
+        "submit": "submit.submit",
+        "watch": "watch.watch",
+        "events": "events.events",
+        "jobs": "jobs.jobs",
+        "show": "show.show",
+        "explain": "explain.explain",
+        "fetch": "fetch.fetch",
+        "cancel": "deciding.cancel",
+        "retry": "deciding.retry",
+        "resolve": "deciding.resolve",
+    },
+    "What comes in": {
+        "inbox": "inbox.inbox",
+        "webhooks": "webhooks.app",
+        "hooks": "hooks.app",
+        "drift": "drift.app",
+    },
+    "What goes out": {
+        "destinations": "destinations.app",
+        "dead-letters": "dead_letters.dead_letters",
+        "replay": "replay.replay",
+        "purge": "purge.purge",
+    },
+    "Who may do what": {
+        "tenants": "tenants.app",
+        "keys": "keys.app",
+        "tokens": "tokens.app",
+        "accounts": "accounts.app",
+        "secrets": "secrets.app",
+    },
+    "What it costs, and whether it holds": {
+        "plan": "plan.plan",
+        "ledger": "ledger.ledger",
+        "simulate": "simulate.simulate",
+    },
+}
+
+
+class Commands(Mapping[str, Any]):
+    """All of them by name. Each is made when it is asked for: making all takes longer than many a command."""
+
+    def __init__(self) -> None:
+        self._places = {name: place for section in SECTIONS.values() for name, place in section.items()}
+
+    def __getitem__(self, name: str) -> Any:
+        return _made(name, self._places[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+@cache
+def _made(name: str, place: str) -> Any:
+    module, _, attribute = place.partition(".")
+    found = getattr(import_module(f"orchestrator.cli.{module}"), attribute)
+    alone = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
+    if isinstance(found, typer.Typer):
+        alone.add_typer(found, name=name)
+    else:
+        alone.command()(found)
+    return typer.main.get_group(alone).commands[name]
 
 
 class Program(TyperGroup):
@@ -87,16 +140,6 @@ class Program(TyperGroup):
                 formatter.write_dl(rows)
 
 
-SECTIONS = {
-    "Begin here": ("demo", "run", "sandbox"),
-    "Run it": ("up", "web", "worker", "beat", "migrate", "check"),
-    "Jobs": ("submit", "watch", "events", "jobs", "show", "explain", "fetch", "cancel", "retry", "resolve"),
-    "What comes in": ("inbox", "webhooks", "hooks", "drift"),
-    "What goes out": ("destinations", "dead-letters", "replay", "purge"),
-    "Who may do what": ("tenants", "keys", "tokens", "accounts", "secrets"),
-    "What it costs, and whether it holds": ("plan", "ledger", "simulate"),
-}
-
 # Pretty exceptions would print the values of variables, and keys among them.
 app = typer.Typer(
     name="orchestrator",
@@ -137,44 +180,5 @@ def _program(
     pass
 
 
-for command in (
-    trying.demo,
-    trying.run,
-    serving.up,
-    serving.web,
-    serving.worker,
-    serving.beat,
-    submit.submit,
-    watch.watch,
-    events.events,
-    jobs.jobs,
-    show.show,
-    explain.explain,
-    fetch.fetch,
-    inbox.inbox,
-    replay.replay,
-    dead_letters.dead_letters,
-    purge.purge,
-    deciding.resolve,
-    deciding.cancel,
-    deciding.retry,
-    plan.plan,
-    ledger.ledger,
-    checking.check,
-    serving.migrate,
-    simulate.simulate,
-):
-    app.command()(command)
-app.add_typer(destinations.app, name="destinations")
-app.add_typer(tenants.app, name="tenants")
-app.add_typer(keys.app, name="keys")
-app.add_typer(tokens.app, name="tokens")
-app.add_typer(accounts.app, name="accounts")
-app.add_typer(secrets.app, name="secrets")
-app.add_typer(webhooks.app, name="webhooks")
-app.add_typer(hooks.app, name="hooks")
-app.add_typer(drift.app, name="drift")
-app.add_typer(sandbox.app, name="sandbox")
-
-# Made once, not at each call as typer does: it takes longer than many a command.
-command_line = typer.main.get_command(app)
+command_line = typer.main.get_group(app)
+command_line.commands = cast("MutableMapping[str, Any]", Commands())

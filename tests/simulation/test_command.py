@@ -1,21 +1,24 @@
 """`orchestrator simulate`: what it prints, and how a seed that broke something is seen again."""
 
+import io
 import json
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 
 import pytest
-from typer.testing import CliRunner
 
 from orchestrator.cli import simulate_page
-from orchestrator.cli.program import app
+from orchestrator.cli.program import command_line
 from orchestrator.cli.simulate_page import Report
 from orchestrator.simulation.world import Outcome
 from tests.simulation.planted.webhooks import follow_up_sent_before_commit
 
 
 def simulate(*arguments: str) -> tuple[int, str]:
-    done = CliRunner().invoke(app, ["simulate", *arguments])
-    return done.exit_code, done.stdout
+    printed = io.StringIO()
+    with redirect_stdout(printed), pytest.raises(SystemExit) as ended:
+        command_line(["simulate", *arguments])
+    return int(ended.value.code or 0), printed.getvalue()
 
 
 def test_seeds_that_break_nothing_end_with_0() -> None:
