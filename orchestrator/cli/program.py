@@ -128,7 +128,7 @@ class Program(TyperGroup):
             raise typer.Exit(Exit.INTERRUPTED) from None
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """In the order of registration."""
+        """In the order of the sections; none of them is made for it."""
         return list(self.commands)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

@@ -83,7 +83,7 @@ def test_help_loads_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     ("command", "unwanted"),
     [
-        ("jobs", [*FOR_USE_CASES, *FOR_HTTP, "rich.progress"]),
+        ("jobs", [*FOR_USE_CASES, *FOR_HTTP, "rich.progress", "orchestrator.cli.webhooks"]),
         ("show {job}", [*FOR_USE_CASES, *FOR_HTTP, "rich.progress"]),
         ("submit waves -m m", [*FOR_HTTP, "rich"]),
     ],
