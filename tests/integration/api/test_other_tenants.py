@@ -4,8 +4,10 @@ The operations are those of the API's own document, so that none can be forgotte
 body of which nothing is said here fails.
 """
 
+import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +22,11 @@ from orchestrator.store.database import Store
 from orchestrator.web.api.openapi import METHODS, document
 from tests.integration.api.conftest import NewApi
 from tests.integration.api.served import REQUEST, Holder, Served
+from tests.patience import LONG
 
 END_USER, REFERENCE, KEY = "the same end user", "their-reference", "their-idempotency-key"
 SECRET = "seen-by-nobody-else"
-LISTENED = 0.3  # seconds that a stream is listened to
+LISTENED = 0.3  # seconds that a stream is listened to once it has begun
 
 
 @dataclass
@@ -142,28 +145,29 @@ def _ask(
 
 
 def _read(who: Holder, method: str, path: str, given: dict[str, Any]) -> httpx.Response:
-    """The answer; of one that does not end, what came within a moment."""
-    query = given.pop("params") | ({"token": who.token} if who.token else {})
-    headers = given.pop("headers") | ({} if who.token else {"Authorization": f"Bearer {who.key}"})
-    with who.api.client.stream(
-        method, path, params=query, headers=headers, timeout=httpx.Timeout(30, read=30), **given
-    ) as answer:
+    """The answer; of one that does not end, how it begins."""
+    given["params"] |= {"token": who.token} if who.token else {}
+    given["headers"] |= {} if who.token else {"Authorization": f"Bearer {who.key}"}
+    with who.api.client.stream(method, path, timeout=LONG, **given) as answer:
         if not answer.headers.get("content-type", "").startswith("text/event-stream"):
             answer.read()
             return answer
-    with (
-        httpx.Client(base_url=who.api.client.base_url, timeout=LISTENED, verify=False) as client,
-        client.stream(method, path, params=query, headers=headers) as answer,
+    return asyncio.run(_beginning(who.api.client.base_url, path, given))
+
+
+async def _beginning(base: httpx.URL, path: str, given: dict[str, Any]) -> httpx.Response:
+    """What a stream says first, however late that comes, and what comes within a moment after it."""
+    async with (
+        httpx.AsyncClient(base_url=base, timeout=LONG, verify=False) as client,
+        client.stream("GET", path, **given) as answer,
     ):
-        heard = b""
-        try:
-            for piece in answer.iter_raw():
-                heard += piece
-        except httpx.ReadTimeout:
-            pass
-        return httpx.Response(
-            answer.status_code, headers={"content-type": "text/event-stream"}, content=heard
-        )
+        pieces = answer.aiter_raw()
+        heard = await anext(pieces)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LISTENED):
+                async for piece in pieces:
+                    heard += piece
+        return httpx.Response(answer.status_code, headers=answer.headers, content=heard)
 
 
 _VARYING = {"request_id", "id", "accepted_at", "state_since", "deadline_at", "created_at", "expires_at"}
