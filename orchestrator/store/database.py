@@ -243,7 +243,7 @@ def _engine(url: str, connections: int, only_looks: bool) -> Engine:
         engine = create_engine(url, connect_args={"timeout": BUSY_FOR}, **pool)
         event.listen(engine, "connect", _prepare_to_look if only_looks else _prepare_sqlite)
         return engine
-    from orchestrator.store.no_pipeline import NoPipeline
+    from orchestrator.store.postgresql_cursor import PostgresqlCursor
 
     return create_engine(
         url,
@@ -251,7 +251,7 @@ def _engine(url: str, connections: int, only_looks: bool) -> Engine:
         max_overflow=0,
         pool_timeout=BUSY_FOR,
         # _begin_postgresql begins transactions.
-        connect_args=CONNECTION_OPTIONS | {"autocommit": True, "cursor_factory": NoPipeline},
+        connect_args=CONNECTION_OPTIONS | {"autocommit": True, "cursor_factory": PostgresqlCursor},
     )
 
 

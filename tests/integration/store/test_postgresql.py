@@ -3,7 +3,10 @@
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -85,6 +88,28 @@ def _write_two_rows_and_freeze_between_them(store: Store) -> None:
         with driven.cursor() as cursor:
             cursor.execute("CREATE TEMPORARY TABLE held (name text)")
             cursor.executemany("INSERT INTO held VALUES (%s)", rows())
+
+
+def test_columns_are_described_to_those_alone_who_look(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    described: list[int] = []
+
+    def describe(cursor: psycopg.Cursor[Any], index: int) -> psycopg.Column:
+        described.append(index)
+        return psycopg.Column(cursor, index)
+
+    monkeypatch.setattr("psycopg._cursor_base.Column", describe)
+    keep(store, a_job("job_1"))
+    described.clear()
+    for _ in range(3):
+        assert read(store, "job_1").id == "job_1"
+        assert len(described) == len(set(described)), "SQLAlchemy knows the statement after the first time"
+    with store.read() as tx, closing(tx.connection.connection.cursor()) as cursor:
+        described.clear()
+        cursor.execute("SELECT 1 AS one, 'a' AS two")
+        assert described == []
+        assert [one[0] for one in cursor.description] == ["one", "two"]
+        cursor.execute("SET LOCAL application_name TO 'nobody'")
+        assert cursor.description is None
 
 
 def test_connections_that_ended_in_the_pool_are_replaced_without_a_word(
