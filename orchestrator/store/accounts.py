@@ -100,7 +100,7 @@ def add_once(tx: Transaction, entry: Entry) -> bool:
 def change(tx: Transaction, account_id: str, changes: Mapping[str, Any]) -> None:
     """Write these columns; `changed_at` grows in any case."""
     kept = func.coalesce(accounts.c.changed_at, literal(0.0)) + _JUST
-    sqlite = tx.connection.dialect.name == "sqlite"
+    sqlite = tx.dialect == "sqlite"
     grown = func.max(kept, tx.now) if sqlite else func.greatest(kept, tx.now)
     statement = update(accounts).where(accounts.c.id == account_id, _LIVE)
     tx.execute(statement.values(**changes, changed_at=grown))

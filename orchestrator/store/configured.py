@@ -77,4 +77,4 @@ def owed(tx: Transaction, name: str) -> int:
 
 
 def _is_sqlite(tx: Transaction) -> bool:
-    return tx.connection.dialect.name == "sqlite"
+    return tx.dialect == "sqlite"

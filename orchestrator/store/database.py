@@ -96,9 +96,14 @@ class Transaction:
                 raise RowRefused(f"the database refused a row: {_one_line(error.orig)}") from error
             raise
 
+    @property
+    def dialect(self) -> str:
+        """Whose SQL is spoken: sqlite or postgresql."""
+        return self.connection.dialect.name
+
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """An insert that can say what happens when the row exists; both databases spell it alike."""
-        if self.connection.dialect.name == "sqlite":
+        if self.dialect == "sqlite":
             return sqlite.insert(table)
         return postgresql.insert(table)
 

@@ -84,7 +84,7 @@ def append_all(tx: Transaction, news: Sequence[tuple[Job, Told, Mapping[str, Any
         if not in_turn and (together := as_one(tx, _named(rows))):
             tx.execute(_APPEND_OF_MANY, together)
         else:
-            tx.execute(_APPEND[tx.connection.dialect.name], rows)
+            tx.execute(_APPEND[tx.dialect], rows)
         _ring(tx)
 
 
@@ -96,7 +96,7 @@ def append_first(tx: Transaction, new: Sequence[Job]) -> None:
     if together := as_one(tx, _named(rows)):
         tx.execute(_FIRST_OF_MANY, together)
     else:
-        tx.execute(_FIRST[tx.connection.dialect.name], rows)
+        tx.execute(_FIRST[tx.dialect], rows)
     _ring(tx)
 
 
@@ -129,7 +129,7 @@ def news(tx: Transaction, *, after: Position, limit: int) -> list[Entry]:
 
 def now(tx: Transaction) -> Position:
     """The position behind everything that is settled, and before everything else."""
-    if tx.connection.dialect.name == "sqlite":
+    if tx.dialect == "sqlite":
         return Position(int(tx.execute(_NEWEST).scalar() or 0) + 1)
     return Position(_settled_below(tx))
 
@@ -146,7 +146,7 @@ def take_over(tx: Transaction) -> int:
 
     For whoever migrates: a restored database may have numbers that this server has yet to come to.
     """
-    if tx.connection.dialect.name == "sqlite":
+    if tx.dialect == "sqlite":
         return 0
     if (tx.execute(_NEWEST).scalar() or 0) < _settled_above(tx):
         return 0
@@ -257,7 +257,7 @@ _FIRST_OF_MANY = adding(events, list(_GIVEN), lambda _: {"seq": literal(1), "pos
 
 def _settled_below(tx: Transaction) -> int:
     """Every event with a lower number is there, or never will be."""
-    if tx.connection.dialect.name == "sqlite":
+    if tx.dialect == "sqlite":
         return OTHER_SERVER
     return int(
         tx.connection.scalar(text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")) or 0
@@ -266,7 +266,7 @@ def _settled_below(tx: Transaction) -> int:
 
 def _settled_above(tx: Transaction) -> int:
     """No transaction of this server has this number yet, or a higher one."""
-    if tx.connection.dialect.name == "sqlite":
+    if tx.dialect == "sqlite":
         return OTHER_SERVER
     return int(
         tx.connection.scalar(text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")) or 0

@@ -1,4 +1,4 @@
-"""Rows that a statement is given as one parameter: one UPDATE or INSERT writes them all."""
+"""What a statement is given as one parameter: names that it finds, rows that it writes all at once."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     JSON,
     Column,
     ColumnClause,
@@ -33,10 +34,20 @@ from orchestrator.store.database import Transaction
 _ROWS = "rows"
 
 
+def among(dialect: str, of: Column[str], parameter: str) -> ColumnElement[bool]:
+    """Whether it is one of those that a parameter lists.
+
+    On PostgreSQL that is one array, whatever their number: the statement stays the same, and is planned once.
+    """
+    if dialect == "postgresql":
+        return of == func.any(bindparam(parameter, type_=ARRAY(of.type)))
+    return of.in_(bindparam(parameter, expanding=True))
+
+
 def given_rows(tx: Transaction, columns: Sequence[Column[object]], parameter: str) -> FromClause:
     """A table of these columns, read from a parameter that is a JSON array of objects."""
     rows = bindparam(parameter, type_=Text)
-    if tx.connection.dialect.name == "postgresql":
+    if tx.dialect == "postgresql":
         return recordset(columns, parameter)
     each = func.json_each(rows).table_valued("value")
     fields = [
@@ -59,7 +70,7 @@ def add_rows(
     if together := as_one(tx, rows):
         tx.execute(_adding(table, tuple(rows[0]), unless_there), together)
     elif rows:
-        tx.execute(_plain(table, unless_there, tx.connection.dialect.name), list(rows))
+        tx.execute(_plain(table, unless_there, tx.dialect), list(rows))
 
 
 def as_one(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> dict[str, str] | None:
@@ -68,7 +79,7 @@ def as_one(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]
     On PostgreSQL, several belong together: one by one, each would be a way to the server and back, and
     a list of values takes SQLAlchemy longer to put together than the server to insert.
     """
-    if len(rows) < 2 or tx.connection.dialect.name != "postgresql":
+    if len(rows) < 2 or tx.dialect != "postgresql":
         return None
     text = json.dumps(rows, ensure_ascii=False)
     return {_ROWS: text} if _readable(text) else None

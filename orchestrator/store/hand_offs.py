@@ -143,7 +143,7 @@ def owe(tx: Transaction, owed: Sequence[Owed]) -> int:
     rows = [_row(tx, one) for one in {one.key: one for one in owed}.values()]
     if together := as_one(tx, rows):
         return tx.execute(_OWE_MANY, together).rowcount
-    return tx.execute(_OWE[tx.connection.dialect.name], rows).rowcount
+    return tx.execute(_OWE[tx.dialect], rows).rowcount
 
 
 def owe_leased(tx: Transaction, owed: Sequence[Owed], *, worker: str, lease: float) -> list[HandOff]:
@@ -153,7 +153,7 @@ def owe_leased(tx: Transaction, owed: Sequence[Owed], *, worker: str, lease: flo
     """
     if not owed:
         return []
-    new = _OWE_LEASED[tx.connection.dialect.name]
+    new = _OWE_LEASED[tx.dialect]
     leased = {"leased_by": worker, "lease_until": tx.now + lease, "attempts": 1, "fence": 1}
     return [read_row(row) for row in tx.execute(new, [_row(tx, one) | leased for one in owed])]
 

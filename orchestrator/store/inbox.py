@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy import Row, Select, and_, delete, func, insert, literal_column, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator.core.job import Job
 from orchestrator.store.database import Transaction
+from orchestrator.store.given import among
 from orchestrator.store.schema import inbox, jobs, rejections
 
 
@@ -63,7 +65,7 @@ def remember_all_once(tx: Transaction, entries: Sequence[Mapping[str, Any]]) -> 
     rebuilds it from fresher state.
     """
     at = {"deliveries": 1, "received_at": tx.now, "last_received_at": tx.now}
-    rows = tx.execute(_REMEMBER[tx.connection.dialect.name], [dict(one) | at for one in entries])
+    rows = tx.execute(_REMEMBER[tx.dialect], [dict(one) | at for one in entries])
     kept = {(row.account_id, row.event_key): (row.id, row.deliveries == 1) for row in rows}
     return [kept[one["account_id"], one["event_key"]] for one in entries]
 
@@ -76,18 +78,13 @@ def _remember(new: Any) -> Any:
     return kept.returning(inbox.c.id, inbox.c.account_id, inbox.c.event_key, inbox.c.deliveries)
 
 
-_WAITING_FOR = (
-    select(inbox)
-    .where(
-        inbox.c.account_id.in_(bindparam("accounts", expanding=True)),
-        inbox.c.state == EntryState.WAITING,
-        or_(
-            inbox.c.gateway_id.in_(bindparam("there", expanding=True)),
-            inbox.c.session_id.in_(bindparam("sessions", expanding=True)),
-        ),
-    )
-    .order_by(inbox.c.id)
-)
+@cache
+def _waiting_for(dialect: str) -> Select[Any]:
+    account = among(dialect, inbox.c.account_id, "accounts")
+    job = or_(among(dialect, inbox.c.gateway_id, "there"), among(dialect, inbox.c.session_id, "sessions"))
+    return select(inbox).where(account, inbox.c.state == EntryState.WAITING, job).order_by(inbox.c.id)
+
+
 _REMEMBER = {"sqlite": _remember(sqlite.insert(inbox)), "postgresql": _remember(postgresql.insert(inbox))}
 
 
@@ -144,8 +141,8 @@ def waiting_for(tx: Transaction, known: Sequence[tuple[str, str, str]]) -> list[
     if not known:
         return []
     accounts, there, sessions = zip(*known, strict=True)
-    given = {"accounts": sorted({*accounts}), "there": there, "sessions": sessions}
-    found = [_entry(row) for row in tx.execute(_WAITING_FOR, given)]
+    given = {"accounts": sorted({*accounts}), "there": list(there), "sessions": list(sessions)}
+    found = [_entry(row) for row in tx.execute(_waiting_for(tx.dialect), given)]
     return [[one for one in found if _is_about(one, *job)] for job in known]
 
 

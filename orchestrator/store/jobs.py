@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
     ColumnElement,
     Integer,
     Row,
@@ -16,7 +15,6 @@ from sqlalchemy import (
     Update,
     and_,
     bindparam,
-    func,
     select,
     update,
 )
@@ -28,26 +26,39 @@ from orchestrator.core.routes import read_route
 from orchestrator.errors import NotFound
 from orchestrator.store import lanes
 from orchestrator.store.database import Transaction
-from orchestrator.store.given import add_rows, as_one, changing
+from orchestrator.store.given import add_rows, among, as_one, changing
 from orchestrator.store.schema import jobs
 
-# One array, whatever their number: the statement stays the same, and is planned once.
-_HOLD = (
-    select(jobs.c.id)
-    .where(jobs.c.id == func.any(bindparam("these", type_=ARRAY(String))))
-    .order_by(jobs.c.id)
-    .with_for_update(key_share=True)
-)
-
 _GET = select(jobs).where(jobs.c.id == bindparam("this", type_=String))
-_GET_ALL = select(jobs).where(jobs.c.id.in_(bindparam("these", expanding=True)))
-_HOLD_FREE = _GET_ALL.order_by(jobs.c.id).with_for_update(skip_locked=True, key_share=True)
 _GET_OF_GATEWAY = select(jobs).where(
     jobs.c.account_id == bindparam("of_account", type_=String),
     jobs.c.gateway_id == bindparam("there", type_=String),
 )
 _LOCK_OF_GATEWAY = _GET_OF_GATEWAY.with_for_update(key_share=True)
 _LOCK = _GET.with_for_update(key_share=True)  # not its key: rows that refer to it can be written meanwhile
+
+
+@cache
+def _get_all(dialect: str) -> Select[Any]:
+    return select(jobs).where(among(dialect, jobs.c.id, "these"))
+
+
+@cache
+def _hold(dialect: str) -> Select[Any]:
+    these = among(dialect, jobs.c.id, "these")
+    return select(jobs.c.id).where(these).order_by(jobs.c.id).with_for_update(key_share=True)
+
+
+@cache
+def _hold_free(dialect: str) -> Select[Any]:
+    return _get_all(dialect).order_by(jobs.c.id).with_for_update(skip_locked=True, key_share=True)
+
+
+@cache
+def _hold_free_of_gateway(dialect: str) -> Select[Any]:
+    there = among(dialect, jobs.c.gateway_id, "there")
+    theirs = select(jobs).where(jobs.c.account_id == bindparam("of_account", type_=String), there)
+    return theirs.order_by(jobs.c.id).with_for_update(skip_locked=True, key_share=True)
 
 
 def add(tx: Transaction, new: Sequence[Job]) -> None:
@@ -65,7 +76,8 @@ def get_all(tx: Transaction, job_ids: Collection[str]) -> dict[str, Job]:
     """Those of these jobs that there are, by their ids."""
     if not job_ids:
         return {}
-    return {row.id: read_row(row) for row in tx.execute(_GET_ALL, {"these": list(job_ids)})}
+    rows = tx.execute(_get_all(tx.dialect), {"these": list(job_ids)})
+    return {row.id: read_row(row) for row in rows}
 
 
 def require(tx: Transaction, job_id: str) -> Job:
@@ -115,14 +127,14 @@ def _of_gateway(tx: Transaction, query: Select[Any], account_id: str, gateway_id
 
 def hold_free_of_gateway(tx: Transaction, account_id: str, gateway_ids: Collection[str]) -> dict[str, Job]:
     """Hold those of the account's jobs with these gateway ids that nobody else holds; by these ids."""
-    these = select(jobs).where(jobs.c.account_id == account_id, jobs.c.gateway_id.in_(gateway_ids))
-    rows = tx.execute(these.order_by(jobs.c.id).with_for_update(skip_locked=True, key_share=True))
-    return {row.gateway_id: read_row(row) for row in rows}
+    these = {"of_account": account_id, "there": list(gateway_ids)}
+    return {row.gateway_id: read_row(row) for row in tx.execute(_hold_free_of_gateway(tx.dialect), these)}
 
 
 def hold_free(tx: Transaction, job_ids: Collection[str]) -> dict[str, Job]:
     """Hold those of these jobs that nobody else holds, by their ids."""
-    return {row.id: read_row(row) for row in tx.execute(_HOLD_FREE, {"these": list(job_ids)})}
+    rows = tx.execute(_hold_free(tx.dialect), {"these": list(job_ids)})
+    return {row.id: read_row(row) for row in rows}
 
 
 def by_session(tx: Transaction, account_id: str, session_id: str) -> Job | None:
@@ -151,8 +163,8 @@ def existing(tx: Transaction, job_ids: Sequence[str]) -> set[str]:
 
 def hold(tx: Transaction, job_ids: Sequence[str]) -> None:
     """Hold several jobs until the transaction ends, as `lock` does one. SQLite has one writer anyway."""
-    if len(job_ids) > 1 and tx.connection.dialect.name != "sqlite":
-        tx.execute(_HOLD, {"these": list(job_ids)}).all()
+    if len(job_ids) > 1 and tx.dialect != "sqlite":
+        tx.execute(_hold(tx.dialect), {"these": list(job_ids)}).all()
 
 
 def move_if_still(tx: Transaction, job: Job, changes: Mapping[str, Any]) -> bool:

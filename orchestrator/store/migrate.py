@@ -138,7 +138,7 @@ def _revision(tx: Transaction) -> str | None:
 
 def _one_at_a_time(tx: Transaction) -> None:
     """Wait until no other transaction migrates; on SQLite the one writer is alone anyway."""
-    if tx.connection.dialect.name == "postgresql":
+    if tx.dialect == "postgresql":
         tx.execute(text("SET LOCAL lock_timeout TO 0"))  # a migration of a large database takes its time
         tx.execute(text("SET LOCAL statement_timeout TO 0"))
         tx.execute(select(func.pg_advisory_xact_lock(_MIGRATING)))
@@ -154,7 +154,7 @@ def _take_all_tables(tx: Transaction) -> None:
     """
     there = set(inspect(tx.connection).get_table_names())
     names = ", ".join(name for name in _IN_TURN if name in there)
-    if not names or tx.connection.dialect.name != "postgresql":
+    if not names or tx.dialect != "postgresql":
         return
     tx.execute(text(f"SET LOCAL lock_timeout TO {_WAITS_FOR * 1000:.0f}"))
     while not _taken(tx, names):

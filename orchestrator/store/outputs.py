@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Integer, String, bindparam, exists, select, update
+from sqlalchemy import Integer, Select, String, bindparam, exists, select, update
 
 from orchestrator.core.job import HandOffKind, HandOffState, Output, OutputSeen
 from orchestrator.store.database import Transaction
-from orchestrator.store.given import add_rows
+from orchestrator.store.given import add_rows, among
 from orchestrator.store.schema import hand_offs, outputs
 
 # What is or was owed to the archive says that it is kept: there is no second place to say so, or otherwise.
@@ -23,10 +24,13 @@ _OUTPUTS = select(outputs, exists().where(*_WAY).label("kept"))
 
 _MINE = outputs.c.job_id == bindparam("of_job", type_=String)
 _OF_JOB = _OUTPUTS.where(_MINE).order_by(outputs.c.index)
-_OF_JOBS = _OUTPUTS.where(outputs.c.job_id.in_(bindparam("of_jobs", expanding=True))).order_by(
-    outputs.c.job_id, outputs.c.index
-)
 _NOTE = update(outputs).where(_MINE, outputs.c.index == bindparam("at_index", type_=Integer))
+
+
+@cache
+def _of_jobs(dialect: str) -> Select[Any]:
+    theirs = _OUTPUTS.where(among(dialect, outputs.c.job_id, "of_jobs"))
+    return theirs.order_by(outputs.c.job_id, outputs.c.index)
 
 
 def learn_all(tx: Transaction, seen: Sequence[tuple[str, OutputSeen]]) -> None:
@@ -52,7 +56,7 @@ def of_job(tx: Transaction, job_id: str) -> list[Output]:
 def of_jobs(tx: Transaction, job_ids: Sequence[str]) -> dict[str, list[Output]]:
     """The outputs of several jobs, by job, each by index; a job without any is not in it."""
     found: dict[str, list[Output]] = {}
-    for row in tx.execute(_OF_JOBS, {"of_jobs": job_ids}) if job_ids else ():
+    for row in tx.execute(_of_jobs(tx.dialect), {"of_jobs": list(job_ids)}) if job_ids else ():
         found.setdefault(row.job_id, []).append(Output(**dict(row._mapping)))
     return found
 

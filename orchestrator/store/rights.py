@@ -18,7 +18,7 @@ _MAY = text(
 
 def require_writable(tx: Transaction) -> None:
     """Raise StoreError where a transaction that writes would be refused. `tx` is one that may write."""
-    if tx.connection.dialect.name != "postgresql":
+    if tx.dialect != "postgresql":
         return
     read_only, standby = tuple(tx.execute(_READ_ONLY).one())
     if standby:
