@@ -69,13 +69,13 @@ def changed_nothing(context: Context, now: float, job: Job, answer: Answer) -> b
 def keep_usual(context: Context, tx: Transaction, answered: Sequence[Looked]) -> list[FollowUp]:
     """Keep looks that changed nothing, all of them in the same statements."""
     done = _Round()
-    jobs.hold(tx, [job.id for job, _ in answered])
     waits = [(job, answer.put_off) for job, answer in answered if answer.put_off is not None]
-    done.follow_ups += budget.put_off(tx, waits)
-    for job, answer in answered:
+    for job, answer in answered:  # before they are held: a webhook would wait for all of this
         if answer.put_off is None:
             _say_failure(context, job, answer)
             _count(context, tx, job, answer, done)
+    jobs.hold(tx, [job.id for job, _ in answered])
+    done.follow_ups += budget.put_off(tx, waits)
     _end_round(tx, answered, done)
     return done.follow_ups
 
@@ -83,9 +83,9 @@ def keep_usual(context: Context, tx: Transaction, answered: Sequence[Looked]) ->
 def keep_changed(context: Context, tx: Transaction, answered: Sequence[Looked]) -> list[FollowUp]:
     """Keep the others: those that brought one thing in the same statements, each of the rest by itself."""
     done = _Round()
-    jobs.hold(tx, [job.id for job, _ in answered])
     for job, answer in answered:
         _say_failure(context, job, answer)
+    jobs.hold(tx, [job.id for job, _ in answered])
     plain = [pair for pair in answered if _is_plain(tx, *pair)]
     applied = len(plain) > 1 and _apply_all(context, tx, plain, done)
     for pair in sorted(answered, key=lambda pair: pair[0].id):

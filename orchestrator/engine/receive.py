@@ -69,10 +69,10 @@ def receive(context: Context, account: str, headers: Mapping[str, str], body: by
 
 
 def receive_together(context: Context, together: Sequence[Incoming]) -> list[Receipt | None]:
-    """Take several deliveries in one transaction, as far as they can share one; that is committed then.
+    """Take deliveries in one transaction, as far as they can share one; that is committed then.
 
-    None: nothing was done, it is for `receive`. It is not to be believed, or is about a job that is unknown
-    by the gateway's id, or that somebody else holds, or that another of these is about.
+    None: nothing was done, it is for `receive`. It is not to be believed, or is about a job that is unknown,
+    or that somebody else holds, or that another of these is about.
     """
     began = context.clock()
     believed = {number: one for number, one in enumerate(_read(context, together)) if one is not None}

@@ -95,7 +95,8 @@ def keep_together(context: Context, requests: Sequence[tuple[Submission, Once | 
     """Keep the jobs of several requests in one transaction; `tell` is still to be called for each.
 
     None: nothing was done, that request is for `keep`. It is not sound, or its key was used before, or
-    something failed before the commit. What fails at the commit, or after it, is raised: jobs may be kept.
+    something failed before the commit, for which another of them may be to blame. What fails at the commit,
+    or after it, is raised: jobs may be kept.
     """
     began = context.clock()
     sound = {number: routes for number, (one, _) in enumerate(requests) if (routes := _sound(context, one))}
@@ -109,7 +110,7 @@ def keep_together(context: Context, requests: Sequence[tuple[Submission, Once | 
             made = _make(context, tx, requests, sound, paying)
             committing = True
     except Exception as error:
-        if committing:
+        if committing or len(requests) == 1:
             raise
         kind = type(error).__name__  # its words are told by the request that meets it alone
         log(Event.COMMIT_SPLIT, level=logging.WARNING, error=kind, requests=len(requests))

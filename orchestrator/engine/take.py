@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from orchestrator.core.job import Job, Observation
+from orchestrator.core.job import Job, Observation, job_of_session
 from orchestrator.engine import spans
 from orchestrator.engine.context import Context
 from orchestrator.engine.follow_up import FollowUp
@@ -191,6 +191,24 @@ def hold_free(tx: Transaction, believed: Mapping[int, Believed]) -> dict[int, tu
         for gateway_id, job in jobs.hold_free_of_gateway(tx, account, ids).items():
             number = first[account, gateway_id]
             found[number] = (believed[number], job)
+    others = {number: believed[number] for number in first.values() if number not in found}
+    return found | _hold_free_early(tx, others)
+
+
+def _hold_free_early(tx: Transaction, others: Mapping[int, Believed]) -> dict[int, tuple[Believed, Job]]:
+    """Those that came before the answer to the create of their job, whose session they name."""
+    named = {
+        job_of_session(session): number
+        for number, one in others.items()
+        if (session := one.delivery.session_id)
+    }
+    held = jobs.hold_free(tx, named.keys()) if named else {}
+    found = {}
+    for job_id, job in held.items():
+        one = others[named[job_id]]
+        # A job that is known there by another id is for whoever does it alone.
+        if job.account_id == one.account and job.gateway_id is None:
+            found[named[job_id]] = (one, job)
     return found
 
 

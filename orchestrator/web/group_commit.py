@@ -23,10 +23,11 @@ LONG = 0.1  # seconds after which a transaction counts as held up, and another m
 class GroupCommit(Generic[Asked, Answer]):
     """Gathers requests while a transaction is under way; the next one then does all that have come.
 
-    So what comes alone is done at once. `together` does several in one transaction;
+    So what comes alone is done at once. `together` does one or several in one transaction;
     its answer is None for one that cannot share it, of which it did nothing: that is done by `alone`, in its
-    own. With `again`, so is all of a transaction that failed, since it may be done twice: what is wrong with
-    one fails that one only. Without, each of them is told of the failure: it may have come after the commit.
+    own, and may wait there for whatever it likes: nobody waits for it. With `again`, so is all of a shared
+    transaction that failed, since it may be done twice: what is wrong with one fails that one only. Without,
+    each of them is told of the failure: it may have come after the commit.
 
     To be used on one event loop.
     """
@@ -64,14 +65,13 @@ class GroupCommit(Generic[Asked, Answer]):
         loop = asyncio.get_running_loop()
         held_up = loop.call_later(LONG, self._end, turn)
         try:
-            if len(some) == 1:
-                await self._do_alone(*some[0])
-                self._end(turn)
-            else:
-                await self._do_together(some)
-                loop.call_later(TOGETHER_AGAIN, self._end, turn)
+            await self._do_together(some)
         finally:
             held_up.cancel()
+        if len(some) == 1:
+            self._end(turn)
+        else:
+            loop.call_later(TOGETHER_AGAIN, self._end, turn)
 
     def _end(self, turn: object) -> None:
         if self._turn is turn:
@@ -83,9 +83,10 @@ class GroupCommit(Generic[Asked, Answer]):
         try:
             answers = await self._run(self._together, [one for one, _ in some])
         except Exception as error:  # noqa: BLE001 - whatever it is, each meets it alone, or does not
-            kind = type(error).__name__  # its words are told by those that meet it
-            log(Event.COMMIT_SPLIT, level=logging.WARNING, error=kind, requests=len(some))
-            if not self._again:
+            if len(some) > 1:
+                kind = type(error).__name__  # its words are told by those that meet it
+                log(Event.COMMIT_SPLIT, level=logging.WARNING, error=kind, requests=len(some))
+            if len(some) == 1 or not self._again:
                 _fail(some, error)
                 return
         for (one, answered), answer in zip(some, answers, strict=True):

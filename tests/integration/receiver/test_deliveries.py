@@ -126,6 +126,7 @@ def test_an_early_webhook_delivered_again_while_its_job_becomes_known_is_applied
         observe(door.context, tx, "job_1", created)
     with monkeypatch.context() as before:  # it read before that was committed
         before.setattr(jobs, "lock_by_gateway_id", lambda *_: None)
+        before.setattr(jobs, "hold_free_of_gateway", lambda *_: {})
         assert door.post(early).status_code == 202
     sweep(door.context)
     assert door.inbox[0].state is EntryState.APPLIED

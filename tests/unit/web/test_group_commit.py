@@ -14,28 +14,36 @@ from tests.patience import LONG
 
 
 class Work:
-    """Transactions that are let go one by one; what was done in each, and what cannot be shared or done."""
+    """Transactions that are let go one by one, and what was done in each.
 
-    def __init__(self, *, apart: str = "", poisoned: str = "") -> None:
+    `apart` cannot be shared, `poisoned` cannot be done, and `slow` is held up where it is done alone.
+    """
+
+    def __init__(self, *, apart: str = "", poisoned: str = "", slow: str = "") -> None:
         self.shared: list[list[str]] = []
         self.done_alone: list[str] = []
-        self._apart, self._poisoned = apart, poisoned
+        self._apart, self._poisoned, self._slow = apart, poisoned, slow
         self.began, self.go_on = threading.Event(), threading.Event()
 
     def together(self, some: Sequence[str]) -> list[str | None]:
+        if "held" in some:
+            self._hold()
         if set(some) & set(self._poisoned):
             raise ValueError("a poisoned one")
         self.shared.append([one for one in some if one not in self._apart])
         return [None if one in self._apart else one.upper() for one in some]
 
     def alone(self, one: str) -> str:
-        self.began.set()
-        if one == "held":
-            assert self.go_on.wait(LONG)
+        if one in self._slow:
+            self._hold()
         if one in self._poisoned:
             raise ValueError(one)
         self.done_alone.append(one)
         return one.upper()
+
+    def _hold(self) -> None:
+        self.began.set()
+        assert self.go_on.wait(LONG)
 
 
 def running(
@@ -61,17 +69,24 @@ async def beside_one_that_is_held(commits: GroupCommit[str, str], work: Work, *r
     return await asyncio.gather(first, *others, return_exceptions=True)
 
 
-def test_what_comes_alone_is_done_alone() -> None:
+def test_what_comes_alone_is_done_at_once() -> None:
     work = Work()
     assert running(lambda commits: commits.do("a"), work) == "A"
-    assert (work.shared, work.done_alone) == ([], ["a"])
+    assert (work.shared, work.done_alone) == ([["a"]], [])
+
+
+def test_what_comes_alone_and_fails_is_not_tried_again() -> None:
+    work = Work(poisoned="a")
+    with pytest.raises(ValueError, match="a poisoned one"):
+        running(lambda commits: commits.do("a"), work)
+    assert work.done_alone == []
 
 
 def test_what_comes_meanwhile_shares_the_next_transaction() -> None:
     work = Work()
     answers = running(lambda commits: beside_one_that_is_held(commits, work, "a", "b", "c"), work)
     assert answers == ["HELD", "A", "B", "C"]
-    assert work.shared == [["a", "b", "c"]]
+    assert work.shared == [["held"], ["a", "b", "c"]]
 
 
 def test_no_transaction_is_larger_than_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,15 +94,15 @@ def test_no_transaction_is_larger_than_its_limit(monkeypatch: pytest.MonkeyPatch
     work = Work()
     answers = running(lambda commits: beside_one_that_is_held(commits, work, "a", "b", "c", "d"), work)
     assert answers == ["HELD", "A", "B", "C", "D"]
-    assert work.shared == [["a", "b"], ["c", "d"]]
+    assert work.shared == [["held"], ["a", "b"], ["c", "d"]]
 
 
 def test_what_cannot_share_one_is_done_alone() -> None:
     work = Work(apart="b")
     answers = running(lambda commits: beside_one_that_is_held(commits, work, "a", "b", "c"), work)
     assert answers == ["HELD", "A", "B", "C"]
-    assert work.shared == [["a", "c"]]
-    assert work.done_alone == ["held", "b"]
+    assert work.shared == [["held"], ["a", "c"]]
+    assert work.done_alone == ["b"]
 
 
 def test_a_poisoned_one_fails_alone() -> None:
@@ -95,7 +110,7 @@ def test_a_poisoned_one_fails_alone() -> None:
     answers = running(lambda commits: beside_one_that_is_held(commits, work, "a", "b", "c"), work)
     assert [answers[place] for place in (0, 1, 3)] == ["HELD", "A", "C"]
     assert isinstance(answers[2], ValueError)
-    assert sorted(work.done_alone) == ["a", "c", "held"]
+    assert sorted(work.done_alone) == ["a", "c"]
 
 
 def test_what_may_have_an_effect_already_is_not_done_again() -> None:
@@ -104,7 +119,22 @@ def test_what_may_have_an_effect_already_is_not_done_again() -> None:
     answers = running(lambda commits: act(commits, work, "a", "b", "c"), work, again=False)
     assert answers[0] == "HELD"
     assert [str(one) for one in answers[1:]] == ["a poisoned one"] * 3
-    assert work.done_alone == ["held"]
+    assert work.done_alone == []
+
+
+def test_nobody_waits_for_one_that_is_done_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "LONG", LONG)
+    work = Work(apart="x", slow="x")
+
+    async def others_first(commits: GroupCommit[str, str]) -> list[str]:
+        first = asyncio.create_task(commits.do("x"))
+        await asyncio.to_thread(work.began.wait, LONG)
+        others = [await commits.do("a"), await commits.do("b")]
+        assert not first.done()
+        work.go_on.set()
+        return [await first, *others]
+
+    assert running(others_first, work) == ["X", "A", "B"]
 
 
 def test_one_that_is_held_up_holds_up_no_others() -> None:
@@ -134,5 +164,5 @@ def test_for_whoever_does_not_wait_any_more_nothing_is_done() -> None:
         return [await first, await commits.do("b")]
 
     assert running(one_leaves, work) == ["HELD", "B"]
-    assert "a" not in work.done_alone
-    assert work.shared == []
+    assert work.done_alone == []
+    assert work.shared == [["held"], ["b"]]
