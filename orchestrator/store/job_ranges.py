@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, exists, literal, or_, select, true, tuple_
+from sqlalchemy import Column, ColumnElement, Select, exists, func, literal, select, true, tuple_
 
 from orchestrator.core.blame import OF_ENDS, Fault
 from orchestrator.core.lifecycle import State
@@ -28,10 +28,9 @@ class Undone(StrEnum):
 class Wanted:
     """Which jobs are meant; None, or no states, means any.
 
-    `tenant_id` None: those of all tenants. `model` is as it was asked for, or the provider's name for it.
-    `fault` is whose doing the end was, or what was met on the way. `undone`: with such a hand-off.
-    `uncancelled` and `not_retried` leave out those of which somebody wanted that already. `newest` is the
-    last id that counts, `oldest` the first one.
+    `tenant_id` None: those of all tenants. `fault` is whose doing the end was, or what was met on the way.
+    `undone`: with such a hand-off. `uncancelled` and `not_retried` leave out those of which somebody wanted
+    that already. `newest` is the last id that counts, `oldest` the first one.
     """
 
     tenant_id: str | None = None
@@ -139,14 +138,14 @@ def _theirs(wanted: Wanted) -> ColumnElement[bool]:
 def conditions(wanted: Wanted) -> dict[str, ColumnElement[bool]]:
     """What is asked for, by name; what is not, is not there."""
     again = jobs.alias("again")
-    models = jobs.c.model, jobs.c.request["model"].as_string()  # the provider's name for it, once told; ours
+    asked_for = func.coalesce(jobs.c.model, jobs.c.request["model"].as_string())
     which = DEAD_LETTERS if wanted.undone is Undone.GIVEN_UP else HAND_OFFS_DUE
     undone = exists().where(hand_offs.c.job_id == jobs.c.id, which)
     retried = exists().where(again.c.retry_of == jobs.c.id, again.c.retry_of.is_not(None))
     told: dict[str, ColumnElement[bool] | None] = {
         "states": jobs.c.state.in_(sorted(set(wanted.states))) if wanted.states else None,
         "reference": None if wanted.reference is None else jobs.c.reference == wanted.reference,
-        "model": None if wanted.model is None else or_(*(one == wanted.model for one in models)),
+        "model": None if wanted.model is None else asked_for == wanted.model,
         "fault": None if wanted.fault is None else _at_fault(wanted.fault),
         "undone": None if wanted.undone is None else undone,
         "uncancelled": jobs.c.cancel_requested_at.is_(None) if wanted.uncancelled else None,

@@ -93,7 +93,7 @@ def test_every_filter_finds_exactly_what_fits_newest_first_and_nothing_twice(
             lambda job: job.state in (State.WAITING, State.ACCEPTED),
         ),
         ({"reference": "r-2"}, lambda job: job.reference == "r-2"),
-        ({"model": "sora"}, lambda job: "sora" in (job.model, job.request["model"])),
+        ({"model": "sora"}, lambda job: (job.model or job.request["model"]) == "sora"),
         ({"fault": Fault.PROVIDER}, lambda job: job.blame is Fault.PROVIDER),
         ({"fault": Fault.POLL_FAULT}, lambda job: job.id in met),
         ({"undone": Undone.GIVEN_UP}, lambda job: job.id in dead),
