@@ -105,8 +105,10 @@ def _keep(context: Context, began: float, choose: Callable[[Transaction], Chosen
         for one, _ in chosen:
             seen = (*one.delivery.unforeseen, *drift.of_webhook_headers(one.headers))
             tx.after_commit.append(partial(context.drifts.see, seen, one.delivery.gateway_id))
-        reach(FaultPoint.RECEIVE_APPLIED)
-    reach(FaultPoint.RECEIVE_COMMITTED)
+        if chosen:
+            reach(FaultPoint.RECEIVE_APPLIED)
+    if chosen:
+        reach(FaultPoint.RECEIVE_COMMITTED)
     ended_at = began_at + (context.clock() - began)
     for (one, _), receipt in zip(chosen, receipts, strict=True):
         _counted(context, began, receipt)

@@ -91,12 +91,14 @@ def keep(context: Context, wanted: Sequence[Submission], once: Once | None = Non
         return earlier  # what was sound then need not be so now, when a destination or an account is gone
 
 
-def keep_together(context: Context, requests: Sequence[tuple[Submission, Once | None]]) -> list[Kept | None]:
+def keep_together(
+    context: Context, requests: Sequence[tuple[Submission, Once | None]], *, by_itself: bool = False
+) -> list[Kept | None]:
     """Keep the jobs of several requests in one transaction; `tell` is still to be called for each.
 
     None: nothing was done, that request is for `keep`. It is not sound, or its key was used before, or
-    something failed before the commit, for which another of them may be to blame. What fails at the commit,
-    or after it, is raised: jobs may be kept.
+    something failed before the commit: then another of them may be to blame, unless it came `by_itself`,
+    which is told at once. What fails at the commit, or after it, is raised: jobs may be kept.
     """
     began = context.clock()
     sound = {number: routes for number, (one, _) in enumerate(requests) if (routes := _sound(context, one))}
@@ -110,7 +112,7 @@ def keep_together(context: Context, requests: Sequence[tuple[Submission, Once | 
             made = _make(context, tx, requests, sound, paying)
             committing = True
     except Exception as error:
-        if committing or len(requests) == 1:
+        if committing or by_itself:
             raise
         kind = type(error).__name__  # its words are told by the request that meets it alone
         log(Event.COMMIT_SPLIT, level=logging.WARNING, error=kind, requests=len(requests))

@@ -197,17 +197,15 @@ def hold_free(tx: Transaction, believed: Mapping[int, Believed]) -> dict[int, tu
 
 def _hold_free_early(tx: Transaction, others: Mapping[int, Believed]) -> dict[int, tuple[Believed, Job]]:
     """Those that came before the answer to the create of their job, whose session they name."""
-    named = {
-        job_of_session(session): number
-        for number, one in others.items()
-        if (session := one.delivery.session_id)
-    }
-    held = jobs.hold_free(tx, named.keys()) if named else {}
+    named: dict[str, int] = {}
+    for number, one in others.items():
+        if one.delivery.session_id:
+            named.setdefault(job_of_session(one.delivery.session_id), number)
     found = {}
-    for job_id, job in held.items():
+    for job_id, job in jobs.hold_free(tx, named.keys()).items() if named else ():
         one = others[named[job_id]]
         # A job that is known there by another id is for whoever does it alone.
-        if job.account_id == one.account and job.gateway_id is None:
+        if job.account_id == one.account and job.gateway_id in (None, one.delivery.gateway_id):
             found[named[job_id]] = (one, job)
     return found
 

@@ -15,6 +15,7 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Insert,
+    String,
     Table,
     Text,
     Update,
@@ -40,7 +41,8 @@ def among(dialect: str, of: Column[str], parameter: str) -> ColumnElement[bool]:
     On PostgreSQL that is one array, whatever their number: the statement stays the same, and is planned once.
     """
     if dialect == "postgresql":
-        return of == func.any(bindparam(parameter, type_=ARRAY(of.type)))
+        # Without a length: what is too long would be cut, and would be something else.
+        return of == func.any(bindparam(parameter, type_=ARRAY(String)))
     return of.in_(bindparam(parameter, expanding=True))
 
 

@@ -68,10 +68,7 @@ class GroupCommit(Generic[Asked, Answer]):
             await self._do_together(some)
         finally:
             held_up.cancel()
-        if len(some) == 1:
-            self._end(turn)
-        else:
-            loop.call_later(TOGETHER_AGAIN, self._end, turn)
+            loop.call_later(TOGETHER_AGAIN if len(some) > 1 else 0, self._end, turn)
 
     def _end(self, turn: object) -> None:
         if self._turn is turn:
@@ -90,9 +87,11 @@ class GroupCommit(Generic[Asked, Answer]):
                 _fail(some, error)
                 return
         for (one, answered), answer in zip(some, answers, strict=True):
+            if answered.done():  # whoever does not wait any more has had another answer
+                continue
             if answer is None:
                 self._start(self._do_alone(one, answered))
-            elif not answered.done():
+            else:
                 answered.set_result(answer)
 
     async def _do_alone(self, one: Asked, answered: asyncio.Future[Answer]) -> None:

@@ -55,7 +55,8 @@ def _together(context: Context, send: Send, some: Sequence[Asked]) -> list[Answe
         except RequestError:
             continue
         sound[number] = (wanted, one.once)
-    kept = dict(zip(sound, submit.keep_together(context, list(sound.values())), strict=True))
+    together = submit.keep_together(context, list(sound.values()), by_itself=len(some) == 1)
+    kept = dict(zip(sound, together, strict=True))
     for number, its in kept.items():
         if its is not None:
             some[number].within.run(submit.tell, context, its)

@@ -113,8 +113,8 @@ def test_one_that_came_before_its_create_s_answer_is_brought_to_its_job(
     keep(store, a_job("job_2", state=State.CREATING, gateway_id=None, session_id="job_2.1"))
     keep(store, a_job("job_3", gateway_id="G-of-an-earlier-attempt", session_id="job_3.2"))
     early, late = hook(2, session_id="job_2.1"), hook(3, session_id="job_3.1")
-    nobodys = hook(4, session_id="job_4.1")
-    taken = receive_together(context, [early, late, nobodys, hook(1)])
-    assert [one and one.fate for one in taken] == [Fate.APPLIED, None, None, Fate.APPLIED]
+    again, nobodys = hook(5, session_id="job_2.2"), hook(4, session_id="job_4.1")
+    taken = receive_together(context, [early, late, again, nobodys, hook(1)])
+    assert [one and one.fate for one in taken] == [Fate.APPLIED, None, None, None, Fate.APPLIED]
     assert (read(store, "job_2").state, read(store, "job_2").gateway_id) == (State.COMPLETED, "G-2")
     assert read(store, "job_3").state is State.WAITING

@@ -67,6 +67,9 @@ def test_what_fails_before_the_commit_is_for_each_alone(
 
     monkeypatch.setattr(events, "append_first", refuse)
     assert keep_together(context, [(wanted(), None), (wanted(), None)]) == [None, None]
+    assert keep_together(context, [(wanted(), None)]) == [None], "others may share its turn, such as a bulk"
+    with pytest.raises(RowRefused):
+        keep_together(context, [(wanted(), None)], by_itself=True)
 
 
 def test_what_fails_after_the_commit_is_not_done_again(

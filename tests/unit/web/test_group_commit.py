@@ -20,12 +20,14 @@ class Work:
     """
 
     def __init__(self, *, apart: str = "", poisoned: str = "", slow: str = "") -> None:
+        self.asked: list[str] = []  # for whatever was tried, done or not
         self.shared: list[list[str]] = []
         self.done_alone: list[str] = []
         self._apart, self._poisoned, self._slow = apart, poisoned, slow
         self.began, self.go_on = threading.Event(), threading.Event()
 
     def together(self, some: Sequence[str]) -> list[str | None]:
+        self.asked += some
         if "held" in some:
             self._hold()
         if set(some) & set(self._poisoned):
@@ -34,6 +36,7 @@ class Work:
         return [None if one in self._apart else one.upper() for one in some]
 
     def alone(self, one: str) -> str:
+        self.asked.append(one)
         if one in self._slow:
             self._hold()
         if one in self._poisoned:
@@ -79,7 +82,7 @@ def test_what_comes_alone_and_fails_is_not_tried_again() -> None:
     work = Work(poisoned="a")
     with pytest.raises(ValueError, match="a poisoned one"):
         running(lambda commits: commits.do("a"), work)
-    assert work.done_alone == []
+    assert work.asked == ["a"]
 
 
 def test_what_comes_meanwhile_shares_the_next_transaction() -> None:
@@ -119,7 +122,7 @@ def test_what_may_have_an_effect_already_is_not_done_again() -> None:
     answers = running(lambda commits: act(commits, work, "a", "b", "c"), work, again=False)
     assert answers[0] == "HELD"
     assert [str(one) for one in answers[1:]] == ["a poisoned one"] * 3
-    assert work.done_alone == []
+    assert work.asked == ["held", "a", "b", "c"]
 
 
 def test_nobody_waits_for_one_that_is_done_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,3 +169,17 @@ def test_for_whoever_does_not_wait_any_more_nothing_is_done() -> None:
     assert running(one_leaves, work) == ["HELD", "B"]
     assert work.done_alone == []
     assert work.shared == [["held"], ["b"]]
+
+
+def test_what_cannot_share_is_not_done_for_whoever_left_meanwhile() -> None:
+    work = Work(apart="held")
+
+    async def one_leaves(commits: GroupCommit[str, str]) -> str:
+        leaving = asyncio.create_task(commits.do("held"))
+        await asyncio.to_thread(work.began.wait, LONG)
+        leaving.cancel()
+        work.go_on.set()
+        return await commits.do("b")
+
+    assert running(one_leaves, work) == "B"
+    assert work.asked == ["held", "b"]
