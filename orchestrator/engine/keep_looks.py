@@ -83,7 +83,7 @@ def keep_usual(context: Context, tx: Transaction, answered: Sequence[Looked]) ->
 def keep_changed(context: Context, tx: Transaction, answered: Sequence[Looked]) -> list[FollowUp]:
     """Keep the others: those that brought one thing in the same statements, each of the rest by itself."""
     done = _Round()
-    for job, answer in answered:
+    for job, answer in answered:  # before they are held, as above
         _say_failure(context, job, answer)
     jobs.hold(tx, [job.id for job, _ in answered])
     plain = [pair for pair in answered if _is_plain(tx, *pair)]

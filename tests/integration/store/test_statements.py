@@ -66,6 +66,22 @@ def test_a_submit_takes_three_statements_once_its_lanes_are_there(store: Store, 
     assert len(made) == 3, made
 
 
+@pytest.mark.parametrize("kind", ["postgresql"])
+def test_jobs_are_looked_up_by_the_same_statement_whatever_their_number(
+    store: Store, new_job: NewJobs
+) -> None:
+    there = [new_job() for _ in range(3)]
+    keep(store, *there)
+    with store.write() as tx, asked(store) as made:
+        for look_up in (jobs.get_all, jobs.hold_free):
+            made.clear()
+            for many in (1, 2, 3):
+                assert look_up(tx, [job.id for job in there[:many]]).keys() == {
+                    job.id for job in there[:many]
+                }
+            assert len(set(made)) == 1, made
+
+
 def test_a_lane_that_was_not_committed_is_opened_by_the_next_job(store: Store, new_job: NewJobs) -> None:
     with suppress(Undone), store.write() as tx:
         lanes.open_for(tx, [new_job()])
